@@ -1,0 +1,1 @@
+"""What every Leadchain service needs and no customer would recognise."""

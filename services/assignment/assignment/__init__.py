@@ -1,0 +1,1 @@
+"""assignment decides who must act, and by when."""

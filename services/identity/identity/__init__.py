@@ -1,0 +1,1 @@
+"""identity decides which customer this is."""

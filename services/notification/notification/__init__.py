@@ -1,0 +1,1 @@
+"""notification decides whether the person really got it."""

@@ -1,0 +1,1 @@
+"""permissions decides whether this actor may do this now, and says why."""

@@ -1,0 +1,1 @@
+"""reporting decides what the numbers say, and whether they can be trusted."""
