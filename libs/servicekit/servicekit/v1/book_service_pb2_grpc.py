@@ -3,7 +3,7 @@
 import grpc
 import warnings
 
-from leadchain.ledger.v1 import book_service_pb2 as leadchain_dot_ledger_dot_v1_dot_book__service__pb2
+from servicekit.v1 import book_service_pb2 as servicekit_dot_v1_dot_book__service__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -18,7 +18,7 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in leadchain/ledger/v1/book_service_pb2_grpc.py depends on'
+        + ' but the generated code in servicekit/v1/book_service_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
@@ -36,14 +36,14 @@ class BookServiceStub:
             channel: A grpc.Channel.
         """
         self.GetBook = channel.unary_unary(
-                '/leadchain.ledger.v1.BookService/GetBook',
-                request_serializer=leadchain_dot_ledger_dot_v1_dot_book__service__pb2.GetBookRequest.SerializeToString,
-                response_deserializer=leadchain_dot_ledger_dot_v1_dot_book__service__pb2.GetBookResponse.FromString,
+                '/servicekit.v1.BookService/GetBook',
+                request_serializer=servicekit_dot_v1_dot_book__service__pb2.GetBookRequest.SerializeToString,
+                response_deserializer=servicekit_dot_v1_dot_book__service__pb2.GetBookResponse.FromString,
                 _registered_method=True)
         self.ListBookItems = channel.unary_unary(
-                '/leadchain.ledger.v1.BookService/ListBookItems',
-                request_serializer=leadchain_dot_ledger_dot_v1_dot_book__service__pb2.ListBookItemsRequest.SerializeToString,
-                response_deserializer=leadchain_dot_ledger_dot_v1_dot_book__service__pb2.ListBookItemsResponse.FromString,
+                '/servicekit.v1.BookService/ListBookItems',
+                request_serializer=servicekit_dot_v1_dot_book__service__pb2.ListBookItemsRequest.SerializeToString,
+                response_deserializer=servicekit_dot_v1_dot_book__service__pb2.ListBookItemsResponse.FromString,
                 _registered_method=True)
 
 
@@ -59,7 +59,7 @@ class BookServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListBookItems(self, request, context):
-        """The leads of one channel and hour by id, to find the one that differs.
+        """The items of one channel and hour by id, to find the one that differs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -70,19 +70,19 @@ def add_BookServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
             'GetBook': grpc.unary_unary_rpc_method_handler(
                     servicer.GetBook,
-                    request_deserializer=leadchain_dot_ledger_dot_v1_dot_book__service__pb2.GetBookRequest.FromString,
-                    response_serializer=leadchain_dot_ledger_dot_v1_dot_book__service__pb2.GetBookResponse.SerializeToString,
+                    request_deserializer=servicekit_dot_v1_dot_book__service__pb2.GetBookRequest.FromString,
+                    response_serializer=servicekit_dot_v1_dot_book__service__pb2.GetBookResponse.SerializeToString,
             ),
             'ListBookItems': grpc.unary_unary_rpc_method_handler(
                     servicer.ListBookItems,
-                    request_deserializer=leadchain_dot_ledger_dot_v1_dot_book__service__pb2.ListBookItemsRequest.FromString,
-                    response_serializer=leadchain_dot_ledger_dot_v1_dot_book__service__pb2.ListBookItemsResponse.SerializeToString,
+                    request_deserializer=servicekit_dot_v1_dot_book__service__pb2.ListBookItemsRequest.FromString,
+                    response_serializer=servicekit_dot_v1_dot_book__service__pb2.ListBookItemsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
-            'leadchain.ledger.v1.BookService', rpc_method_handlers)
+            'servicekit.v1.BookService', rpc_method_handlers)
     server.add_generic_rpc_handlers((generic_handler,))
-    server.add_registered_method_handlers('leadchain.ledger.v1.BookService', rpc_method_handlers)
+    server.add_registered_method_handlers('servicekit.v1.BookService', rpc_method_handlers)
 
 
  # This class is part of an EXPERIMENTAL API.
@@ -104,9 +104,9 @@ class BookService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/leadchain.ledger.v1.BookService/GetBook',
-            leadchain_dot_ledger_dot_v1_dot_book__service__pb2.GetBookRequest.SerializeToString,
-            leadchain_dot_ledger_dot_v1_dot_book__service__pb2.GetBookResponse.FromString,
+            '/servicekit.v1.BookService/GetBook',
+            servicekit_dot_v1_dot_book__service__pb2.GetBookRequest.SerializeToString,
+            servicekit_dot_v1_dot_book__service__pb2.GetBookResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -131,9 +131,9 @@ class BookService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/leadchain.ledger.v1.BookService/ListBookItems',
-            leadchain_dot_ledger_dot_v1_dot_book__service__pb2.ListBookItemsRequest.SerializeToString,
-            leadchain_dot_ledger_dot_v1_dot_book__service__pb2.ListBookItemsResponse.FromString,
+            '/servicekit.v1.BookService/ListBookItems',
+            servicekit_dot_v1_dot_book__service__pb2.ListBookItemsRequest.SerializeToString,
+            servicekit_dot_v1_dot_book__service__pb2.ListBookItemsResponse.FromString,
             options,
             channel_credentials,
             insecure,
