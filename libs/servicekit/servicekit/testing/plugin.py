@@ -1,0 +1,74 @@
+"""The pytest plugin: fixtures with real servers for every package of the workspace.
+
+A test that asks for no server starts none. See `servicekit.testing.servers` for where they come
+from.
+"""
+
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+
+if TYPE_CHECKING:
+    from servicekit.local.nats_server import NatsServer
+    from servicekit.local.postgres_server import PostgresServer
+    from servicekit.testing.servers import TestNats, TestPostgres
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> "Iterator[TestPostgres]":
+    """The PostgreSQL of this test run."""
+    from servicekit.testing.servers import postgres_for_tests
+
+    with postgres_for_tests() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def nats_server() -> "Iterator[TestNats]":
+    """The NATS of this test run."""
+    from servicekit.testing.servers import nats_for_tests
+
+    with nats_for_tests() as server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def database_url(postgres_server: "TestPostgres") -> AsyncIterator[str]:
+    """The URL (`postgresql://...`) of an empty database of this test's own."""
+    from servicekit.testing.databases import create_database, drop_database
+
+    name = f"test_{secrets.token_hex(6)}"
+    await create_database(postgres_server.admin_url, name)
+    yield postgres_server.url(name)
+    await drop_database(postgres_server.admin_url, name)
+
+
+@pytest_asyncio.fixture
+async def nats_url(nats_server: "TestNats") -> str:
+    """The URL, user included, of a NATS account without any stream or consumer."""
+    from servicekit.testing.accounts import empty_account
+
+    url = nats_server.next_url()
+    await empty_account(url)
+    return url
+
+
+@pytest.fixture
+def own_postgres_server() -> "Iterator[PostgresServer]":
+    """A PostgreSQL for this test alone, which may stop, kill and restart it."""
+    from servicekit.testing.servers import own_postgres
+
+    with own_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def own_nats_server() -> "Iterator[NatsServer]":
+    """A NATS for this test alone, which may stop, kill and restart it."""
+    from servicekit.testing.servers import own_nats
+
+    with own_nats() as server:
+        yield server

@@ -1,0 +1,39 @@
+"""Waiting in tests: for a condition, with a deadline, never for a time."""
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+POLL_S = 0.01
+
+T = TypeVar("T")
+
+
+async def eventually(
+    predicate: Callable[[], T | Awaitable[T]],
+    *,
+    deadline_s: float = 10.0,
+    what: str = "the condition",
+) -> T:
+    """The first true value of `predicate`, asked every 10 ms; TimeoutError after the deadline.
+
+    What the predicate raises is raised: a condition that cannot be asked is no "not yet".
+    """
+    give_up_at = time.monotonic() + deadline_s
+    while True:
+        value = await _ask(predicate)
+        if value:
+            return value
+        if time.monotonic() > give_up_at:
+            raise TimeoutError(f"{what} did not come about within {deadline_s} s (last: {value!r})")
+        await asyncio.sleep(POLL_S)
+
+
+async def _ask(predicate: Callable[[], T | Awaitable[T]]) -> T:
+    answer = predicate()
+    if inspect.isawaitable(answer):
+        awaited: T = await answer
+        return awaited
+    return answer
