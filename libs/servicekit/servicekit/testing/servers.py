@@ -17,6 +17,8 @@ from servicekit.local.postgres_server import PostgresServer
 
 # A test gets the next account, so what an earlier test left running cannot meet it.
 ACCOUNTS = [f"test{number:02}" for number in range(16)]
+MEMORY = Path("/dev/shm")  # noqa: S108 - only for folders made by mkdtemp
+MEMORY_BYTES_MIN = 2**30
 PASSWORD = "test"  # noqa: S105 - a server of this test run only, on the loopback
 
 
@@ -104,13 +106,20 @@ def own_nats(*, authorization: str = "") -> Iterator[NatsServer]:
 
 @contextmanager
 def _temporary_directory() -> Iterator[Path]:
-    directory = Path(tempfile.mkdtemp(prefix="leadchain-test-"))
+    directory = Path(tempfile.mkdtemp(prefix="leadchain-test-", dir=_fastest_place()))
     # PostgreSQL may run as another user, who must reach its data in here.
     directory.chmod(0o711)
     try:
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _fastest_place() -> Path | None:
+    """Memory, where a fresh database takes 15 ms instead of 100; None (a disk) if it is scarce."""
+    writable = os.access(MEMORY, os.W_OK | os.X_OK)
+    roomy = writable and shutil.disk_usage(MEMORY).free > MEMORY_BYTES_MIN
+    return MEMORY if roomy else None
 
 
 def _accounts() -> str:
