@@ -14,7 +14,7 @@ import pytest
 from servicekit.local.nats_server import NatsServer
 from servicekit.local.ports import free_port, kept_port
 from servicekit.local.postgres_server import PostgresServer
-from servicekit.local.processes import Exited, KeptProcess, NeverStarted, Running, StartError
+from servicekit.local.processes import DidNotStart, Exited, KeptProcess, NeverStarted, Running
 from servicekit.local.unprivileged import OtherUser
 from servicekit.testing.waiting import eventually
 
@@ -147,7 +147,7 @@ def test_a_program_found_through_its_files_is_the_one_that_was_started(tmp_path:
 def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
     server = NatsServer(tmp_path, authorization="no such setting {", orphan_signal="KILL")
 
-    with pytest.raises(StartError, match="Parse error"):
+    with pytest.raises(DidNotStart, match="Parse error"):
         server.start()
 
 

@@ -33,7 +33,7 @@ echo $code > "$exit_file.new" && mv "$exit_file.new" "$exit_file"
 POLL_S = 0.005
 
 
-class StartError(RuntimeError):
+class DidNotStart(RuntimeError):  # noqa: N818 - errors are named by what is wrong
     """A program ended, or was not ready in time; carries its last log lines."""
 
     def __init__(self, name: str, reason: str, log_tail: str) -> None:
@@ -141,10 +141,10 @@ class KeptProcess:
         text = self.log_path.read_bytes()[-20_000:].decode(errors="replace")
         return "\n".join(text.splitlines()[-lines:])
 
-    def did_not_start(self, reason: str) -> StartError:
+    def did_not_start(self, reason: str) -> DidNotStart:
         """Kill what runs; the error that says why the program is not up, with its last words."""
         self.kill()
-        return StartError(self.name, reason, self.log_tail())
+        return DidNotStart(self.name, reason, self.log_tail())
 
     def _spawn(
         self, command: Sequence[str], *, env: Mapping[str, str] | None, cwd: Path | None
