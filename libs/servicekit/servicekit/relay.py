@@ -1,0 +1,162 @@
+"""The relay: publishes the outbox to JetStream, in order, in atomic batches.
+
+A batch costs the server one fsync however many messages it holds. Rows are marked after the server's acknowledgement,
+so a crash in between publishes them again under the same message id, which the server drops and the inbox would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+import zlib
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from servicekit import metrics, outbox, telemetry
+from servicekit.errors import Unavailable
+from servicekit.events import headers_of, stream_of, subject_of
+from servicekit.polling import Poller
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import asyncpg
+    from nats.aio.client import Client
+
+    from servicekit.database import Database
+    from servicekit.events import OutgoingEvent
+
+BATCH_SIZE_MAX = 1000
+"""Messages in one atomic batch; the server refuses more (error 10199)."""
+
+PUBLISH_TIMEOUT_S = 10.0
+DUPLICATE_IN_BATCH = 10201
+"""The server's error for a batch that holds a message id it has seen."""
+
+
+class PublishRefused(Unavailable):
+    """JetStream did not store a batch; the rows stay in the outbox and are tried again."""
+
+
+class Relay:
+    """Publishes one service's outbox. A part of a service.
+
+    Of several replicas the one that holds the database's advisory lock works, so that order is kept. `connect` gives
+    the NATS client. A new event leaves when its commit wakes the relay, or at the next poll, 50 ms at the latest.
+    """
+
+    name = "relay"
+
+    def __init__(self, database: Database, connect: Callable[[], Client]) -> None:
+        self._database = database
+        self._connect = connect
+        self._poller = Poller(self.name, self._step, idle_s=0.05)
+        self._held: AsyncExitStack | None = None
+        self._raw: asyncpg.Connection | None = None
+        self._lock_key = zlib.crc32(b"leadchain-outbox-relay")
+        database.on_publish.append(self._poller.wake)
+
+    async def start(self) -> None:
+        """Starts publishing."""
+        await self._poller.start()
+
+    async def stop(self) -> None:
+        """Ends the running batch and gives the lock up."""
+        await self._poller.stop()
+        await self._release()
+
+    def problem(self) -> str | None:
+        """Why the relay is not ready."""
+        return self._poller.problem()
+
+    async def _step(self) -> bool:
+        raw = await self._locked_connection()
+        if raw is None:
+            return False
+        try:
+            row_ids, events = await outbox.unpublished(raw, limit=BATCH_SIZE_MAX)
+            if events:
+                await self._publish(events)
+                await outbox.mark_published(raw, row_ids)
+                metrics.OUTBOX_PUBLISHED.labels(stream_of(events[0].event_type)).inc(len(events))
+        except BaseException:
+            await self._release()
+            raise
+        return len(events) == BATCH_SIZE_MAX
+
+    async def _locked_connection(self) -> asyncpg.Connection | None:
+        """The connection that holds the lock; None while another replica holds it."""
+        if self._raw is not None:
+            return self._raw
+        async with AsyncExitStack() as stack:
+            raw = await stack.enter_async_context(self._database.raw())
+            if not await raw.fetchval("select pg_try_advisory_lock($1)", self._lock_key):
+                return None
+            self._held, self._raw = stack.pop_all(), raw
+        return self._raw
+
+    async def _release(self) -> None:
+        held, raw = self._held, self._raw
+        self._held = self._raw = None
+        if raw is not None and not raw.is_closed():
+            await raw.execute("select pg_advisory_unlock($1)", self._lock_key)
+        if held is not None:
+            await held.aclose()
+
+    async def _publish(self, events: Sequence[OutgoingEvent]) -> None:
+        stream = stream_of(events[0].event_type)
+        with telemetry.send_batch(stream, [event.traceparent for event in events]):
+            async with asyncio.timeout(PUBLISH_TIMEOUT_S):
+                error = await publish_batch(self._connect(), events, source=self._database.service)
+                if error is not None:
+                    await publish_singly(self._connect(), events, source=self._database.service)
+
+
+async def publish_batch(
+    client: Client, events: Sequence[OutgoingEvent], *, source: str
+) -> int | None:
+    """Publishes events of one stream as an atomic batch (ADR-50 of NATS).
+
+    Returns None when the server stored them all, or `DUPLICATE_IN_BATCH` when it refused the batch because it has one
+    of them. Raises `PublishRefused` on any other refusal.
+    """
+    batch_id = uuid.uuid4().hex
+    for number, event in enumerate(events, start=1):
+        headers = headers_of(event, source=source)
+        headers["Nats-Batch-Id"] = batch_id
+        headers["Nats-Batch-Sequence"] = str(number)
+        subject = subject_of(event.event_type, event.key)
+        if number < len(events):
+            await client.publish(subject, event.payload, headers=headers)
+        else:
+            headers["Nats-Batch-Commit"] = "1"
+            answer = await client.request(
+                subject, event.payload, headers=headers, timeout=PUBLISH_TIMEOUT_S
+            )
+    return _batch_error(json.loads(answer.data), expected=len(events))
+
+
+def _batch_error(answer: dict[str, object], *, expected: int) -> int | None:
+    error = answer.get("error")
+    if isinstance(error, dict):
+        if error.get("err_code") == DUPLICATE_IN_BATCH:
+            return DUPLICATE_IN_BATCH
+        raise PublishRefused(f"batch refused: {error.get('err_code')} {error.get('description')}")
+    if answer.get("count", 1) != expected:
+        raise PublishRefused(f"batch stored {answer.get('count')} of {expected}")
+    return None
+
+
+async def publish_singly(client: Client, events: Sequence[OutgoingEvent], *, source: str) -> None:
+    """Publishes events one by one in their order; those that the server has are dropped by it."""
+    for event in events:
+        answer = await client.request(
+            subject_of(event.event_type, event.key),
+            event.payload,
+            headers=headers_of(event, source=source),
+            timeout=PUBLISH_TIMEOUT_S,
+        )
+        reply = json.loads(answer.data)
+        if "error" in reply:
+            raise PublishRefused(f"publish refused: {reply['error'].get('err_code')}")

@@ -1,0 +1,158 @@
+"""A running service: parts that start in order, a readiness, and a drain when it is told to end."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import structlog
+import uvloop
+
+from servicekit import migrations
+from servicekit.logs import configure_logging
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from servicekit.chassis import Chassis
+    from servicekit.settings import ServiceSettings
+
+log = structlog.get_logger()
+
+START_TIMEOUT_S = 60.0
+
+EXIT_CLEAN = 0
+EXIT_FAILED = 1
+
+
+class Part(Protocol):
+    """Something that a service is made of."""
+
+    name: str
+
+    async def start(self) -> None:
+        """Makes the part work, or raises."""
+
+    async def stop(self) -> None:
+        """Ends the part's work in good order."""
+
+    def problem(self) -> str | None:
+        """Why the part is not ready; None when it is."""
+
+
+class Service:
+    """Parts in their order of start; they stop in the reverse order.
+
+    `grace_period_s` bounds the drain: what has not stopped by then is abandoned, and the exit code says so.
+    """
+
+    def __init__(self, name: str, parts: Sequence[Part], *, grace_period_s: float) -> None:
+        self.name = name
+        self._parts = parts
+        self._grace_period_s = grace_period_s
+        self._started: list[Part] = []
+        self._draining = False
+
+    def readiness(self) -> dict[str, str | None]:
+        """Each part's problem, None where it has none."""
+        if self._draining:
+            return {"service": "draining"}
+        return {part.name: part.problem() for part in self._parts}
+
+    async def start(self) -> None:
+        """Starts the parts; on a failure stops those already started and raises."""
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                for part in self._parts:
+                    self._started.append(part)
+                    await part.start()
+        except BaseException:
+            await self.stop()
+            raise
+        log.info("service_started", service=self.name)
+
+    async def stop(self) -> int:
+        """Stops the started parts, newest first; returns the exit code."""
+        self._draining = True
+        code = EXIT_CLEAN
+        try:
+            async with asyncio.timeout(self._grace_period_s):
+                while self._started:
+                    code |= await _stop_part(self._started.pop())
+        except TimeoutError:
+            log.error("drain_timed_out", service=self.name, grace_period_s=self._grace_period_s)  # noqa: TRY400
+            return EXIT_FAILED
+        log.info("service_stopped", service=self.name)
+        return code
+
+    async def run(self) -> int:
+        """Starts, waits for SIGTERM or SIGINT, drains; returns the exit code."""
+        told_to_end = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, told_to_end.set)
+        try:
+            await self.start()
+        except Exception:
+            log.exception("start_failed", service=self.name)
+            return EXIT_FAILED
+        await told_to_end.wait()
+        return await self.stop()
+
+
+async def _stop_part(part: Part) -> int:
+    """Stops one part; a part that fails to stop does not keep the others from stopping."""
+    try:
+        await part.stop()
+    except Exception:
+        log.exception("stop_failed", part=part.name)
+        return EXIT_FAILED
+    return EXIT_CLEAN
+
+
+S = TypeVar("S", bound="ServiceSettings")
+
+
+def run(build: Callable[[S], Chassis], settings_class: type[S], package: str) -> None:
+    """The command line of a service: serve, or migrate its database. Exits the process."""
+    arguments = _parser(settings_class.service).parse_args()
+    settings = settings_class()
+    configure_logging(settings_class.service, settings.log_level)
+    database_url = settings.database_url.get_secret_value()
+    match arguments.command:
+        case "migrate":
+            migrations.upgrade(database_url, package)
+        case "revise":
+            migrations.revise(database_url, package, arguments.message)
+        case "check-migrations":
+            migrations.check(database_url, package)
+        case "asyncapi":
+            sys.stdout.write(asyncio.run(_asyncapi(build, settings)) + "\n")
+        case _:
+            sys.exit(uvloop.run(_serve(build, settings)))
+
+
+async def _serve(build: Callable[[S], Chassis], settings: S) -> int:
+    return await build(settings).service().run()
+
+
+async def _asyncapi(build: Callable[[S], Chassis], settings: S) -> str:
+    return build(settings).bus.asyncapi()
+
+
+def _parser(service: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {service.replace('-', '_')}",
+        description=f"Leadchain's {service}. Settings are environment variables.",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="command")
+    commands.add_parser("serve", help="serve until SIGTERM (default)")
+    commands.add_parser("migrate", help="bring the database to the newest revision")
+    revise = commands.add_parser("revise", help="write the next migration from the models")
+    revise.add_argument("message")
+    commands.add_parser("check-migrations", help="fail when models and migrations differ")
+    commands.add_parser("asyncapi", help="print what the service reads, as AsyncAPI 3.0")
+    return parser
