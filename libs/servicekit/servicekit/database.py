@@ -73,12 +73,14 @@ class UnitOfWork:
             )
         )
 
+    def traceparent_of(self, event: Event) -> str | None:
+        """The traceparent with which effects of a handled event continue; None when it is not traced."""
+        return self._traces.get(event.event_id)
+
     def _trace_of(self, cause: Event | str | None) -> str | None:
         if cause is None:
             return telemetry.current_traceparent()
-        if isinstance(cause, str):
-            return cause
-        return self._traces.get(cause.event_id)
+        return cause if isinstance(cause, str) else self.traceparent_of(cause)
 
 
 class Database:
