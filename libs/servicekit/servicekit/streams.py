@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import nats
 import yaml
+from nats.aio.client import Client
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
@@ -132,8 +132,10 @@ async def _jetstream(nats_url: str, login: Login | None) -> AsyncIterator[JetStr
             "password": login.password,
             "inbox_prefix": f"_INBOX_{login.user}",
         }
-    client = await nats.connect(nats_url, **options)
+    # Made before it connects, so that it can be closed also when the server refuses the user.
+    client = Client()
     try:
+        await client.connect(nats_url, **options)
         yield client.jetstream(timeout=REQUEST_TIMEOUT_S)
     finally:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):

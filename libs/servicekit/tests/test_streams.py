@@ -213,7 +213,7 @@ async def test_a_service_cannot_listen_to_subjects_or_to_anothers_inbox(
 
 async def test_nobody_connects_without_a_user(guarded: NatsServer) -> None:
     with pytest.raises(nats.errors.Error, match="Authorization"):
-        await nats.connect(guarded.url, allow_reconnect=False, error_cb=_ignore)
+        await apply_streams(guarded.url, [WEATHER])
 
 
 @dataclass
@@ -261,7 +261,3 @@ async def _connected(url: str) -> AsyncIterator[Client]:
         yield client
     finally:
         await client.close()
-
-
-async def _ignore(error: Exception) -> None:
-    """The error is raised as well."""
