@@ -109,6 +109,11 @@ WORKER_STEP_ERRORS = Counter(
     ("worker", "error_type"),
 )
 
+SPANS_DROPPED = Counter(
+    "leadchain_spans_dropped_total",
+    "Finished spans that the span file could not take: its queue was full or its disk refused.",
+)
+
 _Metric = TypeVar("_Metric", Counter, Gauge, Histogram)
 
 

@@ -356,14 +356,20 @@ async def test_each_task_has_its_own_current_span(tmp_path: Path) -> None:
     assert current_traceparent() is None
 
 
-async def test_a_half_written_last_line_is_skipped(tmp_path: Path) -> None:
+async def test_a_half_written_line_is_skipped(tmp_path: Path) -> None:
     async with recording(tmp_path):
         with internal_span("work", SAMPLED):
             pass
     with (tmp_path / "identity.jsonl").open("a") as file:
         file.write(f'{{"trace_id":"{TRACE}","span_')
+    async with recording(tmp_path):
+        for name in ("swallowed by the torn line", "after the restart"):
+            with internal_span(name, SAMPLED):
+                pass
 
-    assert [span.name for span in read_spans(tmp_path, TRACE)] == ["work"]
+    found = [span.name for span in read_spans(tmp_path, TRACE)]
+
+    assert found == ["work", "after the restart"]
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ Hidden decision: a thread writes, so that the event loop neither encodes nor wai
 queue is bounded, and what does not fit is counted and dropped.
 """
 
+import contextlib
 import json
 import threading
 from collections import deque
@@ -13,6 +14,7 @@ from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
+from servicekit.metrics import SPANS_DROPPED
 from servicekit.telemetry.records import SpanRecord
 
 _QUEUE_MAX = 65_536
@@ -32,7 +34,6 @@ class SpanFile:
         self._path = spans_dir / f"{service}.jsonl"
         self._queue: deque[SpanRecord] = deque()
         self._closing = threading.Event()
-        self.dropped = 0
         self._thread = threading.Thread(target=self._write_until_closed, name="spans", daemon=True)
         self._thread.start()
 
@@ -41,7 +42,7 @@ class SpanFile:
         if len(self._queue) < _QUEUE_MAX:
             self._queue.append(record)
         else:
-            self.dropped += 1
+            SPANS_DROPPED.inc()
 
     def close(self) -> None:
         """Write what waits and end the thread; blocks until done."""
@@ -65,13 +66,13 @@ class SpanFile:
             try:
                 file.write("".join(lines).encode())
             except OSError:
-                self.dropped += count
+                SPANS_DROPPED.inc(count)
 
 
 def read_spans(spans_dir: Path, trace_id: str) -> list[SpanRecord]:
     """The spans of one trace in the order they started, from every service's file.
 
-    A half-written last line is skipped.
+    A line that a killed process or a full disk left half-written is skipped.
     """
     wanted = f'"trace_id":"{trace_id}"'.encode()
     found = [
@@ -110,8 +111,9 @@ def _text(text: str) -> str:
 def _records_with(path: Path, wanted: bytes) -> Iterator[SpanRecord]:
     with path.open("rb") as file:
         for line in file:
-            if wanted in line and line.endswith(b"\n"):
-                yield _record(json.loads(line))
+            if wanted in line:
+                with contextlib.suppress(json.JSONDecodeError):
+                    yield _record(json.loads(line))
 
 
 def _record(fields: dict[str, Any]) -> SpanRecord:
