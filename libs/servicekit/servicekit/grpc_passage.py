@@ -203,6 +203,9 @@ class _Passage:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if error is None and self._deadline is None:
+            self._finish(self._code(None))
+            return
         code = "CANCELLED"
         try:
             is_late = await self._is_past_deadline(kind, error, trace)

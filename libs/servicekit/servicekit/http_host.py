@@ -25,7 +25,6 @@ AsgiApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
 
 _BODY_TIMEOUT_S: Final = 10.0
-_HEAD_TIMEOUT_S: Final = 10.0
 _HEAD_BYTES_MAX: Final = 64 * 1024
 _JSON: Final = (b"content-type", b"application/json")
 _TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
@@ -38,13 +37,15 @@ _log = structlog.get_logger(__name__)
 class HttpLimits:
     """Bounds of a host; over `connections_max` connections the answer is 503.
 
-    `keep_alive_s` is how long an idle connection is kept, `grace_s` how long requests under way
-    get when the host stops.
+    `keep_alive_s` is how long an idle connection is kept, `head_timeout_s` how long a request's
+    head may take to arrive (checked once a second), `grace_s` how long requests under way get when
+    the host stops.
     """
 
     connections_max: int = 2048
     backlog: int = 2048
     keep_alive_s: int = 30
+    head_timeout_s: float = 10.0
     grace_s: int = 10
 
 
@@ -67,6 +68,7 @@ class HttpHost:
         self._socket = _bound_socket(host, port)
         self.port: int = self._socket.getsockname()[1]
         self._server = uvicorn.Server(_config(app, limits))
+        self._head_timeout_s = limits.head_timeout_s
         self._beat: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
@@ -99,7 +101,7 @@ class HttpHost:
         state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
         for connection in list(state.connections):
             if isinstance(connection, _BoundedHttp):
-                connection.drop_if_head_is_late(loop.time())
+                connection.drop_head_begun_before(loop.time() - self._head_timeout_s)
         self._beat = loop.call_later(1.0, self._keep_house)
 
 
@@ -163,9 +165,9 @@ class _BoundedHttp(HttpToolsProtocol):
         super().on_headers_complete()
         self._head_since_s = None
 
-    def drop_if_head_is_late(self, now_s: float) -> None:
-        """Close a connection whose request's head is not complete in time."""
-        if self._head_since_s is not None and now_s - self._head_since_s > _HEAD_TIMEOUT_S:
+    def drop_head_begun_before(self, moment_s: float) -> None:
+        """Close a connection that waits for the rest of a head begun before `moment_s`."""
+        if self._head_since_s is not None and self._head_since_s < moment_s:
             self.transport.close()
 
 
@@ -198,14 +200,16 @@ async def _send_readiness(send: Send, parts: Mapping[str, str | None]) -> None:
     await send_answer(send, 503 if unready else 200, body, [_JSON])
 
 
-async def read_body(receive: Receive, max_bytes: int) -> bytes:
+async def read_body(
+    receive: Receive, max_bytes: int, *, timeout_s: float = _BODY_TIMEOUT_S
+) -> bytes:
     """The whole body of a request.
 
     Raises TooLarge as soon as it passes `max_bytes`, Unavailable when it is not complete after
-    10 s or its sender hangs up.
+    `timeout_s` or its sender hangs up.
     """
     try:
-        async with asyncio.timeout(_BODY_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             return await _joined(receive, max_bytes)
     except TimeoutError:
         raise Unavailable("the body did not arrive in time") from None

@@ -187,6 +187,19 @@ async def test_a_head_that_never_ends_is_cut_off() -> None:
         assert await eventually(lambda: reader.at_eof() or reader.exception() is not None)
 
 
+async def test_a_client_that_does_not_finish_its_head_in_time_is_dropped() -> None:
+    async with (
+        hosting(Desk(), head_timeout_s=0.1) as host,
+        connection_to(host) as (silent, _),
+        connection_to(host) as (slow, writer),
+    ):
+        writer.write(b"GET / HTTP/1.1\r\n")
+
+        ended = await asyncio.wait_for(asyncio.gather(silent.read(), slow.read()), timeout=5)
+
+    assert ended == [b"", b""]
+
+
 async def test_connections_over_the_limit_are_told_to_come_back() -> None:
     desk = Desk()
     async with hosting(desk, connections_max=2) as host, client_of(host) as client:
@@ -266,6 +279,15 @@ async def test_a_body_too_large_is_refused_before_its_end_arrives() -> None:
 async def test_a_sender_that_hangs_up_is_no_defect() -> None:
     with pytest.raises(Unavailable):
         await read_body(receiving([{"type": "http.disconnect"}]), 3)
+
+
+async def test_a_body_that_does_not_arrive_in_time_is_given_up() -> None:
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        return {}
+
+    with pytest.raises(Unavailable, match="in time"):
+        await read_body(receive, 3, timeout_s=0.02)
 
 
 async def status_of(client: aiohttp.ClientSession, path: str) -> int:
