@@ -125,7 +125,11 @@ def _definition(name: str, *, settings: Mapping[str, Any]) -> StreamDefinition:
 
 @asynccontextmanager
 async def _jetstream(nats_url: str, login: Login | None) -> AsyncIterator[JetStreamContext]:
-    options: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S, "allow_reconnect": False}
+    options: dict[str, Any] = {
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "allow_reconnect": False,
+        "error_cb": _leave_to_the_caller,
+    }
     if login is not None:
         options |= {
             "user": login.user,
@@ -140,6 +144,10 @@ async def _jetstream(nats_url: str, login: Login | None) -> AsyncIterator[JetStr
     finally:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             await client.close()
+
+
+async def _leave_to_the_caller(_: Exception) -> None:
+    """What the client reports here it also raises; its default would print it as well."""
 
 
 async def _existing(jetstream: JetStreamContext, name: str) -> StreamInfo | None:

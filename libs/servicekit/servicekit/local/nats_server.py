@@ -2,6 +2,7 @@
 
 import http.client
 import shutil
+import signal
 import sysconfig
 from pathlib import Path
 
@@ -49,10 +50,14 @@ class NatsServer:
         return f"nats://{user}:{password}@127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Write the configuration, start, wait until JetStream has recovered its streams."""
+        """Write the configuration, start, wait until JetStream has recovered its streams.
+
+        A server that runs already takes the configuration over without a restart.
+        """
         config = self._directory / "nats.conf"
         config.touch(mode=0o600)
         config.write_text(self._config())
+        self.process.send(signal.SIGHUP)
         self.process.start([_binary(), "--config", str(config.absolute())])
         if not wait_until(self._ready_or_gone, timeout_s=START_TIMEOUT_S) or not self._is_healthy():
             raise self.process.did_not_start("is not healthy")

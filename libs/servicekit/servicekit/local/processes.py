@@ -15,19 +15,19 @@ from pathlib import Path
 # Arguments: pid file, exit file, signal for the program when the starter is gone (or ""), program.
 # The starter holds the other end of standard input: its end is the starter's death.
 KEEPER = """
-exec 3<&0 0</dev/null
+exec 3<&0 0</dev/null 4>&2 2>/dev/null
 pid_file=$1 exit_file=$2 orphan_signal=$3
 shift 3
-"$@" 3<&- &
+"$@" 3<&- 2>&4 4>&- &
 program=$!
 echo $program > "$pid_file.new" && mv "$pid_file.new" "$pid_file"
 if [ -n "$orphan_signal" ]; then
-    ( read -r _ <&3; kill -"$orphan_signal" $program ) >/dev/null 2>&1 &
+    ( read -r _ <&3; kill -"$orphan_signal" $program ) >/dev/null 4>&- &
     watcher=$!
 fi
 wait $program
 code=$?
-[ -z "$orphan_signal" ] || kill $watcher 2>/dev/null
+[ -z "$orphan_signal" ] || kill $watcher
 echo $code > "$exit_file.new" && mv "$exit_file.new" "$exit_file"
 """
 POLL_S = 0.005
