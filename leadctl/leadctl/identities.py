@@ -50,9 +50,13 @@ class Identities:
     def field_keys(self) -> FieldKeys:
         """The keys that seal and index personal data."""
         return FieldKeys(
-            ring=f"local-1:{self._kept('field.key', _random_key())}",
-            index=self._kept("index.key", _random_key()),
+            ring=f"local-1:{self.key('field')}",
+            index=self.key("index"),
         )
+
+    def key(self, purpose: str) -> str:
+        """The key for `purpose`: 32 random bytes in base64."""
+        return self._kept(f"{purpose}.key", base64.b64encode(secrets.token_bytes(32)).decode())
 
     def token_file(self, subject: str) -> Path:
         """Where `subject` finds its token."""
@@ -84,10 +88,6 @@ class Identities:
         if not file.exists():
             _write(file, fresh)
         return file.read_text()
-
-
-def _random_key() -> str:
-    return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def _write(file: Path, text: str) -> Path:

@@ -1,6 +1,7 @@
 """The local stack comes up whole, says the truth about itself, and restarts nothing silently."""
 
 import asyncio
+import base64
 import os
 import signal
 import stat
@@ -14,15 +15,15 @@ import asyncpg
 import pytest
 from leadctl.__main__ import app
 from leadctl.identities import Identities
-from leadctl.stack import SERVICES, Program, Stack
-from leadctl.stack.servers import DEPLOYED_NATS
-from leadctl.stack.stack import StackIsBusy
+from leadctl.stack.programs import SERVICES, Program
+from leadctl.stack.settings import DEPLOYED_NATS
+from leadctl.stack.stack import Stack, StackIsBusy
 from servicekit.auth import TokenVerifier
 from servicekit.local.nats_permissions import load_users
 from servicekit.local.processes import DidNotStart, Exited, Running
 from typer.testing import CliRunner
 
-HARBOUR = Program("harbour", "harbour")
+HARBOUR = Program("harbour", "harbour", keys=("GATE_KEY",))
 LIGHTHOUSE = Program(
     "lighthouse", "lighthouse", env={"HARBOUR_GRPC": "{harbour.grpc}"}, is_service=False
 )
@@ -49,7 +50,7 @@ def test_after_up_all_is_ready_and_a_second_up_changes_nothing(stack: Stack) -> 
     assert stack.pids() == pids
     assert set(pids) == {"nats", "postgres", "harbour", "lighthouse"}
     assert [status.problem for status in asyncio.run(stack.status())] == [None] * 4
-    assert "1 streams are there; no change" in steps
+    assert "1 streams: no change" in steps
 
 
 def test_programs_learn_each_others_addresses(stack: Stack) -> None:
@@ -99,6 +100,13 @@ def test_a_service_token_is_signed_for_the_stacks_audience(stack: Stack) -> None
     assert scopes == {"service:harbour", "operator"}
 
 
+def test_a_key_of_a_program_is_made_once_and_is_32_bytes(stack: Stack) -> None:
+    key = stack.env("harbour")["GATE_KEY"]
+
+    assert len(base64.b64decode(key)) == 32
+    assert stack.env("harbour")["GATE_KEY"] == key
+
+
 def test_secrets_are_for_their_owner_only(stack: Stack) -> None:
     folder = stack.directory / "secrets"
 
@@ -132,7 +140,7 @@ def test_a_killed_server_comes_back_with_its_data_on_the_same_port(
 
     status = {status.name: status for status in asyncio.run(stack.status())}[server]
     assert (status.problem, status.address) == (None, address)
-    assert "1 streams are there; no change" in _up_again(stack)
+    assert "1 streams: no change" in _up_again(stack)
 
 
 def test_two_commands_do_not_change_one_stack_at_a_time(stack: Stack) -> None:
@@ -172,7 +180,7 @@ def test_down_stops_in_good_order_keeps_data_and_may_be_repeated(
     asyncio.run(stack.down(purge=True))
 
     assert states["harbour"] == states["nats"] == states["postgres"] == Exited(0)
-    assert "1 streams are there; no change" in steps
+    assert "1 streams: no change" in steps
     assert not stack.directory.exists()
 
 
@@ -226,6 +234,15 @@ def test_the_command_applies_streams_and_says_what_changed(nats_url: str, tmp_pa
     assert again.output.split() == ["HARBOUR", "unchanged"]
     assert refused.exit_code == 1
     assert "no longer takes harbour.v1.>" in refused.output
+
+
+def test_the_command_refuses_to_kill_what_it_does_not_know(stack: Stack) -> None:
+    environment = {"LEADCHAIN_STACK_DIR": str(stack.directory)}
+
+    refused = CliRunner().invoke(app, ["stack", "kill", "submarine"], env=environment)
+
+    assert refused.exit_code == 2
+    assert "submarine" in refused.output
 
 
 def test_status_without_a_stack_says_so_and_leaves_no_trace(tmp_path: Path) -> None:

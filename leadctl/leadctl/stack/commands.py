@@ -1,42 +1,50 @@
-"""`leadctl stack` and `leadctl streams`."""
+"""`leadctl stack` and `leadctl streams`: the commands, and how they show what happened."""
+
+from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Coroutine
-from pathlib import Path
-from typing import Annotated, Any
+from pathlib import Path  # noqa: TC003 - Typer reads it from the signature
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from servicekit.local.processes import DidNotStart, Exited, NeverStarted, ProcessState, Running
-from servicekit.streams import Login, WouldLoseMessages, apply_streams, load_definitions
 
-from leadctl.stack.servers import DEPLOYED_NATS, OPERATOR_USER, BusAddress
-from leadctl.stack.stack import ProgramStatus, Stack, StackIsBusy
+from leadctl.stack.settings import DEPLOYED_NATS
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Sequence
+
+    from servicekit.local.processes import ProcessState
+    from servicekit.streams import Login
+
+    from leadctl.stack.stack import ProgramStatus, Stack
 
 stack_app = typer.Typer(
     help="The whole system on this machine: NATS, PostgreSQL and every service.",
     no_args_is_help=True,
 )
 streams_app = typer.Typer(help="The streams of the bus.", no_args_is_help=True)
-console = Console()
-errors = Console(stderr=True)
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
 
-Setting = Annotated[
-    list[str],
-    typer.Option("--set", metavar="NAME:KEY=VALUE", help="One more variable for one program."),
-]
+Name = Annotated[str, typer.Argument(help="A service, or nats, or postgres.")]
 
 
 @stack_app.command()
-def up(settings: Setting = []) -> None:  # noqa: B006 - Typer wants the plain default, reads only
+def up(
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME:KEY=VALUE", help="One more variable for a program."),
+    ] = None,
+) -> None:
     """Start what does not run yet, and wait until all is ready. What died is started again."""
-    stack = Stack(settings=_parsed_settings(settings))
+    stack = _stack(settings or [])
     with console.status("starting the stack"):
-        _run_or_exit(stack.up(lambda step: console.print(f"[green]+[/] {step}", highlight=False)))
-    console.print(_table(asyncio.run(stack.status())))
+        _run_or_exit(stack.up(lambda step: console.print(f"[green]+[/] {escape(step)}")))
+    _show(asyncio.run(stack.status()))
 
 
 @stack_app.command()
@@ -46,36 +54,36 @@ def down(
 ) -> None:
     """Stop everything; a service gets its grace period to finish what it is doing."""
     with console.status("stopping the stack"):
-        _run_or_exit(Stack().down(purge=purge))
+        _run_or_exit(_stack().down(purge=purge))
     console.print("the stack is down" + (" and its data are gone" if purge else ""))
 
 
 @stack_app.command()
 def status() -> None:
     """Say what runs where, and what died with which exit code. Exits 1 if anything is not well."""
-    stack = Stack()
+    stack = _stack()
     if not stack.directory.exists():
         console.print(f"no stack in {stack.directory}")
         raise typer.Exit(1)
     statuses = asyncio.run(stack.status())
-    console.print(_table(statuses))
+    _show(statuses)
     if any(status.problem for status in statuses):
         raise typer.Exit(1)
 
 
 @stack_app.command()
 def kill(
-    name: Annotated[str, typer.Argument(help="A service, or nats, or postgres.")],
+    name: Name,
     number: Annotated[int, typer.Option("--signal", help="Which signal.")] = signal.SIGKILL,
 ) -> None:
     """Send a signal to one program, SIGKILL by default: nothing starts it again by itself."""
-    Stack().kill(name, signal.Signals(number))
+    _existing(name).kill(name, signal.Signals(number))
 
 
 @stack_app.command()
-def start(name: Annotated[str, typer.Argument(help="A service, or nats, or postgres.")]) -> None:
+def start(name: Name) -> None:
     """Start one program as the last `up` did, and wait until it is ready."""
-    _run_or_exit(Stack().start(name))
+    _run_or_exit(_existing(name).start(name))
 
 
 @streams_app.command()
@@ -83,19 +91,20 @@ def apply(
     nats_url: Annotated[str, typer.Option(help="A cluster; else the local stack's.")] = "",
     user: Annotated[str, typer.Option(envvar="NATS_USER", help="With --nats-url.")] = "",
     password: Annotated[str, typer.Option(envvar="NATS_PASSWORD", help="With --nats-url.")] = "",
-    replicas: Annotated[
-        int | None, typer.Option(help="Copies of each message, 3 in production.")
-    ] = None,
-    definitions: Annotated[Path, typer.Option(help="What the streams shall be.")] = DEPLOYED_NATS
-    / "streams.yaml",
+    replicas: Annotated[int | None, typer.Option(help="Copies of a message; else 1.")] = None,
+    definitions: Annotated[
+        Path, typer.Option(help="What the streams shall be.", show_default="deploy/nats")
+    ] = DEPLOYED_NATS / "streams.yaml",
     *,
     force: Annotated[bool, typer.Option("--force", help="Even if messages are lost.")] = False,
 ) -> None:
     """Make the server's streams agree with their definitions, and say what changed."""
-    address = _bus_address(nats_url, user=user, password=password)
+    from servicekit.streams import WouldLoseMessages, apply_streams, load_definitions
+
+    url, login = _bus(nats_url, user=user, password=password)
     streams = load_definitions(definitions, replicas=replicas)
     try:
-        changes = asyncio.run(apply_streams(address.url, streams, login=address.login, force=force))
+        changes = asyncio.run(apply_streams(url, streams, login=login, force=force))
     except WouldLoseMessages as refusal:
         errors.print(f"[red]{refusal}[/]\nnothing was changed; --force does it all the same")
         raise typer.Exit(1) from None
@@ -103,21 +112,22 @@ def apply(
         console.print(f"{change.name:<14}{change.action}  {', '.join(change.details)}")
 
 
-def _bus_address(nats_url: str, *, user: str, password: str) -> BusAddress:
-    if nats_url:
-        return BusAddress(nats_url, Login(user, password) if user else None)
-    return Stack().servers.bus_address(OPERATOR_USER)
+def _stack(settings: Sequence[str] = ()) -> Stack:
+    from leadctl.stack.stack import Stack
+
+    return Stack(settings=_parsed(settings))
 
 
-def _run_or_exit(step: Coroutine[Any, Any, None]) -> None:
-    try:
-        asyncio.run(step)
-    except (DidNotStart, StackIsBusy, OSError) as problem:
-        errors.print(str(problem), style="red", markup=False)
-        raise typer.Exit(1) from None
+def _existing(name: str) -> Stack:
+    stack = _stack()
+    if not stack.directory.exists():
+        raise typer.BadParameter(f"there is no stack in {stack.directory}")
+    if name not in stack.names():
+        raise typer.BadParameter(f"{name!r} is none of {', '.join(stack.names())}")
+    return stack
 
 
-def _parsed_settings(settings: list[str]) -> dict[str, dict[str, str]]:
+def _parsed(settings: Sequence[str]) -> dict[str, dict[str, str]]:
     parsed: dict[str, dict[str, str]] = {}
     for setting in settings:
         name, colon, rest = setting.partition(":")
@@ -128,28 +138,53 @@ def _parsed_settings(settings: list[str]) -> dict[str, dict[str, str]]:
     return parsed
 
 
-def _table(statuses: list[ProgramStatus]) -> Table:
-    table = Table("program", "state", "listens on", "problem", box=None, padding=(0, 2, 0, 0))
+def _bus(nats_url: str, *, user: str, password: str) -> tuple[str, Login | None]:
+    from servicekit.streams import Login
+
+    from leadctl.stack.servers import OPERATOR_USER
+
+    if nats_url:
+        return nats_url, Login(user, password) if user else None
+    address = _stack().servers.bus_address(OPERATOR_USER)
+    return address.url, address.login
+
+
+def _run_or_exit(step: Coroutine[Any, Any, None]) -> None:
+    from servicekit.local.processes import DidNotStart
+
+    from leadctl.stack.stack import StackIsBusy
+
+    try:
+        asyncio.run(step)
+    except (DidNotStart, StackIsBusy, OSError) as problem:
+        errors.print(str(problem), style="red", markup=False)
+        raise typer.Exit(1) from None
+
+
+def _show(statuses: list[ProgramStatus]) -> None:
+    table = Table("program", "state", "listens on", "grpc", box=None, padding=(0, 2, 0, 0))
     for status in statuses:
-        problem = status.problem or ""
-        if problem and status.last_log_line:
-            problem += f"; last words: {status.last_log_line[:200]}"
-        colour = "red" if problem else "green"
-        table.add_row(
-            status.name, f"[{colour}]{_described(status.state)}[/]", status.address, escape(problem)
-        )
-    return table
+        colour = "red" if status.problem else "green"
+        state = f"[{colour}]{_described(status.state)}[/]"
+        table.add_row(status.name, state, status.address, status.grpc)
+    console.print(table)
+    for status in statuses:
+        if status.problem:
+            last_words = f"; its last words: {status.last_log_line}" if status.last_log_line else ""
+            console.print(f"[red]{status.name}[/] {escape(status.problem + last_words)}")
 
 
 def _described(state: ProcessState) -> str:
+    from servicekit.local.processes import Exited, NeverStarted, Running
+
     match state:
         case Running(pid):
             return f"runs, pid {pid}"
+        case NeverStarted():
+            return "not started"
         case Exited(None):
             return "gone, nobody saw how"
         case Exited(code) if code is not None and code > 128:
             return f"killed by signal {code - 128}"
         case Exited(code):
             return f"exited with {code}"
-        case NeverStarted():
-            return "not started"

@@ -13,11 +13,13 @@ class Program:
 
     A service has a database, a bus user and a token; a stand-in for an outside system has none.
     Values of `env` name other programs' addresses as `{lead-intake.grpc}` or `{sink.http}`.
+    `keys` are variables that each hold 32 random bytes in base64, made once for a stack and kept.
     """
 
     name: str
     module: str
     env: Mapping[str, str] = field(default_factory=dict)
+    keys: tuple[str, ...] = ()
     is_service: bool = True
 
     @property
@@ -35,7 +37,7 @@ class Program:
 
 SERVICES = (
     Program("lead-intake", "lead_intake"),
-    Program("identity", "identity"),
+    Program("identity", "identity", keys=("GOLDEN_ID_KEY",)),
     Program("assignment", "assignment"),
     Program("permissions", "permissions"),
     Program("notification", "notification"),

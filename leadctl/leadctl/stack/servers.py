@@ -13,9 +13,9 @@ from servicekit.streams import Login, apply_streams, load_definitions
 from leadctl.identities import Identities
 from leadctl.stack.databases import create_databases
 from leadctl.stack.programs import Program
+from leadctl.stack.settings import DEPLOYED_NATS
 from leadctl.stack.steps import together
 
-DEPLOYED_NATS = Path(__file__).parents[3] / "deploy" / "nats"
 OPERATOR_USER = "operator"
 
 
@@ -119,7 +119,7 @@ class Servers:
         definitions = load_definitions(self._nats_files / "streams.yaml")
         changes = await apply_streams(operator.url, definitions, login=operator.login)
         changed = [f"{c.name} {c.action}" for c in changes if c.action != "unchanged"]
-        report(f"{len(changes)} streams are there; " + (", ".join(changed) or "no change"))
+        report(f"{len(changes)} streams: " + (", ".join(changed) or "no change"))
 
     async def _start_postgres(self, report: Callable[[str], None]) -> None:
         if self.postgres is None:

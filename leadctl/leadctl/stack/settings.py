@@ -4,6 +4,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+DEPLOYED_NATS = Path(__file__).parents[3] / "deploy" / "nats"
+
 # A program of the stack sees these of the caller's variables, and what the stack gives it.
 PASSED = ("PATH", "HOME", "TZ", "TMPDIR", "LANG", "LC_ALL", "LOG_LEVEL")
 PASSED_PREFIXES = ("OTEL_", "PYTHON", "COVERAGE_", "SSL_CERT_")

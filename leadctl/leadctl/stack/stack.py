@@ -25,8 +25,8 @@ from servicekit.local.processes import Exited, KeptProcess, ProcessState, Runnin
 from leadctl.identities import AUDIENCE, ISSUER, OPERATOR, Identities
 from leadctl.stack.programs import SERVICES, Program
 from leadctl.stack.readiness import readiness, wait_until_ready
-from leadctl.stack.servers import DEPLOYED_NATS, Servers
-from leadctl.stack.settings import caller_environment, passed_on, stack_dir
+from leadctl.stack.servers import Servers
+from leadctl.stack.settings import DEPLOYED_NATS, caller_environment, passed_on, stack_dir
 from leadctl.stack.steps import together
 
 READY_TIMEOUT_S = 60.0
@@ -49,6 +49,7 @@ class ProgramStatus:
     name: str
     state: ProcessState
     address: str
+    grpc: str
     problem: str | None
     last_log_line: str
 
@@ -142,11 +143,13 @@ class Stack:
             for name in self._programs
         }
 
+    def names(self) -> list[str]:
+        """Everything that may run: the servers, then the programs."""
+        return ["nats", "postgres", *self._programs]
+
     def pids(self) -> dict[str, int]:
         """The process ids of what runs, servers included."""
-        states = {
-            name: self.process(name).state() for name in ["nats", "postgres", *self._programs]
-        }
+        states = {name: self.process(name).state() for name in self.names()}
         return {name: state.pid for name, state in states.items() if isinstance(state, Running)}
 
     def env(self, name: str) -> dict[str, str]:
@@ -159,6 +162,7 @@ class Stack:
         }
         if program.is_service:
             given |= self._service_env(program)
+        given |= {variable: self.identities.key(f"{name}-{variable}") for variable in program.keys}
         own = program.resolved_env(self._address) | dict(self._settings.get(name, {}))
         return passed_on(self._environment) | given | own
 
@@ -263,6 +267,7 @@ class Stack:
                     name=name,
                     state=process.state(),
                     address=f"127.0.0.1:{server.port}",
+                    grpc="",
                     problem=None if running else "does not run",
                     last_log_line=process.log_tail(1),
                 )
@@ -273,7 +278,8 @@ class Stack:
         return ProgramStatus(
             name=name,
             state=process.state(),
-            address=f"{target.http}  grpc {target.grpc}",
+            address=target.http,
+            grpc=target.grpc,
             problem=await readiness(session, target.http) if running else "does not run",
             last_log_line=process.log_tail(1),
         )
