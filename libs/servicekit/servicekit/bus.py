@@ -1,7 +1,7 @@
 """The bus: the one place that subscribes to JetStream.
 
-The framework's own defaults would throw a failing message away (`REJECT_ON_ERROR`) or try it again at once without
-end; here every subscription is a durable pull consumer with explicit acknowledgement that its `Consumer` gives.
+Every subscription is a durable pull consumer with explicit acknowledgement, which its `Consumer` gives. The framework
+gives the connection, the lifespan and the AsyncAPI document; it does not fetch (docs/adr/0011).
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from faststream.specification import AsyncAPI
 from nats.js.api import AckPolicy as ConsumerAckPolicy
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
-from servicekit.consumer import Consumer
+from servicekit.consumer import HANDLER_TIMEOUT_S, Consumer
 from servicekit.errors import NotFound
-from servicekit.events import Event, name_of, stream_of, subject_filter
+from servicekit.events import Event, name_of, new_id, stream_of, subject_filter
+from servicekit.polling import Poller
+from servicekit.pull import Pull
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from faststream.nats.message import NatsBatchMessage
     from nats.aio.client import Client
-    from nats.aio.msg import Msg
 
     from servicekit.database import Database, UnitOfWork
     from servicekit.dead_letters import DeadLetter
@@ -34,9 +34,7 @@ log = structlog.get_logger()
 
 ACK_WAIT_S = 30.0
 ACK_PENDING_MAX = 20_000
-GRACEFUL_TIMEOUT_S = 15.0
-FETCH_WAIT_S = 0.05
-"""How long a fetch waits to fill a batch: the most that a lone message waits at each hop."""
+BATCH_SIZE_MAX = 250
 
 E = TypeVar("E", bound=Event)
 
@@ -58,6 +56,8 @@ class Bus:
         self._inbox_prefix = f"_INBOX_{self._service}"
         self._client: Client | None = None
         self.consumers: dict[str, Consumer[Event]] = {}
+        self._batch_sizes: dict[str, int] = {}
+        self.reading = Reading(self)
         self._broker = NatsBroker(
             url,
             name=self._service,
@@ -67,10 +67,9 @@ class Bus:
             reconnect_time_wait=1,
             apply_types=False,
             logger=None,
-            graceful_timeout=GRACEFUL_TIMEOUT_S,
             error_cb=_log_error,
+            reconnected_cb=self.reading.ask_again,
         )
-        self.reading = Reading(self._broker)
 
     def on(
         self, event_class: type[E]
@@ -90,7 +89,7 @@ class Bus:
         self,
         event_class: type[E],
         *,
-        batch_size_max: int = 250,
+        batch_size_max: int = BATCH_SIZE_MAX,
         delays_s: tuple[float, ...] | None = None,
     ) -> Callable[[Callable[[Sequence[E], UnitOfWork], Awaitable[None]]], None]:
         """Registers a handler that gets the events of a batch together, for work that one statement does for all.
@@ -104,7 +103,8 @@ class Bus:
             options = {} if delays_s is None else {"delays_s": delays_s}
             consumer = Consumer(name, event_class, handle, self._database, **options)
             self.consumers[name] = consumer  # type: ignore[assignment]  # E is erased at run time
-            self._subscribe(name, event_type, consumer.deliver, batch_size_max)
+            self._batch_sizes[name] = batch_size_max
+            self._document(name, event_type)
 
         return register
 
@@ -138,61 +138,100 @@ class Bus:
         """The AsyncAPI 3.0 document of what the service reads, as JSON."""
         return str(AsyncAPI(self._broker, title=self._service).to_specification().to_json())
 
-    def _subscribe(
-        self,
-        name: str,
-        event_type: str,
-        deliver: Callable[[Sequence[Msg]], Awaitable[None]],
-        batch_size_max: int,
-    ) -> None:
+    async def open(self, consumer: Consumer[Event]) -> Pull:
+        """Creates or changes a consumer's durable and begins to listen.
+
+        Raises `nats.js.errors.NotFoundError` when the stream does not exist.
+        """
+        stream = stream_of(consumer.event_type)
+        await (
+            self.client()
+            .jetstream()
+            .add_consumer(
+                stream,
+                ConsumerConfig(
+                    durable_name=consumer.name,
+                    filter_subject=subject_filter(consumer.event_type),
+                    ack_policy=ConsumerAckPolicy.EXPLICIT,
+                    deliver_policy=DeliverPolicy.ALL,
+                    ack_wait=ACK_WAIT_S,
+                    max_ack_pending=ACK_PENDING_MAX,
+                    max_deliver=-1,
+                ),
+            )
+        )
+        pull = Pull(
+            self.client(),
+            stream,
+            consumer.name,
+            inbox=f"{self._inbox_prefix}.{consumer.name}.{new_id()}",
+            batch_size_max=self._batch_sizes[consumer.name],
+        )
+        await pull.open()
+        return pull
+
+    def _document(self, name: str, event_type: str) -> None:
+        """Puts a subscription into the AsyncAPI document; this broker's subscribers are never started."""
         subscriber = self._broker.subscriber(
             subject_filter(event_type),
             durable=name,
             stream=JStream(stream_of(event_type), declare=False),
-            pull_sub=PullSub(batch_size=batch_size_max, timeout=FETCH_WAIT_S, batch=True),
-            config=ConsumerConfig(
-                ack_policy=ConsumerAckPolicy.EXPLICIT,
-                deliver_policy=DeliverPolicy.ALL,
-                ack_wait=ACK_WAIT_S,
-                max_ack_pending=ACK_PENDING_MAX,
-                max_deliver=-1,
-            ),
+            pull_sub=PullSub(batch=True),
             ack_policy=AckPolicy.MANUAL,
-            decoder=_raw_messages,
-            inbox_prefix=self._inbox_prefix.encode() + b".",
             title=name,
         )
-        subscriber(deliver)
+        subscriber(_never_called)
 
 
 class Reading:
-    """The part of a service that reads: `start` creates the missing durables and begins to fetch."""
+    """The part of a service that reads: one loop per consumer."""
 
     name = "bus reading"
 
-    def __init__(self, broker: NatsBroker) -> None:
-        self._broker = broker
-        self._running = False
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._loops: list[tuple[Pull, Poller]] = []
 
     async def start(self) -> None:
-        """Begins to read; raises `nats.js.errors.NotFoundError` when a stream does not exist."""
-        await self._broker.start()
-        self._running = True
+        """Creates the durables and begins to fetch; raises `NotFoundError` when a stream does not exist."""
+        for consumer in self._bus.consumers.values():
+            pull = await self._bus.open(consumer)
+            poller = Poller(consumer.name, _step(pull, consumer), stop_timeout_s=HANDLER_TIMEOUT_S)
+            self._loops.append((pull, poller))
+            await poller.start()
 
     async def stop(self) -> None:
         """Fetches no more and lets the running batches end."""
-        self._running = False
-        for subscriber in self._broker.subscribers:
-            await subscriber.stop()
+        for pull, _ in self._loops:
+            await pull.close()
+        for _, poller in self._loops:
+            await poller.stop()
+        self._loops.clear()
 
     def problem(self) -> str | None:
-        """Why nothing is read."""
-        return None if self._running else "not reading"
+        """Why something is not read."""
+        if not self._loops and self._bus.consumers:
+            return "not reading"
+        return next((problem for _, poller in self._loops if (problem := poller.problem())), None)
+
+    async def ask_again(self) -> None:
+        """Renews the standing requests, which a lost connection has taken away."""
+        for pull, _ in self._loops:
+            pull.ask_again()
 
 
-async def _raw_messages(batch: NatsBatchMessage) -> list[Msg]:
-    """Hands the fetched messages on untouched: the consumer decodes, and decides what to do when it cannot."""
-    return batch.raw_message
+def _step(pull: Pull, consumer: Consumer[Event]) -> Callable[[], Awaitable[bool]]:
+    async def step() -> bool:
+        batch = await pull.next_batch()
+        if batch:
+            await consumer.deliver(batch)
+        return True
+
+    return step
+
+
+async def _never_called(message: object) -> None:
+    """Stands for the consumer in the AsyncAPI document."""
 
 
 async def _log_error(error: Exception) -> None:

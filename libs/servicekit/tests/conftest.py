@@ -1,66 +1,68 @@
-"""What the kit's tests share: a database with the kit's tables, a stream, and a started bus."""
+"""What the kit's tests share: a database with the kit's tables, a stream, and a bus on it."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 import nats
 import pytest
-from sqlalchemy.ext.asyncio import create_async_engine
-
 from servicekit.bus import Bus
 from servicekit.database import Database
 from servicekit.relay import Relay
 from servicekit.schema import kit_metadata
+from servicekit.service import Part
+from servicekit.testing.sample_event import STREAM, SUBJECTS
+from sqlalchemy.ext.asyncio import create_async_engine
+
+Runner = Callable[..., AbstractAsyncContextManager[None]]
 
 
-@asynccontextmanager
-async def open_database(url: str, service: str = "kit") -> AsyncIterator[Database]:
-    """A database with the kit's tables and a table for effects."""
+async def create_tables(url: str) -> None:
+    """The kit's tables and one for effects."""
     engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1))
     async with engine.begin() as connection:
         await connection.run_sync(kit_metadata().create_all)
         await connection.exec_driver_sql(
-            "create table if not exists effects (event_id text, at timestamptz default now())"
+            "create table effects (event_id text, at timestamptz default clock_timestamp())"
         )
     await engine.dispose()
-    database = Database(url, service=service)
-    await database.start()
-    try:
-        yield database
-    finally:
-        await database.stop()
 
 
-@asynccontextmanager
-async def running(*parts: object) -> AsyncIterator[None]:
-    """Starts parts in order, stops them in reverse."""
-    async with AsyncExitStack() as stack:
-        for part in parts:
-            stack.push_async_callback(part.stop)
-            await part.start()
-        yield
-
-
-async def make_stream(nats_url: str) -> None:
-    """The stream of the kit's own events, as production's streams are set."""
+async def create_stream(nats_url: str) -> None:
+    """The stream of the kit's own events, set as production's streams are."""
     client = await nats.connect(nats_url)
     try:
-        await client.jetstream().add_stream(
-            name="SERVICEKIT", subjects=["servicekit.v1.>"], allow_atomic=True
-        )
+        await client.jetstream().add_stream(name=STREAM, subjects=SUBJECTS, allow_atomic=True)
     finally:
         await client.close()
 
 
 @pytest.fixture
+def running() -> Runner:
+    """Starts parts in order and stops them in reverse."""
+
+    @asynccontextmanager
+    async def run(*parts: Part) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for part in parts:
+                stack.push_async_callback(part.stop)
+                await part.start()
+            yield
+
+    return run
+
+
+@pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    async with open_database(database_url) as opened:
-        yield opened
+    await create_tables(database_url)
+    database = Database(database_url, service="kit")
+    await database.start()
+    yield database
+    await database.stop()
 
 
 @pytest.fixture
 async def stream_url(nats_url: str) -> str:
-    await make_stream(nats_url)
+    await create_stream(nats_url)
     return nats_url
 
 
@@ -72,3 +74,13 @@ async def bus(stream_url: str, database: Database) -> Bus:
 @pytest.fixture
 async def relay(bus: Bus, database: Database) -> Relay:
     return Relay(database, bus.client)
+
+
+@pytest.fixture
+def make_tables() -> Callable[[str], Awaitable[None]]:
+    return create_tables
+
+
+@pytest.fixture
+def make_stream() -> Callable[[str], Awaitable[None]]:
+    return create_stream
