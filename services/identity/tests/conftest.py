@@ -1,0 +1,112 @@
+"""What identity's tests share: keys, a migrated database, and builders of leads whose defaults are valid."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from identity.settings import Settings
+from identity.wire import LeadReader
+from leadchain.intake.v1.events_pb2 import Contact, LeadReceived
+from servicekit import migrations
+from servicekit.auth import mint_token, new_signing_key
+from servicekit.database import Database
+from servicekit.events import new_id
+from servicekit.sealing import KeyRing
+
+RECEIVED_AT = datetime(2026, 2, 7, 4, 30, tzinfo=UTC)
+RING = f"test:{base64.b64encode(b'r' * 32).decode()}"
+INDEX_KEY = base64.b64encode(b"i" * 32).decode()
+GOLDEN_ID_KEY = b"g" * 32
+
+
+@pytest.fixture
+def ring() -> KeyRing:
+    return KeyRing.parse(RING)
+
+
+@pytest.fixture
+def reader(ring: KeyRing) -> LeadReader:
+    return LeadReader(ring, index_key=INDEX_KEY, golden_id_key=GOLDEN_ID_KEY)
+
+
+@pytest.fixture
+def received(ring: KeyRing) -> Callable[..., LeadReceived]:
+    """Builds a `LeadReceived` of somebody with a phone."""
+
+    def build(
+        *,
+        phone: str = "+8613800138001",
+        uscc: str = "",
+        masked_phone: str = "",
+        lead_id: str | None = None,
+        received_at: datetime = RECEIVED_AT,
+    ) -> LeadReceived:
+        event = LeadReceived(event_id=new_id(), lead_id=lead_id or new_id())
+        event.occurred_at.FromDatetime(received_at)
+        event.facts.channel = "website_form"
+        event.facts.received_at.FromDatetime(received_at)
+        event.facts.region.city = "深圳"
+        contact = Contact(name="示例", phone_e164=phone, uscc=uscc, masked_phone=masked_phone)
+        sealed = ring.seal(contact.SerializeToString(), UUID(event.lead_id).bytes)
+        event.facts.sealed_contact = sealed
+        return event
+
+    return build
+
+
+@pytest.fixture
+async def migrated_url(database_url: str) -> str:
+    await asyncio.to_thread(migrations.upgrade, database_url, "identity")
+    return database_url
+
+
+@pytest.fixture
+async def database(migrated_url: str) -> AsyncIterator[Database]:
+    opened = Database(migrated_url, service="identity")
+    await opened.start()
+    yield opened
+    await opened.stop()
+
+
+@pytest.fixture
+def signing_key(tmp_path: Path) -> dict[str, Any]:
+    """The private key whose public half is where `settings` looks for it."""
+    private, public = new_signing_key("leadchain")
+    (tmp_path / "jwks.json").write_text(json.dumps(public))
+    return private
+
+
+@pytest.fixture
+def token(signing_key: dict[str, Any]) -> str:
+    return mint_token(
+        signing_key,
+        subject="reporting",
+        scopes=[],
+        audience="leadchain",
+        lifetime_s=600,
+        now=datetime.now(UTC),
+    )
+
+
+@pytest.fixture
+def settings(
+    migrated_url: str, nats_url: str, tmp_path: Path, signing_key: dict[str, Any]
+) -> Settings:
+    return Settings.model_validate(
+        {
+            "database_url": migrated_url,
+            "nats_url": nats_url,
+            "http_port": 0,
+            "grpc_port": 0,
+            "jwks_file": tmp_path / "jwks.json",
+            "field_keys": RING,
+            "index_key": INDEX_KEY,
+            "golden_id_key": base64.b64encode(GOLDEN_ID_KEY).decode(),
+        }
+    )

@@ -1,0 +1,195 @@
+"""The whole service on real servers: events in, events and answers out."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import grpc
+import nats
+import pytest
+from identity.app import build
+from identity.settings import Settings
+from leadchain.identity.v1 import identity_service_pb2 as pb
+from leadchain.identity.v1.events_pb2 import MATCH_BASIS_NEW, LeadIdentified
+from leadchain.identity.v1.identity_service_pb2_grpc import IdentityServiceStub
+from leadchain.intake.v1.events_pb2 import LeadReceived
+from nats.aio.client import Client
+from servicekit.events import new_id, subject_of
+from servicekit.grpc_client import connect
+from servicekit.streams import apply_streams, load_definitions
+from servicekit.testing.waiting import eventually
+from servicekit.v1 import book_service_pb2, operations_service_pb2
+from servicekit.v1.book_service_pb2_grpc import BookServiceStub
+from servicekit.v1.operations_service_pb2_grpc import OperationsServiceStub
+
+Received = Callable[..., LeadReceived]
+STREAMS = Path(__file__).parents[3] / "deploy" / "nats" / "streams.yaml"
+RECEIVED_TYPE = LeadReceived.DESCRIPTOR.full_name
+
+
+@dataclass
+class Running:
+    """The running service, seen from outside."""
+
+    bus: Client
+    channel: grpc.aio.Channel
+
+    async def deliver(self, event: LeadReceived) -> None:
+        """Publishes an event as lead-intake would; each delivery under a message id of its own."""
+        subject = subject_of(RECEIVED_TYPE, event.lead_id)
+        await self.bus.jetstream().publish(
+            subject, event.SerializeToString(), headers={"Nats-Msg-Id": new_id()}
+        )
+
+    async def identified(self, count: int) -> list[LeadIdentified]:
+        """The events on identity's stream, once there are `count`."""
+        jetstream = self.bus.jetstream()
+
+        async def enough() -> bool:
+            return (await jetstream.stream_info("IDENTITY")).state.messages >= count
+
+        await eventually(enough, what=f"{count} identified leads")
+        messages = [await jetstream.get_msg("IDENTITY", seq) for seq in range(1, count + 1)]
+        return [LeadIdentified.FromString(message.data or b"") for message in messages]
+
+
+@asynccontextmanager
+async def running(settings: Settings, token: str) -> AsyncIterator[Running]:
+    streams = [
+        replace(definition, max_size_bytes=2**24)
+        for definition in load_definitions(STREAMS)
+        if definition.name in {"INTAKE", "IDENTITY"}
+    ]
+    await apply_streams(settings.nats_url, streams)
+    chassis = build(settings)
+    service = chassis.service()
+    await service.start()
+    bus = await nats.connect(settings.nats_url)
+    try:
+        async with connect(f"127.0.0.1:{chassis.grpc.port}", token=lambda: token) as channel:
+            yield Running(bus, channel)
+    finally:
+        await bus.close()
+        assert await service.stop() == 0
+
+
+@pytest.fixture
+async def identity(settings: Settings, token: str) -> AsyncIterator[Running]:
+    async with running(settings, token) as service:
+        yield service
+
+
+async def test_a_received_lead_leaves_identified(identity: Running, received: Received) -> None:
+    event = received()
+
+    await identity.deliver(event)
+
+    [identified] = await identity.identified(1)
+    assert identified.lead_id == event.lead_id
+    assert identified.match_basis == MATCH_BASIS_NEW
+    assert identified.facts == event.facts
+
+
+async def test_a_duplicate_delivery_has_one_effect(identity: Running, received: Received) -> None:
+    twice, once = received(), received(phone="+8613800138002")
+
+    await identity.deliver(twice)
+    await identity.deliver(twice)
+    await identity.deliver(once)
+
+    identified = await identity.identified(2)
+    info = await identity.bus.jetstream().stream_info("IDENTITY")
+    assert {each.lead_id for each in identified} == {twice.lead_id, once.lead_id}
+    assert info.state.messages == 2
+
+
+async def test_a_lead_that_cannot_be_read_is_set_aside_and_holds_nobody_up(
+    identity: Running, received: Received
+) -> None:
+    broken, fine = received(), received(phone="+8613800138002")
+    broken.facts.sealed_contact = b"broken"
+    operations = OperationsServiceStub(identity.channel)
+
+    async def letters() -> list[operations_service_pb2.DeadLetter]:
+        request = operations_service_pb2.ListDeadLettersRequest()
+        return list((await operations.ListDeadLetters(request)).letters)
+
+    await identity.deliver(broken)
+    await identity.deliver(fine)
+
+    [identified] = await identity.identified(1)
+    [letter] = await eventually(letters)
+    assert identified.lead_id == fine.lead_id
+    assert letter.event_id == broken.event_id
+    assert letter.error.startswith("InvalidMessage")
+
+
+async def test_the_customer_of_a_lead_can_be_asked(identity: Running, received: Received) -> None:
+    event = received()
+    stub = IdentityServiceStub(identity.channel)
+    await identity.deliver(event)
+    [identified] = await identity.identified(1)
+
+    answer = await stub.GetIdentity(pb.GetIdentityRequest(lead_id=event.lead_id))
+    customer = await stub.GetCustomer(pb.GetCustomerRequest(customer_id=answer.master_id))
+
+    assert (answer.golden_id, answer.master_id) == (identified.golden_id, identified.master_id)
+    assert answer.match_basis == MATCH_BASIS_NEW
+    assert customer.golden_id == identified.golden_id
+    assert list(customer.lead_ids) == [event.lead_id]
+    assert customer.first_seen_at == event.facts.received_at
+
+
+@pytest.mark.parametrize(
+    ("lead_id", "code"),
+    [
+        (new_id(), grpc.StatusCode.NOT_FOUND),
+        ("lead-1", grpc.StatusCode.INVALID_ARGUMENT),
+        ("", grpc.StatusCode.INVALID_ARGUMENT),
+    ],
+)
+async def test_an_unknown_lead_is_refused_by_its_kind(
+    identity: Running, lead_id: str, code: grpc.StatusCode
+) -> None:
+    stub = IdentityServiceStub(identity.channel)
+
+    with pytest.raises(grpc.aio.AioRpcError) as refusal:
+        await stub.GetIdentity(pb.GetIdentityRequest(lead_id=lead_id))
+
+    assert refusal.value.code() is code
+
+
+@pytest.mark.parametrize(
+    ("customer_id", "code"),
+    [
+        ("CID-20260207-999999", grpc.StatusCode.NOT_FOUND),
+        ("f" * 64, grpc.StatusCode.NOT_FOUND),
+        ("", grpc.StatusCode.INVALID_ARGUMENT),
+        ("CID-20260207-1'; --", grpc.StatusCode.INVALID_ARGUMENT),
+        ("\x00", grpc.StatusCode.INVALID_ARGUMENT),
+    ],
+)
+async def test_an_unknown_customer_is_refused_by_its_kind(
+    identity: Running, customer_id: str, code: grpc.StatusCode
+) -> None:
+    stub = IdentityServiceStub(identity.channel)
+
+    with pytest.raises(grpc.aio.AioRpcError) as refusal:
+        await stub.GetCustomer(pb.GetCustomerRequest(customer_id=customer_id))
+
+    assert refusal.value.code() is code
+
+
+async def test_the_book_holds_every_identified_lead_as_passed_on(
+    identity: Running, received: Received
+) -> None:
+    for phone in ("+8613800138001", "+8613800138002"):
+        await identity.deliver(received(phone=phone))
+    await identity.identified(2)
+
+    book = await BookServiceStub(identity.channel).GetBook(book_service_pb2.GetBookRequest())
+
+    [cell] = book.cells
+    assert (cell.channel, cell.item_count) == ("website_form", 2)
+    assert cell.state == book_service_pb2.BOOK_STATE_PASSED
