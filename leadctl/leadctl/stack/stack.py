@@ -288,7 +288,7 @@ class Stack:
         return f"127.0.0.1:{self._port(name, protocol)}"
 
     def _port(self, name: str, protocol: str) -> int:
-        return kept_port(self._folder("ports") / f"{name}.{protocol}")
+        return kept_port(self._folder("ports"), f"{name}.{protocol}")
 
     def _env_file(self, name: str) -> Path:
         return self.directory / "secrets" / f"{name}.env.json"

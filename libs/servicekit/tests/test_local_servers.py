@@ -12,7 +12,7 @@ import asyncpg
 import nats
 import pytest
 from servicekit.local.nats_server import NatsServer
-from servicekit.local.ports import free_port, kept_port
+from servicekit.local.ports import kept_port
 from servicekit.local.postgres_server import PostgresServer
 from servicekit.local.processes import DidNotStart, Exited, KeptProcess, NeverStarted, Running
 from servicekit.local.unprivileged import OtherUser
@@ -151,9 +151,12 @@ def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
         server.start()
 
 
-def test_a_port_is_chosen_once_and_kept(tmp_path: Path) -> None:
-    assert kept_port(tmp_path / "port") == kept_port(tmp_path / "port")
-    assert free_port() < 32_768
+def test_a_port_is_chosen_once_and_kept_for_its_name_alone(tmp_path: Path) -> None:
+    chosen = [kept_port(tmp_path, f"program-{number}") for number in range(200)]
+
+    assert [kept_port(tmp_path, f"program-{number}") for number in range(200)] == chosen
+    assert len(set(chosen)) == 200
+    assert max(chosen) < 32_768
 
 
 def test_a_user_cannot_reach_what_lies_under_a_private_folder(tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ class NatsServer:
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
         self._authorization = authorization
-        self.port = kept_port(directory / "port")
-        self.monitoring_port = kept_port(directory / "monitoring_port")
+        self.port = kept_port(directory / "ports", "client")
+        self.monitoring_port = kept_port(directory / "ports", "monitoring")
         self.process = KeptProcess(
             "nats",
             run_dir=directory,

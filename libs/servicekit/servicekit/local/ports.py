@@ -18,11 +18,19 @@ def free_port(host: str = "127.0.0.1") -> int:
             return port
 
 
-def kept_port(file: Path) -> int:
-    """The port written in `file`; chosen and written there at the first call."""
+def kept_port(folder: Path, name: str) -> int:
+    """The port that `folder` keeps under `name`, chosen at the first call; no two names share one."""
+    file = folder / name
     if not file.exists():
-        file.write_text(f"{free_port()}\n")
+        folder.mkdir(parents=True, exist_ok=True)
+        taken = {int(other.read_text()) for other in folder.iterdir()}
+        file.write_text(f"{_free_port_besides(taken)}\n")
     return int(file.read_text())
+
+
+def _free_port_besides(taken: set[int]) -> int:
+    port = free_port()
+    return port if port not in taken else _free_port_besides(taken)
 
 
 def _can_listen(host: str, port: int) -> bool:

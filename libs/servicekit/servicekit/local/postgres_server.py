@@ -60,7 +60,7 @@ class PostgresServer:
         self._password = password
         self._user = user_for_servers()
         self.data_dir = _data_dir(directory, self._user)
-        self.port = kept_port(directory / "port")
+        self.port = kept_port(directory / "ports", "client")
         self.process = KeptProcess(
             "postgres",
             run_dir=directory,
