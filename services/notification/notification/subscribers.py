@@ -1,0 +1,39 @@
+"""Events that somebody must be told about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from leadchain.assignment.v1.events_pb2 import ContactOverdue, LeadAssigned
+
+from notification import commands, wire
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from zoneinfo import ZoneInfo
+
+    from servicekit.bus import Bus
+    from servicekit.database import UnitOfWork
+
+
+def subscribe(bus: Bus, zone: ZoneInfo) -> None:
+    """Events this service acts on; times in reminders are of `zone`."""
+
+    @bus.on_batch(LeadAssigned)
+    async def remind_owners(events: Sequence[LeadAssigned], uow: UnitOfWork) -> None:
+        """The owner must know that they have a new lead."""
+        reminders = [
+            wire.owner_reminder(event, traceparent=uow.traceparent_of(event), zone=zone)
+            for event in events
+        ]
+        await commands.keep_reminders(uow, reminders)
+
+    @bus.on_batch(ContactOverdue)
+    async def tell_managers(events: Sequence[ContactOverdue], uow: UnitOfWork) -> None:
+        """A manager must know that a rep of theirs made no contact in time (AS-03)."""
+        reminders = [
+            wire.manager_reminder(event, traceparent=uow.traceparent_of(event), zone=zone)
+            for event in events
+            if event.manager_id
+        ]
+        await commands.keep_reminders(uow, reminders)
