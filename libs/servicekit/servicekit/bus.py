@@ -150,6 +150,7 @@ class Bus:
             .add_consumer(
                 stream,
                 ConsumerConfig(
+                    name=consumer.name,
                     durable_name=consumer.name,
                     filter_subject=subject_filter(consumer.event_type),
                     ack_policy=ConsumerAckPolicy.EXPLICIT,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import grpc
-from grpc_health.v1 import (  # type: ignore[import-untyped]
+from grpc_health.v1 import (
     health,
     health_pb2,
     health_pb2_grpc,

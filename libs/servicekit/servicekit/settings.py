@@ -16,7 +16,7 @@ class ServiceSettings(BaseSettings):
     A subclass names its own database variable, such as `IDENTITY_DATABASE_URL`, as the alias of `database_url`.
     """
 
-    model_config = SettingsConfigDict(frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(frozen=True, populate_by_name=True, hide_input_in_errors=True)
     service: ClassVar[str]
 
     database_url: SecretStr

@@ -1,0 +1,69 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down status test test-kit test-service test-contract test-e2e chaos bench lint fmt types arch \
+        proto proto-check proto-baseline events lock migration migrate-check k8s-render image ci
+
+bin := .venv/bin
+LEADS ?= 1000
+packages := libs/servicekit/servicekit leadctl/leadctl $(wildcard services/*/*/__init__.py)
+typed := libs/servicekit/servicekit leadctl/leadctl $(patsubst %/__init__.py,%,$(wildcard services/*/*/__init__.py))
+
+help: ## show this help
+	@awk -F ':.*## ' '/^## /{printf "\n%s\n", substr($$0,4)} /^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+## Start
+setup: ## virtual environment with every pinned dependency and all packages, editable
+	@sh tools/setup.sh
+demo: setup ## start everything, send LEADS=1000 deliveries, show where each one went
+	@$(bin)/leadctl demo --leads $(LEADS)
+up: setup ## start NATS, PostgreSQL and the services under .stack/
+	@$(bin)/leadctl stack up
+down: ## stop them
+	@$(bin)/leadctl stack down
+status: ## say what runs and where it listens
+	@$(bin)/leadctl stack status
+
+## Check
+test: setup ## every test, on real NATS and PostgreSQL
+	@$(bin)/pytest -q
+test-kit: setup ## the kit's tests
+	@$(bin)/pytest -q libs
+test-service: setup ## one service's tests: make test-service s=identity
+	@$(bin)/pytest -q services/$(s)
+test-contract: setup ## the contracts between services
+	@$(bin)/pytest -q tests/contract tests/architecture
+test-e2e: setup ## the whole chain as separate processes
+	@$(bin)/pytest -q tests/e2e
+chaos: setup ## long: kills each service again and again under load
+	@$(bin)/pytest -q tests/chaos
+bench: setup ## measure the chain, each figure beside a raw limit of the same run
+	@$(bin)/python -m bench
+lint: setup fmt-check types arch ## everything that reads code without running it
+fmt: setup ## format and repair
+	@$(bin)/ruff format -q . && $(bin)/ruff check -q --fix . && $(bin)/buf format -w proto
+fmt-check: setup
+	@$(bin)/ruff format --check -q . && $(bin)/ruff check -q . && $(bin)/buf lint proto && $(bin)/buf format -d --exit-code proto && $(bin)/codespell -q 3
+types: setup ## mypy --strict
+	@$(bin)/mypy --no-error-summary $(typed)
+arch: setup ## who may import whom
+	@$(bin)/lint-imports
+
+## Contracts
+proto: setup ## generate libs/contracts from proto/
+	@$(bin)/python tools/generate_contracts.py
+proto-check: setup ## fail when the generated code is stale
+	@$(bin)/python tools/generate_contracts.py --check
+proto-baseline: setup ## accept today's contracts as the released ones
+	@$(bin)/buf build proto -o tests/contract/baseline.binpb
+events: setup ## refresh docs/events.md
+	@$(bin)/python tools/document_events.py
+
+## Data
+migration: setup ## write a migration: make migration s=identity m="add a table"
+	@$(bin)/python tools/migration.py $(s) "$(m)"
+
+## Ship
+image: ## build one service's image: make image s=identity
+	@docker build -f deploy/docker/Dockerfile --build-arg SERVICE=$(s) -t leadchain/$(s) .
+lock: ## renew requirements.lock
+	@$(bin)/uv lock -q && $(bin)/uv export -q --format requirements-txt --all-groups --all-extras --no-emit-workspace --no-header -o requirements.lock
+ci: lint proto-check test ## what CI runs
