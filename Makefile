@@ -1,10 +1,9 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status test test-kit test-service test-contract test-e2e chaos bench lint fmt types arch \
-        proto proto-check proto-baseline events lock migration migrate-check k8s-render image ci
+.PHONY: help setup demo up down status test test-kit test-service test-contract test-e2e chaos bench lint fmt fmt-check types arch \
+        proto proto-check proto-baseline events lock migration k8s-render image lock
 
 bin := .venv/bin
 LEADS ?= 1000
-packages := libs/servicekit/servicekit leadctl/leadctl $(wildcard services/*/*/__init__.py)
 typed := libs/servicekit/servicekit leadctl/leadctl $(patsubst %/__init__.py,%,$(wildcard services/*/*/__init__.py))
 
 help: ## show this help
@@ -23,7 +22,7 @@ status: ## say what runs and where it listens
 	@$(bin)/leadctl stack status
 
 ## Check
-test: setup ## every test, on real NATS and PostgreSQL
+test: lint proto-check ## everything that is checked: lint, types, contracts, every test on real NATS and PostgreSQL
 	@$(bin)/pytest -q
 test-kit: setup ## the kit's tests
 	@$(bin)/pytest -q libs
@@ -66,4 +65,3 @@ image: ## build one service's image: make image s=identity
 	@docker build -f deploy/docker/Dockerfile --build-arg SERVICE=$(s) -t leadchain/$(s) .
 lock: ## renew requirements.lock
 	@$(bin)/uv lock -q && $(bin)/uv export -q --format requirements-txt --all-groups --all-extras --no-emit-workspace --no-header -o requirements.lock
-ci: lint proto-check test ## what CI runs
