@@ -27,6 +27,7 @@ BUNDLE_SIZE_MAX = 50
 RECIPIENTS_MAX = 10_000
 SECRET_BYTES_MIN, SECRET_BYTES_MAX = 24, 64
 URL_CHARS_MAX = 2000
+RECIPIENT_ID_CHARS_MAX = 100
 SECRET_PREFIX = "whsec_"  # noqa: S105 - how every Standard Webhooks secret begins
 
 FIRST_ACTIONS_ZH = {
@@ -64,6 +65,10 @@ class Reason(Enum):
 
 class UnsafeUrl(Invalid):
     """A webhook address that reminders may not be posted to; the text says why, never the address."""
+
+
+class BadRecipientId(Invalid):
+    """A recipient id that is empty or longer than 100 characters."""
 
 
 class BadSecret(Invalid):
@@ -178,6 +183,13 @@ def verdict(answer: Answer, *, attempt_count: int, delays_s: Sequence[float]) ->
             return Postponed(attempt_count + 1, next_at, answer.detail)
         case NotTaken():
             return Failed(attempt_count + 1, answer.reason, answer.detail)
+
+
+def checked_recipient_id(recipient_id: str) -> str:
+    """The id if a recipient can have it; raises `BadRecipientId`."""
+    if not 0 < len(recipient_id) <= RECIPIENT_ID_CHARS_MAX:
+        raise BadRecipientId("a recipient id has 1 to 100 characters")
+    return recipient_id
 
 
 def checked_url(url: str, *, allow_loopback_http: bool) -> str:

@@ -19,6 +19,7 @@ from notification.domain import (
     Recipient,
     Reminder,
     State,
+    checked_recipient_id,
     checked_url,
     parsed_secret,
 )
@@ -83,16 +84,16 @@ def failed(
 
 
 def recipient(message: pb.Recipient, *, allow_loopback_http: bool) -> Recipient:
-    """A recipient as asked for; raises `UnsafeUrl` or `BadSecret`."""
+    """A recipient as asked for; raises `BadRecipientId`, `UnsafeUrl` or `BadSecret`."""
     return Recipient(
-        recipient_id=message.recipient_id,
+        recipient_id=checked_recipient_id(message.recipient_id),
         webhook_url=checked_url(message.webhook_url, allow_loopback_http=allow_loopback_http),
         secret=parsed_secret(message.secret),
     )
 
 
 def recipients(request: pb.PutRecipientsRequest, *, allow_loopback_http: bool) -> list[Recipient]:
-    """The recipients of a request; raises `UnsafeUrl` or `BadSecret` for the first that cannot be."""
+    """The recipients of a request; raises `BadRecipientId`, `UnsafeUrl` or `BadSecret` for the first that cannot be."""
     return [
         recipient(message, allow_loopback_http=allow_loopback_http)
         for message in request.recipients

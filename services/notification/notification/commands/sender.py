@@ -19,7 +19,7 @@ from servicekit.telemetry import Span, TraceContext, internal_span
 
 from notification import store, wire
 from notification.commands.reminders import record_answers
-from notification.domain import RETRY_DELAYS_S, Nowhere
+from notification.domain import RETRY_DELAYS_S, NotTaken, Nowhere
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -153,6 +153,8 @@ class Sender:
             return False
         async with self._database.unit_of_work() as uow:
             await record_answers(uow, answers[:count], delays_s=self._delays_s)
+        if any(isinstance(answer, NotTaken) and answer.gone for _, answer in answers[:count]):
+            await self._recipients.refresh()
         free_at_s = time.monotonic() + self._pace_s
         for bundle, _ in answers[:count]:
             self._busy_until_s[bundle.recipient_id] = free_at_s
