@@ -1,0 +1,198 @@
+"""First owners (AS-01): of leads that have just been identified, and of leads that had to wait (AS-06).
+
+A batch costs a fixed number of statements, however many leads are in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from assignment import wire
+from assignment.domain.contact import first_owner
+from assignment.domain.decisions import Cause, Decision, Outcome
+from assignment.domain.leads import LeadId, Merged, Owned, Waiting, sort_arrivals, with_owners
+from assignment.domain.routing import (
+    Assigned,
+    Candidates,
+    Grounds,
+    heaviest_first,
+    nearest,
+    refusals,
+    route,
+)
+from assignment.store import decisions as decision_store
+from assignment.store import leads as lead_store
+from assignment.store import reps as rep_store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import asyncpg
+    from servicekit.database import UnitOfWork
+
+    from assignment.commands.desk import Desk
+    from assignment.domain.leads import Arrivals, Lead, OpenLead, Profile, StoredLead
+    from assignment.domain.routing import Refusal, Router, Ruling
+
+DRAIN_BATCH_SIZE = 250
+
+_WAITING = Waiting()
+_OUTCOMES = {True: Outcome.ASSIGNED, False: Outcome.UNASSIGNABLE}
+
+
+async def assign_leads(uow: UnitOfWork, desk: Desk, leads: Sequence[Lead]) -> None:
+    """Gives new leads their first owners, joins those of customers with an open lead, and lets the rest wait.
+
+    Leads that are here already are passed over.
+    """
+    arrivals = await _arrivals(uow.raw, leads)
+    router, openings = await desk.router(uow.raw)
+    rulings = await _route_all(uow.raw, router, [lead.profile for lead in arrivals.fresh])
+    routed = list(zip(arrivals.fresh, rulings, strict=True))
+    owners = _first_owners(routed, uow=uow, desk=desk)
+    joining = with_owners(arrivals.joining, {key: own.assignee_id for key, own in owners.items()})
+    await _save(uow, router, routed, joining, owners=owners, openings=openings)
+    _publish_routed(uow, router, routed, owners=owners)
+    for lead, into in joining:
+        uow.publish(wire.lead_merged(lead, into), key=str(lead.lead_id), cause=lead.traceparent)
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """Waiting leads that were tried, and those of them that found an owner."""
+
+    tried_count: int
+    assigned_count: int
+
+    @property
+    def may_be_more(self) -> bool:
+        """Whether further leads may be waiting to be tried."""
+        return self.tried_count == DRAIN_BATCH_SIZE
+
+
+async def drain_waiting(uow: UnitOfWork, desk: Desk) -> Drained:
+    """Tries leads that wait and have not been tried since the last opening, oldest first."""
+    router, openings = await desk.router(uow.raw)
+    waiting = await lead_store.lock_waiting(uow.raw, openings=openings, limit=DRAIN_BATCH_SIZE)
+    if not waiting:
+        return Drained(0, 0)
+    candidates = [router.candidates(stored.lead.profile) for stored in waiting]
+    board = await rep_store.lock_board(uow.raw, candidates)
+    rulings = [route(stored.lead.profile, router, board) for stored in waiting]
+    await rep_store.save_board(uow.raw, board)
+    found = [(s, r) for s, r in zip(waiting, rulings, strict=True) if isinstance(r, Assigned)]
+    await _save_drained(uow, desk, router, found)
+    await lead_store.mark_tried(uow.raw, [s.lead.lead_id for s in waiting], openings=openings)
+    return Drained(len(waiting), len(found))
+
+
+async def _arrivals(raw: asyncpg.Connection, leads: Sequence[Lead]) -> Arrivals:
+    golden_ids = list({lead.golden_id for lead in leads})
+    await lead_store.lock_customers(raw, golden_ids)
+    known = await lead_store.known_leads(raw, [lead.lead_id for lead in leads])
+    open_leads = await lead_store.open_leads(raw, golden_ids)
+    return sort_arrivals(leads, known=known, open_leads=open_leads)
+
+
+async def _route_all(
+    raw: asyncpg.Connection, router: Router, profiles: Sequence[Profile]
+) -> list[Ruling]:
+    """A ruling for each profile, in their order, though the heaviest are routed first."""
+    board = await rep_store.lock_board(raw, [router.candidates(profile) for profile in profiles])
+    rulings = {i: route(profiles[i], router, board) for i in heaviest_first(profiles, router.rules)}
+    await rep_store.save_board(raw, board)
+    return [rulings[i] for i in range(len(profiles))]
+
+
+def _first_owners(
+    routed: Sequence[tuple[Lead, Ruling]], *, uow: UnitOfWork, desk: Desk
+) -> dict[LeadId, Owned]:
+    return {
+        lead.lead_id: first_owner(ruling.rep_id, now=uow.now, sla=desk.sla)
+        for lead, ruling in routed
+        if isinstance(ruling, Assigned)
+    }
+
+
+async def _save(
+    uow: UnitOfWork,
+    router: Router,
+    routed: Sequence[tuple[Lead, Ruling]],
+    joining: Sequence[tuple[Lead, OpenLead]],
+    *,
+    owners: dict[LeadId, Owned],
+    openings: int,
+) -> None:
+    placed: list[tuple[Lead, lead_store.Standing]] = [
+        (lead, owners.get(lead.lead_id, _WAITING)) for lead, _ in routed
+    ]
+    placed += [(lead, Merged(into.lead_id)) for lead, into in joining]
+    decisions = [
+        Decision(lead.lead_id, 1, _OUTCOMES[lead.lead_id in owners], Cause.FIRST, ruling)
+        for lead, ruling in routed
+    ]
+    decisions += [Decision(lead.lead_id, 1, Outcome.MERGED, Cause.FIRST) for lead, _ in joining]
+    await lead_store.add_leads(uow.raw, placed, openings=openings)
+    await decision_store.add_decisions(uow.raw, decisions, router=router, decided_at=uow.now)
+    await decision_store.start_timers(uow.raw, owners)
+
+
+def _publish_routed(
+    uow: UnitOfWork,
+    router: Router,
+    routed: Sequence[tuple[Lead, Ruling]],
+    *,
+    owners: dict[LeadId, Owned],
+) -> None:
+    known_refusals: dict[tuple[Candidates, tuple[int, ...]], list[Refusal]] = {}
+    for lead, ruling in routed:
+        owned = owners.get(lead.lead_id)
+        if owned is not None:
+            _publish_assigned(uow, router, lead, ruling, owned=owned, cause=Cause.FIRST)
+            continue
+        key = (ruling.candidates, ruling.counts)
+        if key not in known_refusals:
+            known_refusals[key] = _refusals(router, ruling, lead.profile)
+        found = known_refusals[key]
+        event = wire.lead_unassignable(
+            lead,
+            ruling,
+            nearest(found, wire.REFUSALS_MAX),
+            refusal_count=len(found),
+            version=router.rules.version,
+        )
+        uow.publish(event, key=str(lead.lead_id), cause=lead.traceparent)
+
+
+def _refusals(router: Router, ruling: Ruling, profile: Profile) -> list[Refusal]:
+    candidates = ruling.candidates
+    grounds = Grounds(candidates.rule.rule_id, candidates.verdicts, ruling.counts)
+    return refusals(grounds, router.roster.reps, profile)
+
+
+def _publish_assigned(
+    uow: UnitOfWork, router: Router, lead: Lead, ruling: Ruling, *, owned: Owned, cause: Cause
+) -> None:
+    event = wire.lead_assigned(
+        lead, owned, ruling, cause=cause, previous=None, version=router.rules.version
+    )
+    uow.publish(event, key=str(lead.lead_id), cause=lead.traceparent)
+
+
+async def _save_drained(
+    uow: UnitOfWork, desk: Desk, router: Router, found: Sequence[tuple[StoredLead, Assigned]]
+) -> None:
+    routed = [(stored.lead, ruling) for stored, ruling in found]
+    owners = _first_owners(routed, uow=uow, desk=desk)
+    counts = {stored.lead.lead_id: stored.decision_count + 1 for stored, _ in found}
+    decisions = [
+        Decision(lead.lead_id, counts[lead.lead_id], Outcome.ASSIGNED, Cause.DRAINED, ruling)
+        for lead, ruling in routed
+    ]
+    await lead_store.own_leads(uow.raw, owners, counts)
+    await decision_store.add_decisions(uow.raw, decisions, router=router, decided_at=uow.now)
+    await decision_store.start_timers(uow.raw, owners)
+    for lead, ruling in routed:
+        owned = owners[lead.lead_id]
+        _publish_assigned(uow, router, lead, ruling, owned=owned, cause=Cause.DRAINED)

@@ -1,0 +1,117 @@
+"""YAML documents checked against a JSON Schema; every fault is told with its file, line and path."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import yaml
+from servicekit.errors import Invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+Step = str | int
+
+_PACKAGE = "assignment.policies"
+
+
+class InvalidPolicy(Invalid):
+    """A policy file cannot be used; the text names file, line, path and reason."""
+
+    def __init__(self, file: str, line: int, path: Sequence[Step], reason: str) -> None:
+        where = f"{file}:{line}: {path_text(path)}: " if path else f"{file}:{line}: "
+        super().__init__(f"{where}{reason}")
+
+
+class Document:
+    """One checked document: its `content`, and the lines that its parts stand on."""
+
+    def __init__(self, file: str, content: Any, root: yaml.Node) -> None:
+        self.content = content
+        self._file = file
+        self._root = root
+
+    def fault(self, path: Sequence[Step], reason: str) -> InvalidPolicy:
+        """The error that says what is wrong at a path."""
+        return InvalidPolicy(self._file, _line_of(self._root, path), path, reason)
+
+
+def load_document(name: str, override: Path | None) -> Document:
+    """The file at `override`, or else the packaged `<name>.yaml`, valid by `<name>.schema.json`.
+
+    Raises `InvalidPolicy`, also when the file cannot be read.
+    """
+    file, text = _text_of(name, override)
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        content = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise InvalidPolicy(file, line, (), str(error.problem)) from None
+    if root is None:
+        raise InvalidPolicy(file, 1, (), "the file is empty")
+    document = Document(file, content, root)
+    _refuse_repeated_keys(document, root, ())
+    _check(document, json.loads(_packaged(f"{name}.schema.json")))
+    return document
+
+
+def path_text(path: Sequence[Step]) -> str:
+    """A path as people write it: `rules[2].candidates.cover`."""
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return text.removeprefix(".")
+
+
+def _text_of(name: str, override: Path | None) -> tuple[str, str]:
+    if override is None:
+        return f"{name}.yaml", _packaged(f"{name}.yaml")
+    try:
+        return override.name, override.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidPolicy(override.name, 1, (), f"unreadable: {error}") from None
+
+
+def _packaged(name: str) -> str:
+    return (resources.files(_PACKAGE) / name).read_text(encoding="utf-8")
+
+
+def _check(document: Document, schema: dict[str, Any]) -> None:
+    validator = jsonschema.Draft202012Validator(schema)
+    fault = jsonschema.exceptions.best_match(validator.iter_errors(document.content))
+    if fault is not None:
+        raise document.fault(list(fault.absolute_path), fault.message)
+
+
+def _refuse_repeated_keys(document: Document, node: yaml.Node, path: tuple[Step, ...]) -> None:
+    """YAML itself would let the last of two equal keys win without a word."""
+    if isinstance(node, yaml.SequenceNode):
+        for index, child in enumerate(node.value):
+            _refuse_repeated_keys(document, child, (*path, index))
+    if isinstance(node, yaml.MappingNode):
+        keys = [key.value for key, _ in node.value]
+        for key, child in node.value:
+            if keys.count(key.value) > 1:
+                raise document.fault((*path, key.value), "stands here twice")
+            _refuse_repeated_keys(document, child, (*path, key.value))
+
+
+def _line_of(node: yaml.Node, path: Sequence[Step]) -> int:
+    """The line, from 1, of the innermost part of the path that exists."""
+    for step in path:
+        child = _child(node, step)
+        if child is None:
+            break
+        node = child
+    return int(node.start_mark.line) + 1
+
+
+def _child(node: yaml.Node, step: Step) -> yaml.Node | None:
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int):
+        return node.value[step] if step < len(node.value) else None
+    if isinstance(node, yaml.MappingNode):
+        return next((child for key, child in node.value if key.value == step), None)
+    return None

@@ -1,0 +1,73 @@
+"""What can be asked about leads, their owners and the reasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from assignment.domain.contact import UnknownLead
+from assignment.domain.decisions import explain
+from assignment.domain.leads import Merged, Owned
+from assignment.store import decisions as decision_store
+from assignment.store import leads as lead_store
+from assignment.store import reps as rep_store
+
+if TYPE_CHECKING:
+    import asyncpg
+    from servicekit.database import Database
+
+    from assignment.domain.decisions import Explanation, RecordedDecision
+    from assignment.domain.leads import LeadId, StoredLead, Waiting
+    from assignment.domain.reps import Rep, RepLoad
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """How a lead stands; `owned` is who must act, for a merged lead the owner of the lead it joined."""
+
+    lead_id: LeadId
+    standing: Waiting | Owned | Merged
+    owned: Owned | None
+
+
+async def get_assignment(database: Database, lead_id: LeadId) -> Assignment:
+    """Who must act on a lead, and by when; raises `UnknownLead`."""
+    async with database.raw() as raw:
+        stored = await _lead(raw, lead_id)
+        standing = stored.standing
+        owner = (
+            (await _lead(raw, standing.into_lead_id)).standing
+            if isinstance(standing, Merged)
+            else standing
+        )
+    return Assignment(lead_id, standing, owner if isinstance(owner, Owned) else None)
+
+
+async def explain_assignment(database: Database, lead_id: LeadId) -> list[Explanation]:
+    """Every decision about a lead, oldest first, with what it was made of; raises `UnknownLead`."""
+    async with database.raw() as raw:
+        stored = await _lead(raw, lead_id)
+        decisions = await decision_store.list_decisions(raw, lead_id)
+        rosters = await _rosters(raw, decisions)
+    return [explain(each, stored, rosters.get(each.roster_version, ())) for each in decisions]
+
+
+async def list_reps(database: Database) -> list[RepLoad]:
+    """Every rep with what they have to do, by rep id."""
+    async with database.raw() as raw:
+        return await rep_store.list_loads(raw)
+
+
+async def _lead(raw: asyncpg.Connection, lead_id: LeadId) -> StoredLead:
+    stored = await lead_store.get_lead(raw, lead_id)
+    if stored is None:
+        raise UnknownLead(lead_id)
+    return stored
+
+
+async def _rosters(
+    raw: asyncpg.Connection, decisions: list[RecordedDecision]
+) -> dict[int | None, tuple[Rep, ...]]:
+    """The reps at each version by which a decision was made."""
+    versions = {each.roster_version for each in decisions if each.roster_version is not None}
+    return {version: (await rep_store.roster_at(raw, version)).reps for version in sorted(versions)}

@@ -1,0 +1,21 @@
+"""What assignment is told by its environment."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field, SecretStr
+from servicekit.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """The kit's settings, and the files with assignment's rules.
+
+    `routing_rules_file` and `sla_policy_file` replace the packaged documents; a file that is not valid keeps the
+    service from starting.
+    """
+
+    service: ClassVar[str] = "assignment"
+
+    database_url: SecretStr = Field(validation_alias="ASSIGNMENT_DATABASE_URL")
+    routing_rules_file: Path | None = None
+    sla_policy_file: Path | None = None

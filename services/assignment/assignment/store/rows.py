@@ -1,0 +1,173 @@
+"""The tables."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from servicekit.schema import TYPES, kit_metadata
+from sqlalchemy import BigInteger, CheckConstraint, Index, SmallInteger, String, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+STATE_ASSIGNED = 1
+STATE_WAITING = 2
+STATE_MERGED = 3
+
+_HOT_ROWS = {"fillfactor": "50", "autovacuum_vacuum_scale_factor": "0.01"}
+
+
+class Base(DeclarativeBase):
+    """Assignment's tables, and the kit's."""
+
+    metadata = kit_metadata()
+    type_annotation_map = TYPES
+
+
+class LeadRow(Base):
+    """One lead: who must act on it, by when, and what is needed to route it again."""
+
+    __tablename__ = "leads"
+    __table_args__ = (
+        CheckConstraint(
+            f"(state = {STATE_ASSIGNED}) = (assignee_id is not null and contact_due_at is not null"
+            " and first_assigned_at is not null and assignment_no > 0)",
+            name="assigned",
+        ),
+        CheckConstraint(
+            f"(state = {STATE_MERGED}) = (into_lead_id is not null)",
+            name="merged",
+        ),
+        CheckConstraint(f"state between {STATE_ASSIGNED} and {STATE_MERGED}", name="state"),
+        Index(
+            "uq_leads_open_golden_id",
+            "golden_id",
+            unique=True,
+            postgresql_where=text("into_lead_id is null"),
+        ),
+        Index(
+            "ix_leads_waiting",
+            "tried_openings",
+            "received_at",
+            postgresql_where=text(f"state = {STATE_WAITING}"),
+        ),
+        Index("ix_leads_received_at", "received_at", postgresql_using="brin"),
+    )
+
+    lead_id: Mapped[UUID] = mapped_column(primary_key=True)
+    golden_id: Mapped[str] = mapped_column(String(64))
+    channel: Mapped[str] = mapped_column(String(64))
+    received_at: Mapped[datetime]
+    state: Mapped[int] = mapped_column(SmallInteger)
+    assignee_id: Mapped[str | None] = mapped_column(String(64))
+    assignment_no: Mapped[int] = mapped_column(default=0)
+    contact_due_at: Mapped[datetime | None]
+    first_assigned_at: Mapped[datetime | None]
+    contacted_at: Mapped[datetime | None]
+    into_lead_id: Mapped[UUID | None]
+    province: Mapped[str] = mapped_column(String(64))
+    city: Mapped[str] = mapped_column(String(64))
+    region_precision: Mapped[int] = mapped_column(SmallInteger)
+    industry: Mapped[str] = mapped_column(String(64))
+    source_kind: Mapped[str] = mapped_column(String(64))
+    first_action: Mapped[str] = mapped_column(String(64))
+    phone_display: Mapped[str] = mapped_column(String(64))
+    traceparent: Mapped[str | None] = mapped_column(String(64))
+    decision_count: Mapped[int]
+    tried_openings: Mapped[int] = mapped_column(BigInteger)
+
+
+class DecisionRow(Base):
+    """One decision about a lead, with its grounds in packed form; see `assignment.domain.routing.Grounds`."""
+
+    __tablename__ = "decisions"
+
+    lead_id: Mapped[UUID] = mapped_column(primary_key=True)
+    decision_no: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    decided_at: Mapped[datetime]
+    outcome: Mapped[int] = mapped_column(SmallInteger)
+    cause: Mapped[int] = mapped_column(SmallInteger)
+    assignee_id: Mapped[str | None] = mapped_column(String(64))
+    rule_id: Mapped[str | None] = mapped_column(String(64))
+    rules_version: Mapped[int | None]
+    roster_version: Mapped[int | None] = mapped_column(BigInteger)
+    source_weight: Mapped[float | None]
+    verdicts: Mapped[bytes | None]
+    counts: Mapped[bytes | None]
+
+
+class TimerRow(Base):
+    """A clock about one assignment of a lead; kept after it has fired."""
+
+    __tablename__ = "timers"
+    __table_args__ = (
+        Index("ix_timers_due_at", "due_at", postgresql_where=text("fired_at is null")),
+    )
+
+    lead_id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    assignment_no: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    due_at: Mapped[datetime]
+    fired_at: Mapped[datetime | None]
+
+
+class RepRow(Base):
+    """A rep as they were from one version of the roster until another; without an end they are so now."""
+
+    __tablename__ = "reps"
+    __table_args__ = (
+        Index(
+            "uq_reps_current",
+            "rep_id",
+            unique=True,
+            postgresql_where=text("until_version is null"),
+        ),
+    )
+
+    rep_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    since_version: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    until_version: Mapped[int | None] = mapped_column(BigInteger)
+    manager_id: Mapped[str] = mapped_column(String(64))
+    provinces: Mapped[list[str]] = mapped_column(ARRAY(String(64)))
+    cities: Mapped[list[str]] = mapped_column(ARRAY(String(64)))
+    industries: Mapped[list[str]] = mapped_column(ARRAY(String(64)))
+    capacity: Mapped[int]
+    weight: Mapped[int]
+    active: Mapped[bool]
+
+
+class RosterRow(Base):
+    """The one row that says which roster is in force.
+
+    `openings` counts what may let a waiting lead find an owner: a changed roster, a full rep with room again, a start
+    with other rules. A waiting lead remembers the count at which it was last tried.
+    """
+
+    __tablename__ = "roster"
+    __table_args__ = (CheckConstraint("id = 1", name="single"), {"postgresql_with": _HOT_ROWS})
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    version: Mapped[int] = mapped_column(BigInteger)
+    openings: Mapped[int] = mapped_column(BigInteger)
+
+
+class LoadRow(Base):
+    """What a rep has to do: open leads, and leads ever given."""
+
+    __tablename__ = "loads"
+    __table_args__ = ({"postgresql_with": _HOT_ROWS},)
+
+    rep_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    open_count: Mapped[int]
+    assigned_count: Mapped[int] = mapped_column(BigInteger)
+
+
+class RotationRow(Base):
+    """How many turns of a rule a rep has had; written only by who holds the lock of the rep's load."""
+
+    __tablename__ = "rotations"
+    __table_args__ = ({"postgresql_with": _HOT_ROWS},)
+
+    rule_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    rep_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    served: Mapped[int] = mapped_column(BigInteger)
