@@ -42,7 +42,7 @@ fmt: setup ## format and repair
 fmt-check: setup
 	@$(bin)/ruff format --check -q . && $(bin)/ruff check -q . && $(bin)/buf lint proto && $(bin)/buf format -d --exit-code proto && $(bin)/codespell -q 3
 types: setup ## mypy --strict
-	@$(bin)/mypy --no-error-summary $(typed)
+	@$(bin)/mypy --no-error-summary $(typed) bench tools
 arch: setup ## who may import whom
 	@$(bin)/lint-imports
 
