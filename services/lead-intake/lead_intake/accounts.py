@@ -1,0 +1,143 @@
+"""The accounts in memory: whose deliveries are let in, and how each is proved.
+
+Hidden decision: freshness. Accounts are few and change seldom, so each process keeps them all, opened, and asks the
+database every second whether any changed; an unknown key makes it look at once, but not more than once a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+import structlog
+from servicekit.sealing import SealingError
+
+from lead_intake.channels.verifiers import InvalidSecret
+from lead_intake.store import accounts as store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from servicekit.database import Database
+
+    from lead_intake.channels.channel_files import ChannelFile
+    from lead_intake.channels.verifiers import Verifier
+    from lead_intake.domain import AccountId
+    from lead_intake.seals import Seals
+
+log = structlog.get_logger()
+
+LOOK_AGAIN_AFTER_S = 1.0
+
+
+class Secrets(msgspec.Struct, frozen=True):
+    """What an account proves and fetches with. Kept sealed, never shown."""
+
+    signing: tuple[str, ...] = ()
+    verify_token: str = ""
+    access_token: str = ""
+
+    def __repr__(self) -> str:
+        return "Secrets(***)"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAccount:
+    """One account, ready to prove its deliveries."""
+
+    account_id: AccountId
+    account: str
+    channel: ChannelFile
+    verifier: Verifier
+    secrets: Secrets = field(repr=False)
+
+
+class Accounts:
+    """Every account, by key and by id. A part of a service: `start` reads them."""
+
+    name = "accounts"
+
+    def __init__(
+        self, database: Database, channels: Mapping[str, ChannelFile], seals: Seals
+    ) -> None:
+        self.channels = channels
+        self._database = database
+        self._seals = seals
+        self._by_key: dict[tuple[str, bytes], OpenAccount] = {}
+        self._by_id: dict[AccountId, OpenAccount] = {}
+        self._revisions: tuple[int, int] | None = None
+        self._looked_at_s = float("-inf")
+        self._looking = asyncio.Lock()
+        self._seen: dict[AccountId, datetime] = {}
+
+    def with_key(self, channel: str, key: str) -> OpenAccount | None:
+        """The account whose deliveries come to this channel and key, as far as known here."""
+        return self._by_key.get((channel, self._seals.account_keys.of(key)))
+
+    def with_id(self, account_id: AccountId) -> OpenAccount | None:
+        """An account by its id, as far as known here."""
+        return self._by_id.get(account_id)
+
+    def was_seen(self, account_id: AccountId, at: datetime) -> None:
+        """Notes that a delivery of the account was stored; written down with the next refresh."""
+        self._seen[account_id] = at
+
+    async def look_again(self) -> None:
+        """Reads changed accounts now, unless that was done within the last second."""
+        async with self._looking:
+            if time.monotonic() - self._looked_at_s >= LOOK_AGAIN_AFTER_S:
+                await self._look()
+
+    async def refresh(self) -> bool:
+        """One step of the worker that keeps the accounts fresh and writes down who delivered."""
+        async with self._looking:
+            await self._look()
+        if self._seen:
+            seen, self._seen = self._seen, {}
+            async with self._database.raw() as raw:
+                await store.mark_seen(raw, seen)
+        return False
+
+    async def start(self) -> None:
+        """Reads every account."""
+        await self.refresh()
+
+    async def stop(self) -> None:
+        """Forgets the opened secrets."""
+        self._by_key, self._by_id, self._revisions = {}, {}, None
+
+    def problem(self) -> str | None:
+        """Why deliveries cannot be told apart yet."""
+        return "not read" if self._revisions is None else None
+
+    async def _look(self) -> None:
+        self._looked_at_s = time.monotonic()
+        async with self._database.raw() as raw:
+            revisions = await store.revisions(raw)
+            if revisions == self._revisions:
+                return
+            rows = await store.every_account(raw)
+        opened = [(row, account) for row in rows if (account := self._opened(row)) is not None]
+        self._by_key = {(row.channel, row.key_hmac): account for row, account in opened}
+        self._by_id = {row.account_id: account for row, account in opened}
+        self._revisions = revisions
+
+    def _opened(self, row: store.SealedAccount) -> OpenAccount | None:
+        """The account with its secrets open; None, and a line in the log, when that cannot be."""
+        channel = self.channels.get(row.channel)
+        if channel is None:
+            log.error("channel_not_installed", channel=row.channel, account=row.account)
+            return None
+        try:
+            opened = self._seals.open_secrets(row.sealed_secrets, row.channel, row.account)
+            secrets = msgspec.json.decode(opened, type=Secrets)
+            verifier = channel.verifier(secrets.signing)
+        except (SealingError, InvalidSecret, msgspec.DecodeError) as error:
+            kind = type(error).__name__
+            log.error("account_not_opened", account_id=row.account_id, error=kind)  # noqa: TRY400
+            return None
+        return OpenAccount(row.account_id, row.account, channel, verifier, secrets)

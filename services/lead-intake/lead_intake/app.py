@@ -1,0 +1,45 @@
+"""The composition root of lead-intake."""
+
+from servicekit.chassis import Chassis
+
+from lead_intake import enricher, mapper, rpc
+from lead_intake.accounts import Accounts
+from lead_intake.channels.channel_files import load_channels
+from lead_intake.clients import GraphApi
+from lead_intake.commands import Desk
+from lead_intake.enricher import Enricher
+from lead_intake.group_commit import GroupCommit
+from lead_intake.mapper import Mapper
+from lead_intake.reading import load_lexicons
+from lead_intake.seals import Seals
+from lead_intake.settings import Settings
+from lead_intake.webhooks import Door
+
+ACCOUNTS_REFRESH_S = 1.0
+COMMIT_IDLE_S = 1.0
+
+
+def build(settings: Settings) -> Chassis:
+    """The service, put together; opens nothing."""
+    chassis = Chassis(settings)
+    database, seals = chassis.database, Seals.of(settings)
+    accounts = Accounts(database, load_channels(), seals)
+    desk = Desk(accounts, seals, load_lexicons())
+    graph = GraphApi(settings.graph_base_url, connections_max=enricher.FETCHES_MAX)
+    commits = GroupCommit(database, queue_max=settings.accept_queue_max)
+
+    chassis.workers += [accounts, graph]
+    chassis.work("accounts refresh", accounts.refresh, idle_s=ACCOUNTS_REFRESH_S)
+    commits.wake = chassis.work("group commit", commits.step, idle_s=COMMIT_IDLE_S).wake
+    fetching = chassis.work(
+        "enricher",
+        Enricher(database, desk, graph, retry_scale=settings.fetch_retry_scale).step,
+        idle_s=enricher.IDLE_S,
+    )
+    mapping = Mapper(database, desk, commits, on_awaiting=fetching.wake)
+    chassis.work("mapper", mapping.step, idle_s=mapper.GATHER_S)
+
+    chassis.routes = Door(accounts, commits, seals)
+    rpc.serve(chassis.grpc, database, desk, on_replay=mapping.look)
+    chassis.keep_book()
+    return chassis

@@ -1,0 +1,277 @@
+"""What changes lead-intake's books: accounts, the mapping of deliveries, the settling of fetched bodies, replays."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets as random_secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import msgspec
+import uuid_utils
+from servicekit import telemetry
+from servicekit.errors import Invalid, Unavailable
+from servicekit.sealing import SealingError
+
+from lead_intake import wire
+from lead_intake.channels.verifiers import SECRETS_MAX, InvalidSecret
+from lead_intake.domain import (
+    AccountId,
+    AwaitingBody,
+    Finding,
+    Item,
+    ItemState,
+    LeadId,
+    Origin,
+    Quarantined,
+    QuarantineReason,
+    next_fetch_delay_s,
+    numbered,
+)
+from lead_intake.reading import Lexicons, read_delivery, read_fetched
+from lead_intake.store import accounts as account_rows
+from lead_intake.store import deliveries, items
+from lead_intake.store.items import LeasedItem, Postponement
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from servicekit.database import UnitOfWork
+    from servicekit.events import Event
+
+    from lead_intake.accounts import Accounts, OpenAccount, Secrets
+    from lead_intake.channels.channel_files import ChannelFile
+    from lead_intake.seals import Seals
+    from lead_intake.store.deliveries import Delivery
+    from lead_intake.store.items import ItemRecord, KeptPlace
+
+NAME_LENGTH_MAX = 100
+MAPPED_WITHOUT_PAUSE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """An account as an operator asks for it."""
+
+    channel: str
+    account: str
+    secrets: Secrets
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What deliveries are read with: the accounts they came by, the keys, the lexicons."""
+
+    accounts: Accounts
+    seals: Seals
+    lexicons: Lexicons
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """What one round of mapping did."""
+
+    delivery_count: int
+    awaiting_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The outcome of fetching one leased item's body: the body, or a short code of what went wrong."""
+
+    item: LeasedItem
+    body: Any
+    failure: str | None
+
+
+class UnknownAccount(Unavailable):
+    """A delivery's account is not known here yet; the next refresh brings it."""
+
+
+async def put_account(
+    uow: UnitOfWork, new: NewAccount, *, channels: Mapping[str, ChannelFile], seals: Seals
+) -> str:
+    """Creates or changes an account; returns the path for its deliveries, the same as long as it exists.
+
+    Raises `Invalid` for a channel that is not installed, a bad name or unusable secrets.
+    """
+    _check_account(new, channels)
+    key = random_secrets.token_urlsafe(24)
+    row = account_rows.SealedAccount(
+        account_id=AccountId(0),
+        channel=new.channel,
+        account=new.account,
+        key_hmac=seals.account_keys.of(key),
+        sealed_secrets=seals.seal_secrets(
+            msgspec.json.encode(new.secrets), new.channel, new.account
+        ),
+    )
+    sealed_key = await account_rows.put(
+        uow.raw, row, sealed_key=seals.seal_key(key, new.channel, new.account)
+    )
+    return f"/in/v1/{new.channel}/{seals.open_key(sealed_key, new.channel, new.account)}"
+
+
+async def map_received(uow: UnitOfWork, desk: Desk, *, limit: int) -> Mapped:
+    """Maps the oldest deliveries that are not mapped yet, at most `limit`, and publishes what they say.
+
+    Raises `UnknownAccount` when one came by an account that this process has not read.
+    """
+    claimed = await deliveries.claim(uow.raw, limit=limit)
+    if not claimed:
+        return Mapped(0, 0)
+    replayed = [d.delivery_id for d in claimed if d.is_replayed]
+    places = await items.places(uow.raw, replayed) if replayed else {}
+    new: list[Item] = []
+    again: list[Item] = []
+    for number, delivery in enumerate(claimed, start=1):
+        found = _items_of(delivery, desk)
+        if delivery.is_replayed:
+            _sort_replayed(found, places, new=new, again=again)
+        else:
+            new += found
+        if number % MAPPED_WITHOUT_PAUSE == 0:
+            await asyncio.sleep(0)
+    await _keep(uow, new, desk.seals, keep=items.insert)
+    await _keep(uow, again, desk.seals, keep=items.settle)
+    awaiting = sum(isinstance(item.finding, AwaitingBody) for item in new)
+    return Mapped(len(claimed), awaiting)
+
+
+async def settle_fetched(
+    uow: UnitOfWork, outcomes: Sequence[Fetched], desk: Desk, *, retry_scale: float
+) -> None:
+    """Maps fetched bodies and publishes what they say; lets failed fetches come again until they are exhausted."""
+    settled: list[Item] = []
+    late: list[Postponement] = []
+    for outcome in outcomes:
+        failed_count = outcome.item.attempt_count + 1
+        delay_s = next_fetch_delay_s(failed_count, scale=retry_scale)
+        if outcome.failure is not None and delay_s is not None:
+            late.append(Postponement(outcome.item.lead_id, failed_count, delay_s))
+        else:
+            settled.append(_settled(outcome, desk))
+    await _keep(uow, settled, desk.seals, keep=items.settle)
+    if late:
+        await items.postpone(uow.raw, late)
+
+
+async def replay_quarantined(uow: UnitOfWork, *, channel: str, lead_ids: Sequence[UUID]) -> int:
+    """Lets quarantined items be mapped again under today's channel file; returns how many."""
+    count, again = await items.replay(uow.raw, channel=channel, lead_ids=lead_ids or None)
+    if again:
+        await deliveries.receive_again(uow.raw, again)
+    return count
+
+
+def _check_account(new: NewAccount, channels: Mapping[str, ChannelFile]) -> None:
+    channel = channels.get(new.channel)
+    if channel is None:
+        raise Invalid("no such channel is installed")
+    if not 0 < len(new.account) <= NAME_LENGTH_MAX or not new.account.isprintable():
+        raise Invalid(f"an account's name is 1 to {NAME_LENGTH_MAX} printable characters")
+    if not 0 < len(new.secrets.signing) <= SECRETS_MAX:
+        raise Invalid(f"an account has 1 to {SECRETS_MAX} active secrets")
+    try:
+        channel.verifier(new.secrets.signing)
+    except InvalidSecret as error:
+        raise Invalid(str(error)) from None
+
+
+def _items_of(delivery: Delivery, desk: Desk) -> list[Item]:
+    account = _account_of(delivery.account_id, desk)
+    if delivery.traceparent is None:
+        return _read_items(delivery, account, desk, traceparent=None)
+    with telemetry.internal_span("map delivery", parent=delivery.traceparent) as span:
+        return _read_items(delivery, account, desk, traceparent=span.traceparent)
+
+
+def _read_items(
+    delivery: Delivery, account: OpenAccount, desk: Desk, *, traceparent: str | None
+) -> list[Item]:
+    origin = _origin(delivery, account, traceparent)
+    try:
+        raw = desk.seals.open_delivery(delivery.raw, delivery.delivery_id)
+    except SealingError:
+        findings: list[Finding] = [Quarantined(QuarantineReason.UNDECODABLE, "seal")]
+    else:
+        findings = read_delivery(account.channel, raw, desk.lexicons)
+    first = LeadId(delivery.delivery_id)
+    return numbered(
+        origin, findings, [first, *(_new_lead_id() for _ in findings[1:])][: len(findings)]
+    )
+
+
+def _sort_replayed(
+    found: list[Item],
+    places: Mapping[tuple[UUID, int], KeptPlace],
+    *,
+    new: list[Item],
+    again: list[Item],
+) -> None:
+    """Gives the items of a replayed delivery the ids they have, and leaves alone those that were not replayed."""
+    for item in found:
+        place = places.get((item.origin.delivery_id, item.position))
+        if place is None:
+            new.append(item)
+        elif place.state is ItemState.REPLAYING:
+            again.append(Item(place.lead_id, item.position, item.origin, item.finding))
+
+
+async def _keep(uow: UnitOfWork, found: Sequence[Item], seals: Seals, *, keep: Any) -> None:
+    """Writes items and publishes the events of those that were written."""
+    if not found:
+        return
+    records: list[ItemRecord] = []
+    events: list[tuple[Item, Event]] = []
+    for item in found:
+        record, event = wire.record_of(item, seals)
+        records.append(record)
+        if event is not None:
+            events.append((item, event))
+    kept: set[UUID] = await keep(uow.raw, records)
+    for item, event in events:
+        if item.lead_id in kept:
+            uow.publish(event, key=str(item.lead_id), cause=item.origin.traceparent)
+
+
+def _settled(outcome: Fetched, desk: Desk) -> Item:
+    leased = outcome.item
+    account = _account_of(leased.account_id, desk)
+    if outcome.failure is None:
+        finding = read_fetched(
+            account.channel, outcome.body, desk.lexicons, external_id=leased.external_id
+        )
+    else:
+        finding = Quarantined(
+            QuarantineReason.ENRICH_EXHAUSTED, outcome.failure, leased.external_id
+        )
+    return Item(
+        leased.lead_id, leased.position, _origin(leased, account, leased.traceparent), finding
+    )
+
+
+def _account_of(account_id: AccountId, desk: Desk) -> OpenAccount:
+    account = desk.accounts.with_id(account_id)
+    if account is None:
+        raise UnknownAccount("an account is not known here yet")
+    return account
+
+
+def _origin(source: Delivery | LeasedItem, account: OpenAccount, traceparent: str | None) -> Origin:
+    channel = account.channel
+    return Origin(
+        source.delivery_id,
+        account.account_id,
+        account.account,
+        channel.channel,
+        channel.trust,
+        channel.version,
+        source.received_at,
+        traceparent,
+    )
+
+
+def _new_lead_id() -> LeadId:
+    return LeadId(UUID(bytes=uuid_utils.uuid7().bytes))

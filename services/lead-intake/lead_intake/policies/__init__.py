@@ -1,0 +1,1 @@
+"""Data files: the gazetteer of China and the preset industries."""

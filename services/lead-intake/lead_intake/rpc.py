@@ -1,0 +1,117 @@
+"""The RPCs of lead-intake. Accounts hold secrets and leads hold personal data: all of it is for operators."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from leadchain.intake.v1 import intake_service_pb2 as pb
+from leadchain.intake.v1.intake_service_pb2_grpc import (
+    IntakeServiceServicer,
+    add_IntakeServiceServicer_to_server,
+)
+from servicekit.auth import current_caller
+from servicekit.errors import Forbidden
+
+from lead_intake import commands, queries, wire
+from lead_intake.accounts import Secrets
+from lead_intake.commands import NewAccount
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from grpc.aio import ServicerContext
+    from servicekit.database import Database
+    from servicekit.grpc_server import GrpcServer
+
+    from lead_intake.commands import Desk
+
+OPERATOR_SCOPE = "operator"
+
+
+def serve(
+    grpc: GrpcServer, database: Database, desk: Desk, *, on_replay: Callable[[], None]
+) -> None:
+    """Registers the servicer; `on_replay` is called when items are to be mapped again."""
+    servicer = IntakeServicer(database, desk, on_replay)
+    grpc.add(add_IntakeServiceServicer_to_server, servicer, "leadchain.intake.v1.IntakeService")
+
+
+class IntakeServicer(IntakeServiceServicer):
+    """Answers operators."""
+
+    def __init__(self, database: Database, desk: Desk, on_replay: Callable[[], None]) -> None:
+        self._database = database
+        self._desk = desk
+        self._on_replay = on_replay
+
+    async def PutAccount(
+        self, request: pb.PutAccountRequest, context: ServicerContext[Any, Any]
+    ) -> pb.PutAccountResponse:
+        """Creates or changes a channel account."""
+        _require_operator()
+        async with self._database.unit_of_work() as uow:
+            path = await commands.put_account(
+                uow,
+                _new_account(request),
+                channels=self._desk.accounts.channels,
+                seals=self._desk.seals,
+            )
+        await self._desk.accounts.refresh()
+        return pb.PutAccountResponse(path=path)
+
+    async def ListAccounts(
+        self, request: pb.ListAccountsRequest, context: ServicerContext[Any, Any]
+    ) -> pb.ListAccountsResponse:
+        """Lists the accounts and their traffic."""
+        _require_operator()
+        return wire.accounts_response(await queries.list_accounts(self._database))
+
+    async def GetLead(
+        self, request: pb.GetLeadRequest, context: ServicerContext[Any, Any]
+    ) -> pb.GetLeadResponse:
+        """One lead as it was accepted."""
+        _require_operator()
+        lead_id = queries.parsed_lead_id(request.lead_id)
+        return wire.lead_response(await queries.get_lead(self._database, lead_id))
+
+    async def ListQuarantined(
+        self, request: pb.ListQuarantinedRequest, context: ServicerContext[Any, Any]
+    ) -> pb.ListQuarantinedResponse:
+        """Items that could not be understood."""
+        _require_operator()
+        page = await queries.list_quarantined(
+            self._database,
+            channel=request.channel,
+            page_size=request.page_size,
+            page_token=request.page_token,
+        )
+        return wire.quarantined_response(page.items, page.next_page_token)
+
+    async def ReplayQuarantined(
+        self, request: pb.ReplayQuarantinedRequest, context: ServicerContext[Any, Any]
+    ) -> pb.ReplayQuarantinedResponse:
+        """Maps quarantined items again."""
+        _require_operator()
+        lead_ids = [queries.parsed_lead_id(lead_id) for lead_id in request.lead_ids]
+        async with self._database.unit_of_work() as uow:
+            count = await commands.replay_quarantined(
+                uow, channel=request.channel, lead_ids=lead_ids
+            )
+        self._on_replay()
+        return pb.ReplayQuarantinedResponse(replayed_count=count)
+
+
+def _require_operator() -> None:
+    caller = current_caller()
+    if caller is None:
+        raise Forbidden("operators only")
+    caller.require(OPERATOR_SCOPE)
+
+
+def _new_account(request: pb.PutAccountRequest) -> NewAccount:
+    secrets = Secrets(
+        signing=tuple(request.secrets),
+        verify_token=request.verify_token,
+        access_token=request.access_token,
+    )
+    return NewAccount(request.channel, request.account, secrets)

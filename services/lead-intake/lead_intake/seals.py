@@ -1,0 +1,69 @@
+"""How lead-intake seals and indexes what it keeps: one context for each kind of secret, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from servicekit.sealing import BlindIndex, KeyRing
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from lead_intake.settings import Settings
+
+_KEY_CONTEXT = b"accounts.key/"
+_SECRETS_CONTEXT = b"accounts.secrets/"
+
+
+@dataclass(frozen=True, slots=True)
+class Seals:
+    """The keys of this service. `phones` is shared with every service that matches customers by phone."""
+
+    ring: KeyRing
+    phones: BlindIndex
+    account_keys: BlindIndex
+    bodies: BlindIndex
+
+    @classmethod
+    def of(cls, settings: Settings) -> Seals:
+        """The keys that the settings give; raises `servicekit.sealing.InvalidKey`."""
+        index_key = settings.index_key.get_secret_value()
+        return cls(
+            ring=settings.key_ring(),
+            phones=BlindIndex.parse(index_key, "phone"),
+            account_keys=BlindIndex.parse(index_key, "lead-intake/account-key"),
+            bodies=BlindIndex.parse(index_key, "lead-intake/body"),
+        )
+
+    def seal_contact(self, contact: bytes, lead_id: UUID) -> bytes:
+        """A serialised contact, for the lead only."""
+        return self.ring.seal(contact, lead_id.bytes)
+
+    def open_delivery(self, sealed: bytes, delivery_id: UUID) -> bytes:
+        """The raw bytes of a stored delivery; raises `servicekit.sealing.SealingError`."""
+        return self.ring.open(sealed, delivery_id.bytes)
+
+    def body_key(self, raw: bytes) -> bytes:
+        """The keyed digest by which equal bodies are known."""
+        return self.bodies.of(raw.decode("latin-1"))
+
+    def seal_key(self, key: str, channel: str, account: str) -> bytes:
+        """An account key, for its account only."""
+        return self.ring.seal(key.encode(), _KEY_CONTEXT + _place(channel, account))
+
+    def open_key(self, sealed: bytes, channel: str, account: str) -> str:
+        """An account's key; raises `servicekit.sealing.SealingError`."""
+        return self.ring.open(sealed, _KEY_CONTEXT + _place(channel, account)).decode()
+
+    def seal_secrets(self, secrets: bytes, channel: str, account: str) -> bytes:
+        """An account's secrets, for its account only."""
+        return self.ring.seal(secrets, _SECRETS_CONTEXT + _place(channel, account))
+
+    def open_secrets(self, sealed: bytes, channel: str, account: str) -> bytes:
+        """An account's secrets; raises `servicekit.sealing.SealingError`."""
+        return self.ring.open(sealed, _SECRETS_CONTEXT + _place(channel, account))
+
+
+def _place(channel: str, account: str) -> bytes:
+    return f"{channel}/{account}".encode()

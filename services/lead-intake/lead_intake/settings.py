@@ -1,0 +1,24 @@
+"""What lead-intake reads from its environment."""
+
+from typing import ClassVar
+
+from pydantic import Field, SecretStr
+from servicekit.settings import FieldKeySettings
+
+
+class Settings(FieldKeySettings):
+    """Settings of lead-intake.
+
+    `graph_base_url` is where the bodies of Facebook leads are fetched. `accept_queue_max` bounds the
+    deliveries that wait for their commit (more are answered 503). `fetch_retry_scale` multiplies the delays between
+    fetches; 1 outside of tests.
+    """
+
+    service: ClassVar[str] = "lead-intake"
+
+    database_url: SecretStr = Field(validation_alias="LEAD_INTAKE_DATABASE_URL")
+    graph_base_url: str = Field(
+        default="https://graph.facebook.com/v24.0", pattern=r"^https?://[^/?#]+"
+    )
+    accept_queue_max: int = Field(default=5000, ge=1)
+    fetch_retry_scale: float = Field(default=1.0, gt=0)

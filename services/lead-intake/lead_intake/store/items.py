@@ -1,0 +1,203 @@
+"""Items: what became of each lead of each delivery."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lead_intake.domain import AccountId, DeliveryId, ItemState, LeadId
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
+    from uuid import UUID
+
+    import asyncpg
+
+_COLUMNS = """$1::uuid[], $2::uuid[], $3::smallint[], $4::integer[], $5::text[], $6::text[], $7::text[],
+  $8::timestamptz[], $9::smallint[], $10::text[], $11::text[], $12::bytea[], $13::integer[], $14::text[]"""
+_NAMES = """lead_id, delivery_id, position, account_id, account, channel, external_id,
+  received_at, state, reason, detail, facts, mapping_version, traceparent"""
+_INSERT = f"""
+insert into items ({_NAMES}, attempt_count, due_at)
+select new.*, 0, case when new.state = 1 then now() end
+from unnest({_COLUMNS}) as new ({_NAMES})
+on conflict do nothing
+returning lead_id
+"""
+_SETTLE = f"""
+update items set state = new.state, reason = new.reason, detail = new.detail, facts = new.facts,
+  external_id = coalesce(items.external_id, new.external_id), mapping_version = new.mapping_version,
+  attempt_count = 0, due_at = case when new.state = 1 then now() end
+from unnest({_COLUMNS}) as new ({_NAMES})
+where items.lead_id = new.lead_id and items.state in (1, 5)
+returning items.lead_id
+"""
+_LEASE = """
+update items set due_at = now() + $2::interval
+where lead_id in (
+  select lead_id from items where state = 1 and due_at <= now() order by due_at limit $1 for update skip locked
+)
+returning lead_id, delivery_id, position, account_id, external_id, received_at, attempt_count, traceparent
+"""
+_POSTPONE = """
+update items set attempt_count = late.attempt_count, due_at = now() + late.delay_s * interval '1 second'
+from unnest($1::uuid[], $2::integer[], $3::float8[]) as late (lead_id, attempt_count, delay_s)
+where items.lead_id = late.lead_id and items.state = 1
+"""
+_PLACES = """
+select delivery_id, position, lead_id, state from items where lead_id = any($1::uuid[]) and position = 0
+union all
+select delivery_id, position, lead_id, state from items where delivery_id = any($1::uuid[]) and position > 0
+"""
+_GET = "select lead_id, state, reason, facts, traceparent from items where lead_id = $1"
+_QUARANTINED = """
+select lead_id, channel, account, reason, detail, received_at from items
+where state = 4 and ($1 = '' or channel = $1) and (received_at, lead_id) < ($2, $3)
+order by received_at desc, lead_id desc limit $4
+"""
+_REPLAY = """
+update items set state = case when external_id is null then 5 else 1 end, reason = null, detail = null,
+  attempt_count = 0, due_at = case when external_id is not null then now() end
+where state = 4 and ($1 = '' or channel = $1) and ($2::uuid[] is null or lead_id = any($2))
+returning delivery_id, state
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRecord:
+    """One item as it is kept."""
+
+    lead_id: LeadId
+    delivery_id: DeliveryId
+    position: int
+    account_id: AccountId
+    account: str
+    channel: str
+    external_id: str | None
+    received_at: datetime
+    state: ItemState
+    reason: str | None
+    detail: str | None
+    facts: bytes | None
+    mapping_version: int
+    traceparent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LeasedItem:
+    """An item whose body is to be fetched; nobody else fetches it until the lease ends."""
+
+    lead_id: LeadId
+    delivery_id: DeliveryId
+    position: int
+    account_id: AccountId
+    external_id: str
+    received_at: datetime
+    attempt_count: int
+    traceparent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Postponement:
+    """A fetch that failed and is tried again after `delay_s`."""
+
+    lead_id: LeadId
+    attempt_count: int
+    delay_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPlace:
+    """The item at one position of a delivery."""
+
+    lead_id: LeadId
+    state: ItemState
+
+
+@dataclass(frozen=True, slots=True)
+class KeptLead:
+    """One lead as a question finds it."""
+
+    lead_id: LeadId
+    state: ItemState
+    reason: str | None
+    facts: bytes | None
+    traceparent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedItem:
+    """One item that waits for a person."""
+
+    lead_id: LeadId
+    channel: str
+    account: str
+    reason: str
+    detail: str
+    received_at: datetime
+
+
+async def insert(raw: asyncpg.Connection, records: Sequence[ItemRecord]) -> set[UUID]:
+    """Adds new items; returns the ids of those whose sender's id was not there yet."""
+    rows = await raw.fetch(_INSERT, *_arrays(records))
+    return {row[0] for row in rows}
+
+
+async def settle(raw: asyncpg.Connection, records: Sequence[ItemRecord]) -> set[UUID]:
+    """Writes what was found about items that waited for it; returns those that still did."""
+    rows = await raw.fetch(_SETTLE, *_arrays(records))
+    return {row[0] for row in rows}
+
+
+async def lease(raw: asyncpg.Connection, *, limit: int, duration: timedelta) -> list[LeasedItem]:
+    """Takes items whose body is due; after `duration` others may take them."""
+    return [LeasedItem(*row) for row in await raw.fetch(_LEASE, limit, duration)]
+
+
+async def postpone(raw: asyncpg.Connection, failures: Sequence[Postponement]) -> None:
+    """Lets failed fetches be tried again later."""
+    await raw.execute(
+        _POSTPONE,
+        [failure.lead_id for failure in failures],
+        [failure.attempt_count for failure in failures],
+        [failure.delay_s for failure in failures],
+    )
+
+
+async def places(
+    raw: asyncpg.Connection, delivery_ids: Sequence[DeliveryId]
+) -> dict[tuple[UUID, int], KeptPlace]:
+    """The items that deliveries have already, by delivery and position."""
+    rows = await raw.fetch(_PLACES, delivery_ids)
+    return {(row[0], row[1]): KeptPlace(row[2], ItemState(row[3])) for row in rows}
+
+
+async def get(raw: asyncpg.Connection, lead_id: LeadId) -> KeptLead | None:
+    """One item; None when there is none."""
+    row = await raw.fetchrow(_GET, lead_id)
+    return None if row is None else KeptLead(row[0], ItemState(row[1]), *row[2:])
+
+
+async def quarantined(
+    raw: asyncpg.Connection, *, channel: str, before: tuple[datetime, UUID], limit: int
+) -> list[QuarantinedItem]:
+    """Quarantined items older than `before`, newest first; `channel` may be empty."""
+    return [QuarantinedItem(*row) for row in await raw.fetch(_QUARANTINED, channel, *before, limit)]
+
+
+async def replay(
+    raw: asyncpg.Connection, *, channel: str, lead_ids: Sequence[UUID] | None
+) -> tuple[int, list[UUID]]:
+    """Takes items out of quarantine; returns how many, and the deliveries that are to be mapped again."""
+    rows = await raw.fetch(_REPLAY, channel, lead_ids)
+    again = {row[0] for row in rows if row[1] == ItemState.REPLAYING}
+    return len(rows), sorted(again)
+
+
+def _arrays(records: Sequence[ItemRecord]) -> list[list[object]]:
+    names = (
+        "lead_id", "delivery_id", "position", "account_id", "account", "channel", "external_id",
+        "received_at", "state", "reason", "detail", "facts", "mapping_version", "traceparent",
+    )  # fmt: skip
+    return [[getattr(record, name) for record in records] for name in names]
