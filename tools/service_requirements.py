@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-class NotLocked(LookupError):
+class UnlockedPackageError(LookupError):
     """A package is needed that neither the workspace nor the lock knows."""
 
 
@@ -68,7 +68,7 @@ def needed(
 ) -> list[Entry]:
     """The entries that `package` needs, itself included if locked, in the lock's order.
 
-    Raises NotLocked when it, or a dependency of its, is in neither `entries` nor `workspace`.
+    Raises UnlockedPackageError when it, or a dependency of its, is in neither `entries` nor `workspace`.
     """
     needs = _needs_in_lock(entries)
     reached: set[str] = set()
@@ -78,7 +78,7 @@ def needed(
         if name in reached:
             continue
         if name not in workspace and name not in entries:
-            raise NotLocked(name)
+            raise UnlockedPackageError(name)
         reached.add(name)
         waiting.extend(workspace.get(name, needs[name]))
     return [entry for name, entry in entries.items() if name in reached]
@@ -101,7 +101,7 @@ def main() -> None:
     entries = lock_entries((ROOT / "requirements.lock").read_text(encoding="utf-8"))
     try:
         chosen = needed(package, entries, workspace_needs(pyprojects))
-    except NotLocked as error:
+    except UnlockedPackageError as error:
         sys.exit(f"service_requirements: {error} is neither in the workspace nor in the lock")
     sys.stdout.write("".join(entry.text for entry in chosen))
 

@@ -1,3 +1,4 @@
+# ruff: noqa: INP001 - a program, not a package
 """Runs the one service of an image as `python -m <package>` would, arguments passed on.
 
 An image knows its service by name (`lead-intake`); the package is that name with underscores.
