@@ -1,0 +1,200 @@
+"""What assignment's tests share: builders with valid defaults, a migrated database, a clock that tests move."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+import pytest
+from assignment import commands
+from assignment.domain.leads import Lead, LeadId, Precision, Profile, RepId
+from assignment.domain.reps import Rep
+from assignment.domain.rules import Condition, ContactSla, Cover, Rule, Rules
+from leadchain.assignment.v1 import events_pb2 as pb
+from leadchain.identity.v1.events_pb2 import LeadIdentified
+from servicekit import migrations
+from servicekit.database import Database
+from servicekit.events import new_id
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+NOON = datetime(2026, 2, 7, 12, 0, tzinfo=UTC)
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+class Build:
+    """Domain objects and events; each test names only what matters to it."""
+
+    def profile(self, **named: Any) -> Profile:
+        """A lead in Shenzhen from a paid search."""
+        place = {"province": "广东", "city": "深圳", "precision": Precision.CITY}
+        return Profile(**{**place, "industry": "教育", "source_kind": "sem", **named})
+
+    def lead(self, **named: Any) -> Lead:
+        """A new lead of a customer of its own."""
+        profile = {key: named.pop(key) for key in list(named) if key in Profile._fields}
+        defaults = {
+            "lead_id": LeadId(UUID(new_id())),
+            "golden_id": uuid4().hex * 2,
+            "channel": "website_form",
+            "received_at": NOON - timedelta(seconds=5),
+            "profile": self.profile(**profile),
+            "first_action": "book_demo",
+            "phone_display": "138****8001",
+            "traceparent": TRACEPARENT,
+        }
+        return Lead(**{**defaults, **named})
+
+    def rep(self, rep_id: str, **named: Any) -> Rep:
+        """A rep for Shenzhen, of every industry, without a limit."""
+        for key in ("provinces", "cities", "industries"):
+            named[key] = frozenset(
+                named.get(key, {"provinces": ["广东"], "cities": ["深圳"]}.get(key, ()))
+            )
+        rest = {"manager_id": "manager-1", "capacity": 0, "weight": 1, "active": True}
+        return Rep(rep_id=RepId(rep_id), **{**rest, **named})
+
+    def rule(self, rule_id: str = "territory", **named: Any) -> Rule:
+        """A rule that asks for the place and the industry; for every lead unless `when` has parts."""
+        when = named.pop("when", None)
+        rest = {"cover": Cover.REGION, "same_industry": True, "rep_ids": None}
+        return Rule(rule_id, Condition(**when) if when else None, **{**rest, **named})
+
+    def rules(self, *rules: Rule, version: int = 1) -> Rules:
+        """A rule file; its last rule is for every lead."""
+        weights = {"sem": 1.5, "official_account": 1.0, "organic": 0.7}
+        return Rules(version, weights, rules or (self.rule(),))
+
+    def desk(self, *rules: Rule, max_hops: int = 2) -> commands.Desk:
+        """A desk with a contact time of 15 minutes."""
+        return commands.Desk(self.rules(*rules), ContactSla(timedelta(minutes=15), max_hops))
+
+    def identified(self, lead: Lead) -> LeadIdentified:
+        """The event by which a lead arrives."""
+        event = LeadIdentified(
+            event_id=new_id(), lead_id=str(lead.lead_id), golden_id=lead.golden_id
+        )
+        event.occurred_at.FromDatetime(lead.received_at)
+        facts, profile = event.facts, lead.profile
+        facts.channel, facts.first_action = lead.channel, lead.first_action
+        facts.phone_display, facts.industry = lead.phone_display, profile.industry
+        facts.source_kind = profile.source_kind
+        facts.received_at.FromDatetime(lead.received_at)
+        facts.region.province, facts.region.city = profile.province, profile.city
+        facts.region.precision = int(profile.precision)  # type: ignore[assignment]
+        return event
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        """The time that the test has set."""
+        return self.now
+
+    def forward(self, **duration: float) -> None:
+        """Moves on by a `timedelta`'s arguments."""
+        self.now += timedelta(**duration)
+
+
+class Office:
+    """Assignment's commands on one database, each in a unit of work of its own."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    async def put_reps(self, *reps: Rep) -> int:
+        """Describes reps; how many changed."""
+        async with self.database.unit_of_work() as uow:
+            return await commands.put_reps(uow, reps)
+
+    async def assign(self, desk: commands.Desk, leads: Iterable[Lead]) -> None:
+        """Assigns leads as one batch."""
+        async with self.database.unit_of_work() as uow:
+            await commands.assign_leads(uow, desk, list(leads))
+
+    async def drain(self, desk: commands.Desk) -> int:
+        """Tries the waiting leads; how many found an owner."""
+        async with self.database.unit_of_work() as uow:
+            return (await commands.drain_waiting(uow, desk)).assigned_count
+
+    async def fire(self, desk: commands.Desk) -> int:
+        """Fires the timers that have run out; how many found their owner without contact."""
+        async with self.database.unit_of_work() as uow:
+            return len((await commands.fire_contact_timers(uow, desk)).overdue)
+
+    async def contacted(self, lead: Lead, rep_id: str) -> datetime:
+        """Marks a lead contacted."""
+        async with self.database.unit_of_work() as uow:
+            return await commands.mark_contacted(uow, lead.lead_id, RepId(rep_id))
+
+    async def published(self) -> list[Any]:
+        """Every event so far, in order."""
+        rows = await self.rows("select event_type, payload from outbox order by id")
+        kinds = {kind.DESCRIPTOR.full_name: kind for kind in EVENTS}
+        return [kinds[event_type].FromString(payload) for event_type, payload in rows]
+
+    async def owners(self) -> dict[UUID, str]:
+        """The owner of each owned lead."""
+        query = "select lead_id, assignee_id from leads where assignee_id is not null"
+        return dict(await self.rows(query))
+
+    async def loads(self) -> dict[str, int]:
+        """Open leads by rep, after checking them against the leads themselves."""
+        kept = dict(await self.rows("select rep_id, open_count from loads"))
+        counted = dict(
+            await self.rows(
+                "select assignee_id, count(*) from leads where state = 1 group by assignee_id"
+            )
+        )
+        assert {rep: count for rep, count in kept.items() if count} == counted
+        return kept
+
+    async def rows(self, query: str, *arguments: object) -> list[Any]:
+        """Whatever a test wants to see."""
+        async with self.database.raw() as raw:
+            return [tuple(row) for row in await raw.fetch(query, *arguments)]
+
+
+EVENTS = (
+    pb.LeadAssigned,
+    pb.LeadUnassignable,
+    pb.LeadMerged,
+    pb.LeadContacted,
+    pb.ContactOverdue,
+)
+
+
+@pytest.fixture(scope="session")
+def build() -> Build:
+    return Build()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def migrated_url(database_url: str) -> str:
+    await asyncio.to_thread(migrations.upgrade, database_url, "assignment")
+    return database_url
+
+
+@pytest.fixture
+async def database(migrated_url: str, clock: Clock) -> AsyncIterator[Database]:
+    opened = Database(migrated_url, service="assignment", clock=clock)
+    await opened.start()
+    yield opened
+    await opened.stop()
+
+
+@pytest.fixture
+async def office(database: Database) -> Office:
+    return Office(database)
