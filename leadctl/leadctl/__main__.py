@@ -2,15 +2,33 @@
 
 import typer
 
+from leadctl.accounts import accounts_app
+from leadctl.dead_letters import backlog, dead_letters_app, outbox_app
+from leadctl.lead import lead_app
+from leadctl.ledger import funnel, latency, ledger
+from leadctl.quarantine import quarantine_app
+from leadctl.recipients import recipients_app
+from leadctl.reps import reps_app
 from leadctl.stack.commands import stack_app, streams_app
 
 app = typer.Typer(
-    help="Operate Leadchain: the local stack, the streams of the bus.",
+    help="Operate Leadchain: leads, the ledger, people, what waits, and the local stack.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
 app.add_typer(stack_app, name="stack")
 app.add_typer(streams_app, name="streams")
+app.add_typer(lead_app, name="lead")
+app.command()(ledger)
+app.command()(funnel)
+app.command()(latency)
+app.add_typer(reps_app, name="reps")
+app.add_typer(recipients_app, name="recipients")
+app.add_typer(accounts_app, name="accounts")
+app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(dead_letters_app, name="dead-letters")
+app.add_typer(outbox_app, name="outbox")
+app.command()(backlog)
 
 
 def main() -> None:
