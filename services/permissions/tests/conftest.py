@@ -1,0 +1,88 @@
+"""What permissions' tests share: a migrated database, tokens, and builders whose defaults are valid."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from leadchain.assignment.v1.events_pb2 import LeadAssigned
+from permissions.settings import Settings
+from servicekit import migrations
+from servicekit.auth import mint_token, new_signing_key
+from servicekit.database import Database
+from servicekit.events import new_id
+
+RECEIVED_AT = datetime(2026, 2, 7, 4, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def assigned() -> Callable[..., LeadAssigned]:
+    """Builds a `LeadAssigned`."""
+
+    def build(
+        *, lead_id: str | None = None, assignee_id: str = "rep-ana", assignment_no: int = 1
+    ) -> LeadAssigned:
+        event = LeadAssigned(
+            event_id=new_id(),
+            lead_id=lead_id or new_id(),
+            assignee_id=assignee_id,
+            assignment_no=assignment_no,
+            channel="website_form",
+        )
+        event.occurred_at.FromDatetime(RECEIVED_AT)
+        event.received_at.FromDatetime(RECEIVED_AT)
+        return event
+
+    return build
+
+
+@pytest.fixture
+async def migrated_url(database_url: str) -> str:
+    await asyncio.to_thread(migrations.upgrade, database_url, "permissions")
+    return database_url
+
+
+@pytest.fixture
+async def database(migrated_url: str) -> AsyncIterator[Database]:
+    opened = Database(migrated_url, service="permissions")
+    await opened.start()
+    yield opened
+    await opened.stop()
+
+
+@pytest.fixture
+def signing_key(tmp_path: Path) -> dict[str, Any]:
+    """The private key whose public half is where `settings` looks for it."""
+    private, public = new_signing_key("leadchain")
+    (tmp_path / "jwks.json").write_text(json.dumps(public))
+    return private
+
+
+@pytest.fixture
+def token(signing_key: dict[str, Any]) -> str:
+    return mint_token(
+        signing_key,
+        subject="engagement",
+        scopes=[],
+        audience="leadchain",
+        lifetime_s=600,
+        now=datetime.now(UTC),
+    )
+
+
+@pytest.fixture
+def settings(
+    migrated_url: str, nats_url: str, tmp_path: Path, signing_key: dict[str, Any]
+) -> Settings:
+    return Settings.model_validate(
+        {
+            "database_url": migrated_url,
+            "nats_url": nats_url,
+            "http_port": 0,
+            "grpc_port": 0,
+            "jwks_file": tmp_path / "jwks.json",
+        }
+    )
