@@ -126,10 +126,13 @@ async def test_a_batch_that_fails_leaves_nothing_and_then_happens_once(
     await office.put_reps(build.rep("ana"), build.rep("bo"))
     leads, desk = [build.lead() for _ in range(3)], build.desk()
 
-    with pytest.raises(PowerCut):
+    async def cut_short() -> None:
         async with database.unit_of_work() as uow:
             await commands.assign_leads(uow, desk, leads)
             raise PowerCut
+
+    with pytest.raises(PowerCut):
+        await cut_short()
     left = await office.rows(
         "select (select count(*) from leads) + (select count(*) from rotations)"
     )

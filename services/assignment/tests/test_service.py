@@ -1,0 +1,283 @@
+"""The whole service on real servers: events in, events and answers out."""
+
+from __future__ import annotations
+
+import json
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import nats
+import pytest
+from assignment.app import build as build_service
+from assignment.policies import InvalidPolicy
+from assignment.settings import Settings
+from leadchain.assignment.v1 import assignment_service_pb2 as pb
+from leadchain.assignment.v1 import events_pb2
+from leadchain.assignment.v1.assignment_service_pb2_grpc import AssignmentServiceStub
+from servicekit.auth import mint_token, new_signing_key
+from servicekit.events import new_id, subject_of
+from servicekit.grpc_client import connect
+from servicekit.streams import apply_streams, load_definitions
+from servicekit.testing.waiting import eventually
+from servicekit.v1 import book_service_pb2, operations_service_pb2
+from servicekit.v1.book_service_pb2_grpc import BookServiceStub
+from servicekit.v1.operations_service_pb2_grpc import OperationsServiceStub
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from leadchain.identity.v1.events_pb2 import LeadIdentified
+    from nats.aio.client import Client
+
+STREAMS = Path(__file__).parents[3] / "deploy" / "nats" / "streams.yaml"
+EVENTS = {
+    kind.DESCRIPTOR.full_name: kind
+    for kind in (
+        events_pb2.LeadAssigned,
+        events_pb2.LeadUnassignable,
+        events_pb2.LeadMerged,
+        events_pb2.LeadContacted,
+        events_pb2.ContactOverdue,
+    )
+}
+SHENZHEN = pb.Rep(rep_id="ana", manager_id="m", provinces=["广东"], cities=["深圳"], active=True)
+
+
+@dataclass
+class Running:
+    """The running service, seen from outside."""
+
+    bus: Client
+    channel: grpc.aio.Channel
+
+    @property
+    def stub(self) -> AssignmentServiceStub:
+        """The service's own RPCs."""
+        return AssignmentServiceStub(self.channel)
+
+    async def deliver(self, event: LeadIdentified, **headers: str) -> None:
+        """Publishes an event as identity would; each delivery under a message id of its own."""
+        subject = subject_of(event.DESCRIPTOR.full_name, event.lead_id)
+        await self.bus.jetstream().publish(
+            subject, event.SerializeToString(), headers={"Nats-Msg-Id": new_id(), **headers}
+        )
+
+    async def published(self, count: int) -> list[Any]:
+        """The first `count` events on assignment's stream, once they are there."""
+        jetstream = self.bus.jetstream()
+
+        async def enough() -> bool:
+            return (await jetstream.stream_info("ASSIGNMENT")).state.messages >= count
+
+        await eventually(enough, what=f"{count} events")
+        messages = [await jetstream.get_msg("ASSIGNMENT", seq) for seq in range(1, count + 1)]
+        return [EVENTS[m.headers["ce-type"]].FromString(m.data) for m in messages]  # type: ignore[index]
+
+
+@pytest.fixture
+def signing_key(tmp_path: Path) -> dict[str, Any]:
+    private, public = new_signing_key("leadchain")
+    (tmp_path / "jwks.json").write_text(json.dumps(public))
+    return private
+
+
+@pytest.fixture
+def settings(
+    migrated_url: str, nats_url: str, tmp_path: Path, signing_key: dict[str, Any]
+) -> Settings:
+    return Settings.model_validate(
+        {
+            "database_url": migrated_url,
+            "nats_url": nats_url,
+            "http_port": 0,
+            "grpc_port": 0,
+            "jwks_file": tmp_path / "jwks.json",
+        }
+    )
+
+
+@asynccontextmanager
+async def running(settings: Settings, token: str) -> AsyncIterator[Running]:
+    streams = [
+        replace(definition, max_size_bytes=2**24)
+        for definition in load_definitions(STREAMS)
+        if definition.name in {"IDENTITY", "ASSIGNMENT"}
+    ]
+    await apply_streams(settings.nats_url, streams)
+    chassis = build_service(settings)
+    service = chassis.service()
+    await service.start()
+    bus = await nats.connect(settings.nats_url)
+    try:
+        async with connect(f"127.0.0.1:{chassis.grpc.port}", token=lambda: token) as channel:
+            yield Running(bus, channel)
+    finally:
+        await bus.close()
+        assert await service.stop() == 0
+
+
+@pytest.fixture
+def token(signing_key: dict[str, Any]) -> str:
+    return mint_token(
+        signing_key,
+        subject="leadctl",
+        scopes=[],
+        audience="leadchain",
+        lifetime_s=600,
+        now=datetime.now(UTC),
+    )
+
+
+@pytest.fixture
+async def assignment(settings: Settings, token: str) -> AsyncIterator[Running]:
+    async with running(settings, token) as service:
+        yield service
+
+
+async def test_an_identified_lead_leaves_assigned_in_its_own_trace(
+    assignment: Running, build: Any
+) -> None:
+    lead = build.lead()
+    await assignment.stub.PutReps(pb.PutRepsRequest(reps=[SHENZHEN]))
+
+    await assignment.deliver(build.identified(lead), traceparent=lead.traceparent)
+
+    [assigned] = await assignment.published(1)
+    message = await assignment.bus.jetstream().get_msg("ASSIGNMENT", 1)
+    answer = await assignment.stub.GetAssignment(pb.GetAssignmentRequest(lead_id=str(lead.lead_id)))
+    assert (assigned.assignee_id, answer.assignee_id) == ("ana", "ana")
+    assert (answer.state, answer.assignment_no) == ("assigned", 1)
+    assert answer.contact_due_at == assigned.contact_due_at
+    assert message.headers is not None
+    assert message.headers["traceparent"].split("-")[1] == lead.traceparent.split("-")[1]
+
+
+async def test_an_event_delivered_twice_assigns_once(assignment: Running, build: Any) -> None:
+    first, second = build.identified(build.lead()), build.identified(build.lead())
+    await assignment.stub.PutReps(pb.PutRepsRequest(reps=[SHENZHEN]))
+
+    for event in (first, first, second):
+        await assignment.deliver(event)
+
+    await assignment.published(2)
+    loads = await assignment.stub.ListReps(pb.ListRepsRequest())
+    assert [(load.rep.rep_id, load.open_count, load.assigned_count) for load in loads.reps] == [
+        ("ana", 2, 2)
+    ]
+
+
+async def test_a_lead_nobody_covers_names_each_rep_and_why_not_until_somebody_does(
+    assignment: Running, build: Any
+) -> None:
+    lead = build.lead(province="海南", city="三沙")
+    await assignment.stub.PutReps(pb.PutRepsRequest(reps=[SHENZHEN]))
+    await assignment.deliver(build.identified(lead))
+    [unassignable] = await assignment.published(1)
+
+    request = pb.ExplainAssignmentRequest(lead_id=str(lead.lead_id))
+    explained = (await assignment.stub.ExplainAssignment(request)).decisions
+    sansha = pb.Rep(rep_id="bo", cities=["三沙"], active=True)
+    repaired = await assignment.stub.PutReps(pb.PutRepsRequest(reps=[sansha]))
+    drained = (await assignment.published(2))[1]
+
+    assert [r.detail for r in unassignable.refusals] == ["covers 广东 / 深圳; lead is in 海南 三沙"]
+    assert [decision.outcome for decision in explained] == ["unassignable"]
+    assert [(r.rep_id, r.reason) for r in explained[0].refusals] == [("ana", 3)]
+    assert "source_weight=1.5" in explained[0].inputs
+    assert (repaired.changed_count, repaired.drained_count) == (1, 1)
+    assert (drained.assignee_id, drained.cause) == ("bo", events_pb2.ASSIGNMENT_CAUSE_DRAINED)
+
+
+async def test_the_book_says_how_each_lead_stands(assignment: Running, build: Any) -> None:
+    await assignment.stub.PutReps(pb.PutRepsRequest(reps=[SHENZHEN]))
+    leads = [build.lead(golden_id="g1"), build.lead(golden_id="g1"), build.lead(city="三沙")]
+    for lead in leads:
+        await assignment.deliver(build.identified(lead))
+    await assignment.published(3)
+
+    book = await BookServiceStub(assignment.channel).GetBook(book_service_pb2.GetBookRequest())
+
+    counts = {cell.state: cell.item_count for cell in book.cells}
+    assert counts == {
+        book_service_pb2.BOOK_STATE_ASSIGNED: 1,
+        book_service_pb2.BOOK_STATE_MERGED: 1,
+        book_service_pb2.BOOK_STATE_WAITING: 1,
+    }
+
+
+async def test_the_worker_hands_an_overdue_lead_on_and_its_new_owner_marks_contact(
+    settings: Settings, token: str, tmp_path: Path, build: Any
+) -> None:
+    policy = tmp_path / "sla.yaml"
+    policy.write_text("contact_within_s: 0.3\nmax_hops: 1\n")
+    fast = settings.model_copy(update={"sla_policy_file": policy})
+    bo = pb.Rep(rep_id="bo", cities=["深圳"], active=True)
+    lead = build.lead()
+
+    async with running(fast, token) as assignment:
+        await assignment.stub.PutReps(pb.PutRepsRequest(reps=[SHENZHEN, bo]))
+        await assignment.deliver(build.identified(lead), traceparent=lead.traceparent)
+        _, overdue, assigned = await assignment.published(3)
+        request = pb.MarkContactedRequest(lead_id=str(lead.lead_id), rep_id="bo")
+        await assignment.stub.MarkContacted(request)
+        answer = await assignment.stub.GetAssignment(
+            pb.GetAssignmentRequest(lead_id=str(lead.lead_id))
+        )
+
+    assert (overdue.assignee_id, overdue.manager_id) == ("ana", "m")
+    assert (overdue.next_assignee_id, assigned.assignee_id) == ("bo", "bo")
+    assert answer.HasField("contacted_at")
+
+
+@pytest.mark.parametrize(
+    ("method", "request_", "code"),
+    [
+        ("GetAssignment", pb.GetAssignmentRequest(lead_id="x"), "INVALID_ARGUMENT"),
+        ("GetAssignment", pb.GetAssignmentRequest(lead_id=new_id()), "NOT_FOUND"),
+        ("MarkContacted", pb.MarkContactedRequest(lead_id=new_id(), rep_id="a"), "NOT_FOUND"),
+        ("PutReps", pb.PutRepsRequest(reps=[pb.Rep(rep_id="")]), "INVALID_ARGUMENT"),
+        ("PutReps", pb.PutRepsRequest(reps=[pb.Rep(rep_id="a", cities=["深圳市"])]), "INVALID_ARGUMENT"),
+    ],
+)  # fmt: skip
+async def test_a_question_that_has_no_answer_says_why(
+    assignment: Running, method: str, request_: Any, code: str
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await getattr(assignment.stub, method)(request_)
+
+    assert caught.value.code().name == code
+    assert caught.value.details()
+
+
+async def test_a_lead_without_a_usable_id_is_set_aside_and_holds_nobody_up(
+    assignment: Running, build: Any
+) -> None:
+    broken, fine = build.identified(build.lead()), build.identified(build.lead())
+    broken.lead_id = "no uuid"
+    operations = OperationsServiceStub(assignment.channel)
+
+    async def letters() -> list[Any]:
+        request = operations_service_pb2.ListDeadLettersRequest()
+        return list((await operations.ListDeadLetters(request)).letters)
+
+    await assignment.deliver(broken)
+    await assignment.deliver(fine)
+
+    [event] = await assignment.published(1)
+    [letter] = await eventually(letters)
+    assert event.lead_id == fine.lead_id
+    assert letter.event_id == broken.event_id
+
+
+def test_a_faulty_rule_file_keeps_the_service_from_being_built(
+    settings: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text("version: 1\nsource_weights: {sem: 1}\nrules: []\n")
+
+    with pytest.raises(InvalidPolicy, match=r"rules.yaml:3: rules: "):
+        build_service(settings.model_copy(update={"routing_rules_file": file}))
