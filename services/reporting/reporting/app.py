@@ -1,0 +1,78 @@
+"""The composition root of reporting."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from servicekit.book import BookServicer
+from servicekit.chassis import Chassis
+from servicekit.grpc_client import TokenFile
+
+from reporting import rpc, subscribers
+from reporting.clients import OwnBook, RemoteBook
+from reporting.commands import LedgerCheck
+from reporting.domain import ASSIGNMENT, IDENTITY, INTAKE, REPORTING
+from reporting.queries import Keepers
+
+if TYPE_CHECKING:
+    from reporting.settings import Settings
+
+
+class OtherBooks:
+    """The part that holds the channels to other services' books."""
+
+    name = "other books"
+
+    def __init__(self, books: list[RemoteBook]) -> None:
+        self._books = books
+
+    async def start(self) -> None:
+        """Nothing: a channel is dialled at its first call."""
+
+    async def stop(self) -> None:
+        """Closes the channels."""
+        async with AsyncExitStack() as stack:
+            for book in self._books:
+                stack.push_async_callback(book.close)
+
+    def problem(self) -> str | None:
+        """None: a book that cannot be read is named in the ledger."""
+        return None
+
+
+def build(settings: Settings) -> Chassis:
+    """Reporting, ready to be started."""
+    chassis = Chassis(settings)
+    intake, identity, assignment = remote = _remote_books(settings)
+    own = OwnBook(REPORTING, BookServicer(chassis.database))
+    keepers = Keepers(intake, identity, assignment, own)
+    grace = timedelta(seconds=settings.in_flight_grace_s)
+    check = LedgerCheck(chassis.database, keepers, grace=grace, clock=_now)
+    chassis.workers.append(OtherBooks(remote))
+    chassis.work("ledger check", check.step, idle_s=settings.ledger_check_interval_s)
+    chassis.keep_book()
+    subscribers.subscribe(chassis.bus)
+    servicer = rpc.ReportingServicer(
+        chassis.database, keepers, grace=grace, time_zone=settings.report_time_zone, clock=_now
+    )
+    rpc.serve(chassis.grpc, servicer)
+    return chassis
+
+
+def _remote_books(settings: Settings) -> list[RemoteBook]:
+    token = TokenFile(settings.service_token_file) if settings.service_token_file else None
+    targets = {
+        INTAKE: settings.lead_intake_grpc,
+        IDENTITY: settings.identity_grpc,
+        ASSIGNMENT: settings.assignment_grpc,
+    }
+    return [
+        RemoteBook(service, target, token=token, tls=settings.tls())
+        for service, target in targets.items()
+    ]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,143 @@
+"""The books of other services, and reporting's own, as the ledger reads them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
+
+import grpc
+from servicekit.grpc_client import connect
+from servicekit.v1 import book_service_pb2 as pb
+from servicekit.v1.book_service_pb2_grpc import BookServiceStub
+
+from reporting.domain import Book, Cell, Standing, Sum
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from servicekit.tls import TlsFiles
+    from servicekit.v1.book_service_pb2_grpc import BookServiceServicer
+
+DEADLINE_S = 5.0
+PAGE_SIZE = 10_000
+BOOK_SERVICE = "servicekit.v1.BookService"
+
+
+class BookUnreachable(Exception):  # noqa: N818 - errors are named by what is wrong
+    """A book could not be read; `service` is whose."""
+
+    def __init__(self, service: str, code: str) -> None:
+        super().__init__(f"the book of {service} could not be read: {code}")
+        self.service = service
+        self.code = code
+
+
+class Keeper(Protocol):
+    """Who can be asked for a book."""
+
+    service: str
+
+    async def book(self, since: datetime | None, until: datetime | None) -> Book:
+        """The book of the items received in a span; raises `BookUnreachable`."""
+
+    async def items(self, cell: Cell) -> dict[UUID, Standing]:
+        """Every item of a cell; raises `BookUnreachable`."""
+
+
+class RemoteBook:
+    """Another service's book, over gRPC with a deadline for each call. The caller closes it."""
+
+    def __init__(
+        self,
+        service: str,
+        target: str,
+        *,
+        token: Callable[[], str] | None,
+        tls: TlsFiles | None = None,
+        deadline_s: float = DEADLINE_S,
+    ) -> None:
+        self.service = service
+        self._deadline_s = deadline_s
+        self._connect = lambda: connect(target, token=token, tls=tls, idempotent=[BOOK_SERVICE])
+        self._channel: grpc.aio.Channel | None = None
+
+    async def book(self, since: datetime | None, until: datetime | None) -> Book:
+        """The book of the items received in a span; raises `BookUnreachable`."""
+        try:
+            answer = await self._stub().GetBook(_span(since, until), timeout=self._deadline_s)
+        except (grpc.aio.AioRpcError, OSError) as error:
+            raise BookUnreachable(self.service, _code(error)) from error
+        return _book(answer)
+
+    async def items(self, cell: Cell) -> dict[UUID, Standing]:
+        """Every item of a cell; raises `BookUnreachable`."""
+        try:
+            pages = _pages(self._stub().ListBookItems, cell, timeout=self._deadline_s)
+            return {item: standing async for item, standing in pages}
+        except (grpc.aio.AioRpcError, OSError) as error:
+            raise BookUnreachable(self.service, _code(error)) from error
+
+    async def close(self) -> None:
+        """Closes the channel."""
+        if self._channel is not None:
+            await self._channel.close()
+            self._channel = None
+
+    def _stub(self) -> Any:
+        if self._channel is None:
+            self._channel = self._connect()
+        return BookServiceStub(self._channel)
+
+
+class OwnBook:
+    """Reporting's own book, by the servicer that answers others."""
+
+    def __init__(self, service: str, servicer: BookServiceServicer) -> None:
+        self.service = service
+        self._servicer: Any = servicer
+
+    async def book(self, since: datetime | None, until: datetime | None) -> Book:
+        """The book of the items received in a span."""
+        return _book(await self._servicer.GetBook(_span(since, until), context=None))
+
+    async def items(self, cell: Cell) -> dict[UUID, Standing]:
+        """Every item of a cell."""
+        pages = _pages(self._servicer.ListBookItems, cell, context=None)
+        return {item: standing async for item, standing in pages}
+
+
+async def _pages(
+    list_items: Callable[..., Any], cell: Cell, **options: Any
+) -> AsyncIterator[tuple[UUID, Standing]]:
+    request = pb.ListBookItemsRequest(channel=cell.channel, page_size=PAGE_SIZE)
+    request.hour.FromDatetime(cell.hour)
+    while True:
+        page = await list_items(request, **options)
+        for item in page.items:
+            yield UUID(item.item_id), Standing(item.state)
+        if len(page.items) < PAGE_SIZE:
+            return
+        request.after_item_id = page.items[-1].item_id
+
+
+def _span(since: datetime | None, until: datetime | None) -> pb.GetBookRequest:
+    request = pb.GetBookRequest()
+    if since is not None:
+        request.since.FromDatetime(since)
+    if until is not None:
+        request.until.FromDatetime(until)
+    return request
+
+
+def _book(answer: pb.GetBookResponse) -> Book:
+    book: Book = {}
+    for entry in answer.cells:
+        cell = Cell(entry.channel, entry.hour.ToDatetime(tzinfo=UTC))
+        total = Sum(entry.item_count, entry.checksum)
+        book.setdefault(cell, {})[Standing(entry.state)] = total
+    return book
+
+
+def _code(error: Exception) -> str:
+    return error.code().name if isinstance(error, grpc.aio.AioRpcError) else type(error).__name__

@@ -1,0 +1,198 @@
+"""Facts about leads as rows: one a lead, one an event, and the discrepancies that were reported.
+
+Every statement takes a whole batch, writes the columns of its own event only, and joins them with what is there by
+least, greatest or bitwise or: events that come twice, late or in another order leave the same row. Rows are locked in
+order of lead id, so that consumers do not deadlock.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from servicekit.schema import TYPES, kit_metadata
+from sqlalchemy import BigInteger, Index, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from reporting.domain import Entry, FunnelLine, Latency
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import asyncpg
+
+    from reporting.domain import Fact, Missing
+
+
+class Base(DeclarativeBase):
+    """The tables of reporting."""
+
+    metadata = kit_metadata()
+    type_annotation_map = TYPES
+
+
+class LeadFactRow(Base):
+    """One lead (or item) and when each thing happened to it; a time is null until its event came.
+
+    Bit n of `overdue_assignments` is set when assignment n (62 at most) ran out.
+    """
+
+    __tablename__ = "lead_facts"
+    lead_id: Mapped[UUID] = mapped_column(primary_key=True)
+    channel: Mapped[str] = mapped_column(String(50))
+    received_at: Mapped[datetime]
+    understood_at: Mapped[datetime | None]
+    rejected_at: Mapped[datetime | None]
+    quarantined_at: Mapped[datetime | None]
+    assigned_at: Mapped[datetime | None]
+    last_assigned_at: Mapped[datetime | None]
+    unassignable_at: Mapped[datetime | None]
+    merged_at: Mapped[datetime | None]
+    granted_at: Mapped[datetime | None]
+    reminded_at: Mapped[datetime | None]
+    reminder_failed_at: Mapped[datetime | None]
+    contacted_at: Mapped[datetime | None]
+    overdue_assignments: Mapped[int | None] = mapped_column(BigInteger)
+
+    __table_args__ = (
+        Index("ix_lead_facts_received_at", "received_at", postgresql_using="brin"),
+        {"postgresql_with": {"fillfactor": "60", "autovacuum_vacuum_scale_factor": "0.02"}},
+    )
+
+
+class TimelineRow(Base):
+    """One event about a lead; `summary` names no customer. `trace_id` is that of the event's message."""
+
+    __tablename__ = "timeline"
+    lead_id: Mapped[UUID] = mapped_column(primary_key=True)
+    event_id: Mapped[UUID] = mapped_column(primary_key=True)
+    occurred_at: Mapped[datetime]
+    event: Mapped[str] = mapped_column(String(60))
+    summary: Mapped[str] = mapped_column(Text)
+    trace_id: Mapped[str | None] = mapped_column(String(32))
+
+
+class DiscrepancyRow(Base):
+    """A lead that was found missing at a hop, reported once."""
+
+    __tablename__ = "ledger_discrepancies"
+    lead_id: Mapped[UUID] = mapped_column(primary_key=True)
+    present_in: Mapped[str] = mapped_column(String(50), primary_key=True)
+    missing_in: Mapped[str] = mapped_column(String(50), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(50))
+    hour: Mapped[datetime]
+    found_at: Mapped[datetime]
+
+
+_JOINS = {
+    "LeadReceived": (("understood_at", "min", "least"),),
+    "LeadRejected": (("rejected_at", "min", "least"),),
+    "DeliveryQuarantined": (("quarantined_at", "max", "greatest"),),
+    "LeadAssigned": (("assigned_at", "min", "least"), ("last_assigned_at", "max", "greatest")),
+    "LeadUnassignable": (("unassignable_at", "max", "greatest"),),
+    "LeadMerged": (("merged_at", "min", "least"),),
+    "LeadContacted": (("contacted_at", "min", "least"),),
+    "OwnershipGranted": (("granted_at", "min", "least"),),
+    "ReminderDelivered": (("reminded_at", "min", "least"),),
+    "ReminderFailed": (("reminder_failed_at", "max", "greatest"),),
+}
+"""For each event: its columns, how a batch is joined, and how the batch is joined with the row."""
+
+
+def _record_statement(columns: str, values: str, joins: str, *, condition: str = "true") -> str:
+    return f"""
+with batch as materialized (
+  select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::int8[], $5::int8[], $6::text[], $7::text[], $8::int4[])
+    as t(lead_id, event_id, channel, received_us, occurred_us, summary, trace_id, number)
+), facts as (
+  insert into lead_facts as f (lead_id, channel, received_at, {columns})
+  select lead_id, min(channel), to_timestamp(min(received_us) / 1e6), {values} from batch
+  where {condition} group by lead_id order by lead_id
+  on conflict (lead_id) do update set {joins}
+)
+insert into timeline (lead_id, event_id, occurred_at, event, summary, trace_id)
+select lead_id, event_id, to_timestamp(occurred_us / 1e6), $9, summary, trace_id from batch
+on conflict do nothing
+"""
+
+
+def _times_statement(event: str) -> str:
+    joins = _JOINS[event]
+    return _record_statement(
+        columns=", ".join(column for column, _, _ in joins),
+        values=", ".join(f"to_timestamp({gather}(occurred_us) / 1e6)" for _, gather, _ in joins),
+        joins=", ".join(f"{c} = {keep}(f.{c}, excluded.{c})" for c, _, keep in joins),
+        # Only the owner's reminder (number 1) says that the owner was reminded.
+        condition="number = 1" if event.startswith("Reminder") else "true",
+    )
+
+
+_RECORD = {event: _times_statement(event) for event in _JOINS} | {
+    "ContactOverdue": _record_statement(
+        columns="overdue_assignments",
+        values="bit_or(1::int8 << least(number, 62))",
+        joins="overdue_assignments = coalesce(f.overdue_assignments, 0) | excluded.overdue_assignments",
+    )
+}
+_FUNNEL = """
+select channel, to_char(received_at at time zone $3, 'YYYY-MM-DD') as day, outcome, count(*), count(granted_at),
+       count(reminded_at), count(contacted_at), max(newest_at)
+from lead_outcomes
+where received_at >= coalesce($1, '-infinity'::timestamptz) and received_at < coalesce($2, 'infinity'::timestamptz)
+group by 1, 2, 3 order by 2, 1, 3
+"""
+_TIMELINE = """
+select occurred_at, event, summary, coalesce(trace_id, '') from timeline where lead_id = $1
+order by occurred_at, event_id
+"""
+_LATENCY = """
+select count(*), percentile_cont(0.5) within group (order by latency_ms),
+       percentile_cont(0.99) within group (order by latency_ms), min(received_at), max(reminded_at)
+from (
+  select received_at, reminded_at, extract(epoch from reminded_at - received_at)::float8 * 1000 as latency_ms
+  from lead_facts where reminded_at is not null and received_at >= coalesce($1, '-infinity'::timestamptz)
+) as measured
+"""
+_REMEMBER = """
+insert into ledger_discrepancies (lead_id, present_in, missing_in, channel, hour, found_at)
+select t.*, $6 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[]) as t
+order by 1, 2, 3 on conflict do nothing returning lead_id, present_in, missing_in
+"""
+
+
+async def record(raw: asyncpg.Connection, event: str, facts: Sequence[Fact]) -> None:
+    """Writes what one kind of event said, in one statement for all of them."""
+    await raw.execute(_RECORD[event], *zip(*facts, strict=True), event)
+
+
+async def funnel(
+    raw: asyncpg.Connection, *, since: datetime | None, until: datetime | None, time_zone: str
+) -> tuple[list[FunnelLine], datetime | None]:
+    """Leads by channel, day of `time_zone` and outcome; and the newest fact among them."""
+    rows = await raw.fetch(_FUNNEL, since, until, time_zone)
+    lines = [FunnelLine(*row[:7]) for row in map(tuple, rows)]
+    return lines, max((row[7] for row in rows), default=None)
+
+
+async def timeline(raw: asyncpg.Connection, lead_id: UUID) -> list[Entry]:
+    """Everything that happened to a lead, oldest first."""
+    return [Entry(*row) for row in await raw.fetch(_TIMELINE, lead_id)]
+
+
+async def latency(raw: asyncpg.Connection, *, since: datetime | None) -> Latency:
+    """Accept-to-reminded latency of the leads accepted since a time."""
+    count, p50_ms, p99_ms, first, last = await raw.fetchrow(_LATENCY, since)
+    return Latency(int(count), p50_ms or 0.0, p99_ms or 0.0, first, last)
+
+
+async def remember_missing(
+    raw: asyncpg.Connection, missing: Sequence[Missing], *, now: datetime
+) -> list[Missing]:
+    """Remembers discrepancies; returns those that were not known before."""
+    columns: Any = zip(
+        *((m.lead_id, m.present_in, m.missing_in, m.cell.channel, m.cell.hour) for m in missing),
+        strict=True,
+    )
+    fresh = {tuple(row) for row in await raw.fetch(_REMEMBER, *columns, now)}
+    return [m for m in missing if (m.lead_id, m.present_in, m.missing_in) in fresh]

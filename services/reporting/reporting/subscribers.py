@@ -1,0 +1,50 @@
+"""Every event about a lead: reporting reads them all, to say where each lead stands and stood."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from leadchain.assignment.v1.events_pb2 import (
+    ContactOverdue,
+    LeadAssigned,
+    LeadContacted,
+    LeadMerged,
+    LeadUnassignable,
+)
+from leadchain.intake.v1.events_pb2 import DeliveryQuarantined, LeadReceived, LeadRejected
+from leadchain.notification.v1.events_pb2 import ReminderDelivered, ReminderFailed
+from leadchain.permissions.v1.events_pb2 import OwnershipGranted
+from servicekit.events import Event
+
+from reporting import projections, wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from servicekit.bus import Bus
+    from servicekit.database import UnitOfWork
+
+    from reporting.domain import Fact
+
+E = TypeVar("E", bound=Event)
+
+
+def subscribe(bus: Bus) -> None:
+    """Events this service acts on, and what each says about its lead."""
+    _project(bus, LeadReceived, wire.received)
+    _project(bus, LeadRejected, wire.rejected)
+    _project(bus, DeliveryQuarantined, wire.quarantined)
+    _project(bus, LeadAssigned, wire.assigned)
+    _project(bus, LeadUnassignable, wire.unassignable)
+    _project(bus, LeadMerged, wire.merged)
+    _project(bus, LeadContacted, wire.contacted)
+    _project(bus, ContactOverdue, wire.overdue)
+    _project(bus, OwnershipGranted, wire.granted)
+    _project(bus, ReminderDelivered, wire.reminded)
+    _project(bus, ReminderFailed, wire.not_reminded)
+
+
+def _project(bus: Bus, event_class: type[E], translate: Callable[[E, str | None], Fact]) -> None:
+    @bus.on_batch(event_class)
+    async def project(events: Sequence[E], uow: UnitOfWork) -> None:
+        await projections.project(uow, events, translate)
