@@ -319,6 +319,14 @@ def test_an_alert_watches_metrics_of_the_catalogue():
         assert watched <= known, alert
 
 
+def test_a_service_that_is_gone_is_missed():
+    missed = re.findall(
+        r'absent\(up\{job="leadchain", service="([a-z-]+)"\}\)', dict(expressions())["ServiceGone"]
+    )
+
+    assert sorted(missed) == SERVICES
+
+
 def test_the_image_is_built_from_the_lock_and_does_not_run_as_root():
     dockerfile = (ROOT / "deploy/docker/Dockerfile").read_text()
 
