@@ -15,7 +15,7 @@ import nats
 import uvloop
 from servicekit.bus import Bus
 from servicekit.database import Database, UnitOfWork
-from servicekit.events import new_id, subject_of
+from servicekit.events import Event, new_id, subject_of
 from servicekit.schema import kit_metadata
 from servicekit.testing.sample_event import STREAM, SUBJECTS, SampleHappened
 from sqlalchemy import text
@@ -77,7 +77,7 @@ async def read_with_kit(nats_url: str, database_url: str, count: int) -> None:
     bus = Bus(nats_url, database=database)
 
     @bus.on_batch(SampleHappened)
-    async def write(events: Sequence[SampleHappened], uow: UnitOfWork) -> None:  # type: ignore[valid-type]
+    async def write(events: Sequence[Event], uow: UnitOfWork) -> None:
         nonlocal handled
         await uow.raw.execute(WRITE, [event.event_id for event in events])
         handled += len(events)
