@@ -6,6 +6,7 @@ gives the connection, the lifespan and the AsyncAPI document; it does not fetch 
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
 import structlog
@@ -13,14 +14,16 @@ from faststream import AckPolicy
 from faststream.nats import JStream, NatsBroker, PullSub
 from faststream.security import SASLPlaintext
 from faststream.specification import AsyncAPI
+from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy as ConsumerAckPolicy
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
-from servicekit.consumer import HANDLER_TIMEOUT_S, Consumer
+from servicekit.consumer import Consumer
 from servicekit.errors import NotFound
 from servicekit.events import Event, name_of, new_id, stream_of, subject_filter
 from servicekit.polling import Poller
-from servicekit.pull import Pull
+from servicekit.pull import Pull, PullRefused
+from servicekit.retry_schedule import DELAYS_S
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -35,6 +38,8 @@ log = structlog.get_logger()
 ACK_WAIT_S = 30.0
 ACK_PENDING_MAX = 20_000
 BATCH_SIZE_MAX = 250
+STOP_TIMEOUT_S = 15.0
+"""How long a running batch may go on when the service ends; it comes again if it was not done."""
 
 E = TypeVar("E", bound=Event)
 
@@ -43,15 +48,23 @@ class Bus:
     """A service's view of the bus.
 
     As a part of a service it is the connection; `reading` is a part of its own that starts later and stops earlier.
-    `service` names the durables and the inbox prefix to which the service's NATS user is confined.
+    `service` names the durables and the inbox prefix to which the service's NATS user is confined. `ack_wait_s` is how
+    long the server waits for the answer to a message; a transaction may take a third of it.
     """
 
     name = "bus"
 
     def __init__(
-        self, url: str, *, database: Database, user: str | None = None, password: str | None = None
+        self,
+        url: str,
+        *,
+        database: Database,
+        user: str | None = None,
+        password: str | None = None,
+        ack_wait_s: float = ACK_WAIT_S,
     ) -> None:
         self._database = database
+        self._ack_wait_s = ack_wait_s
         self._service = database.service
         self._inbox_prefix = f"_INBOX_{self._service}"
         self._client: Client | None = None
@@ -100,8 +113,14 @@ class Bus:
         def register(handle: Callable[[Sequence[E], UnitOfWork], Awaitable[None]]) -> None:
             event_type = event_class.DESCRIPTOR.full_name
             name = f"{self._service}-{name_of(event_type)}"
-            options = {} if delays_s is None else {"delays_s": delays_s}
-            consumer = Consumer(name, event_class, handle, self._database, **options)
+            consumer = Consumer(
+                name,
+                event_class,
+                handle,
+                self._database,
+                delays_s=DELAYS_S if delays_s is None else delays_s,
+                handler_timeout_s=self._ack_wait_s / 3,
+            )
             self.consumers[name] = consumer  # type: ignore[assignment]  # E is erased at run time
             self._batch_sizes[name] = batch_size_max
             self._document(name, event_type)
@@ -143,33 +162,37 @@ class Bus:
 
         Raises `nats.js.errors.NotFoundError` when the stream does not exist.
         """
-        stream = stream_of(consumer.event_type)
-        await (
-            self.client()
-            .jetstream()
-            .add_consumer(
-                stream,
-                ConsumerConfig(
-                    name=consumer.name,
-                    durable_name=consumer.name,
-                    filter_subject=subject_filter(consumer.event_type),
-                    ack_policy=ConsumerAckPolicy.EXPLICIT,
-                    deliver_policy=DeliverPolicy.ALL,
-                    ack_wait=ACK_WAIT_S,
-                    max_ack_pending=ACK_PENDING_MAX,
-                    max_deliver=-1,
-                ),
-            )
-        )
+        await self.declare(consumer)
         pull = Pull(
             self.client(),
-            stream,
+            stream_of(consumer.event_type),
             consumer.name,
             inbox=f"{self._inbox_prefix}.{consumer.name}.{new_id()}",
             batch_size_max=self._batch_sizes[consumer.name],
+            ack_wait_s=self._ack_wait_s,
         )
         await pull.open()
         return pull
+
+    async def declare(self, consumer: Consumer[Event]) -> None:
+        """Creates or changes a consumer's durable; a new one begins with the oldest event of the stream.
+
+        Raises `nats.js.errors.NotFoundError` when the stream does not exist.
+        """
+        jetstream = self.client().jetstream()
+        await jetstream.add_consumer(
+            stream_of(consumer.event_type),
+            ConsumerConfig(
+                name=consumer.name,
+                durable_name=consumer.name,
+                filter_subject=subject_filter(consumer.event_type),
+                ack_policy=ConsumerAckPolicy.EXPLICIT,
+                deliver_policy=DeliverPolicy.ALL,
+                ack_wait=self._ack_wait_s,
+                max_ack_pending=ACK_PENDING_MAX,
+                max_deliver=-1,
+            ),
+        )
 
     def _document(self, name: str, event_type: str) -> None:
         """Puts a subscription into the AsyncAPI document; this broker's subscribers are never started."""
@@ -197,16 +220,18 @@ class Reading:
         """Creates the durables and begins to fetch; raises `NotFoundError` when a stream does not exist."""
         for consumer in self._bus.consumers.values():
             pull = await self._bus.open(consumer)
-            poller = Poller(consumer.name, _step(pull, consumer), stop_timeout_s=HANDLER_TIMEOUT_S)
+            poller = Poller(
+                consumer.name, _step(self._bus, pull, consumer), stop_timeout_s=STOP_TIMEOUT_S
+            )
             self._loops.append((pull, poller))
             await poller.start()
 
     async def stop(self) -> None:
-        """Fetches no more and lets the running batches end."""
-        for pull, _ in self._loops:
-            await pull.close()
-        for _, poller in self._loops:
-            await poller.stop()
+        """Fetches no more and lets the running batches end, all at the same time."""
+        async with asyncio.TaskGroup() as group:
+            for pull, poller in self._loops:
+                group.create_task(poller.stop())
+                group.create_task(pull.close())
         self._loops.clear()
 
     def problem(self) -> str | None:
@@ -221,14 +246,26 @@ class Reading:
             pull.ask_again()
 
 
-def _step(pull: Pull, consumer: Consumer[Event]) -> Callable[[], Awaitable[bool]]:
+def _step(bus: Bus, pull: Pull, consumer: Consumer[Event]) -> Callable[[], Awaitable[bool]]:
     async def step() -> bool:
+        await consumer.ready()
+        if pull.is_refused:
+            await _renew(bus, pull, consumer)
         batch = await pull.next_batch()
         if batch:
             await consumer.deliver(batch)
         return True
 
     return step
+
+
+async def _renew(bus: Bus, pull: Pull, consumer: Consumer[Event]) -> None:
+    """Creates the durable anew; what was handled before comes again and is known to the inbox."""
+    try:
+        await bus.declare(consumer)
+    except NatsError as error:
+        raise PullRefused(f"{consumer.name} cannot be created") from error
+    pull.ask_again()
 
 
 async def _never_called(message: object) -> None:

@@ -8,19 +8,18 @@ it comes again soon and no try is counted.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import time
+from collections import deque
 from typing import TYPE_CHECKING, Generic, TypeVar
-from uuid import UUID
 
 import structlog
-from google.protobuf.message import DecodeError
-from nats.errors import Error as NatsError
 
 from servicekit import dead_letters, inbox, metrics, telemetry
+from servicekit.deliveries import Delivery, acknowledge, decode, hand_back, read
 from servicekit.errors import Ack, InvalidMessage, Unavailable, outcome_of
 from servicekit.events import Event
 from servicekit.masking import mask_text
-from servicekit.retry_schedule import CRASH_DELIVERIES, DELAYS_S, OUTAGE_DELAY_S, next_delay_s
+from servicekit.retry_schedule import CRASHES_MAX, DELAYS_S, OUTAGE_DELAY_S, next_delay_s
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -31,24 +30,12 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-HANDLER_TIMEOUT_S = 20.0
-"""Longest time for one batch; below the consumer's `ack_wait`, so that no batch is delivered while it runs."""
+HANDLER_TIMEOUT_S = 10.0
+"""Longest time for one transaction; a third of the consumer's `ack_wait` (see `Consumer.deliver`)."""
 
 ERROR_LENGTH_MAX = 500
-SUSPECT_DELIVERIES = 3
-"""From this delivery on a message is handled alone: it may be the one that kills the process."""
 
 E = TypeVar("E", bound=Event)
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery(Generic[E]):
-    """One message, decoded."""
-
-    message: Msg
-    event: E
-    traceparent: str | None
-    delivery_count: int
 
 
 class Consumer(Generic[E]):
@@ -66,6 +53,7 @@ class Consumer(Generic[E]):
         database: Database,
         *,
         delays_s: tuple[float, ...] = DELAYS_S,
+        handler_timeout_s: float = HANDLER_TIMEOUT_S,
     ) -> None:
         self.name = name
         self.event_class = event_class
@@ -73,91 +61,130 @@ class Consumer(Generic[E]):
         self._handle = handle
         self._database = database
         self._delays_s = delays_s
+        self._handler_timeout_s = handler_timeout_s
         self._handled = metrics.MESSAGES_PROCESSED.labels(consumer=name)
         self._duplicates = metrics.INBOX_DUPLICATES.labels(consumer=name)
         self._batch_size = metrics.HANDLER_BATCH_SIZE.labels(consumer=name)
         self._duration_s = metrics.HANDLER_DURATION_S.labels(consumer=name)
 
     async def deliver(self, messages: Sequence[Msg]) -> None:
-        """Takes a fetched batch to its outcomes; never raises for what a message does."""
-        readable = [d for message in messages if (d := await self._read(message)) is not None]
-        together = [d for d in readable if d.delivery_count < SUSPECT_DELIVERIES]
-        if together:
-            await self._attempt(together)
-        for delivery in readable:
-            if delivery.delivery_count >= SUSPECT_DELIVERIES:
-                await self._attempt([delivery])
+        """Takes a fetched batch to its outcomes; raises nothing for what a message does.
+
+        Returns within two and a half handler timeouts, before the server takes a message for lost: what has not been
+        tried by then is handed back. Raises `Unavailable` when the database is away; the messages come again.
+        """
+        waiting = deque(read(message, self.event_class) for message in messages)
+        try:
+            await self._try(waiting)
+        except Unavailable as error:
+            log.warning("consumer_outage", consumer=self.name, error=str(error))
+            await hand_back((delivery.message for delivery in waiting), OUTAGE_DELAY_S)
+            if self._database.problem():
+                raise
+
+    async def ready(self) -> None:
+        """Raises `Unavailable` while the database is away, so that nothing is fetched only to be handed back."""
+        if self._database.problem():
+            await self._database.check()
 
     async def replay(self, letter: dead_letters.DeadLetter) -> None:
         """Handles a dead letter again and removes it, in one transaction; raises what the handler raises."""
         event = self.event_class()
-        event.ParseFromString(letter.payload)
+        decode(event, letter.payload)
         async with (
-            asyncio.timeout(HANDLER_TIMEOUT_S),
+            asyncio.timeout(self._handler_timeout_s),
             self._database.unit_of_work(traces={event.event_id: letter.traceparent}) as uow,
         ):
             if await inbox.claim(uow.raw, self.name, [event.event_id]):
-                await self._handle([event], uow)
+                await self._run([event], uow)
             await dead_letters.discard(uow.raw, self.name, letter.event_id)
 
-    async def _read(self, message: Msg) -> Delivery[E] | None:
-        """The message decoded; None when it was quarantined instead."""
-        headers = message.headers or {}
-        event = self.event_class()
-        delivery_count = message.metadata.num_delivered or 1
-        delivery = Delivery(message, event, headers.get("traceparent"), delivery_count)
-        try:
-            event.ParseFromString(message.data)
-            UUID(event.event_id)
-        except (DecodeError, ValueError) as error:
-            await self._retry_or_bury(delivery, InvalidMessage(f"undecodable: {error}"))
-            return None
-        if delivery_count > CRASH_DELIVERIES:
-            lost = InvalidMessage(f"delivered {delivery_count} times without an answer")
-            await self._retry_or_bury(delivery, lost)
-            return None
-        return delivery
+    async def _try(self, waiting: deque[Delivery[E]]) -> None:
+        """Tries messages together and, where that fails, each alone; what was answered leaves `waiting`."""
+        give_up_at = time.monotonic() + 1.5 * self._handler_timeout_s
+        together = [delivery for delivery in waiting if not delivery.is_suspect]
+        if len(together) > 1 and await self._attempt(together) is None:
+            suspects = [delivery for delivery in waiting if delivery.is_suspect]
+            waiting.clear()
+            waiting.extend(suspects)
+        while waiting and time.monotonic() < give_up_at:
+            await self._try_alone(waiting[0])
+            waiting.popleft()
+        await hand_back(delivery.message for delivery in waiting)
 
-    async def _attempt(self, deliveries: Sequence[Delivery[E]]) -> None:
+    async def _try_alone(self, delivery: Delivery[E]) -> None:
+        """Takes one message to its outcome."""
+        error: Exception | None = delivery.flaw
+        if error is None and delivery.is_suspect:
+            error = await self._suspicion(delivery)
+        if error is None:
+            try:
+                error = await self._attempt([delivery])
+            except Unavailable:
+                await self._clear(delivery)
+                raise
+        if error is not None:
+            await self._retry_or_bury(delivery, error)
+
+    async def _suspicion(self, delivery: Delivery[E]) -> InvalidMessage | None:
+        """Writes down that a suspect's try begins; returns what is wrong when too many began and never ended."""
+        async with self._database.unit_of_work() as uow:
+            begun = await dead_letters.begin_try(uow.raw, self.name, delivery.event_id, now=uow.now)
+        crash_count = begun - 1
+        if crash_count < CRASHES_MAX:
+            return None
+        return InvalidMessage(f"the process ended {crash_count} times while handling it")
+
+    async def _clear(self, delivery: Delivery[E]) -> None:
+        """Forgets that a suspect's try began: an outage ended it, not the message."""
+        if delivery.is_suspect:
+            async with self._database.unit_of_work() as uow:
+                await dead_letters.end_tries(uow.raw, self.name, [delivery.event_id])
+
+    async def _attempt(self, deliveries: Sequence[Delivery[E]]) -> Exception | None:
+        """Handles, commits and acknowledges; returns why all was rolled back, None when it was not.
+
+        Raises `Unavailable` when the database, or what the handler needs, is away.
+        """
         try:
             with self._duration_s.time():
                 await self._commit(deliveries)
+        except Unavailable:
+            raise
         except Exception as error:  # noqa: BLE001 - every fault of a handler has an outcome
-            await self._failed(deliveries, error)
-            return
+            return error
         self._batch_size.observe(len(deliveries))
         self._handled.inc(len(deliveries))
-        for delivery in deliveries:
-            await _ack(delivery.message)
+        await acknowledge(delivery.message for delivery in deliveries)
+        return None
 
     async def _commit(self, deliveries: Sequence[Delivery[E]]) -> None:
         """Claims, handles and commits the events that are new; the rest were handled before."""
         traceparents = [delivery.traceparent for delivery in deliveries]
         with telemetry.process_batch(self.name, self.event_type, traceparents) as spans:
-            traces = {d.event.event_id: spans.traceparent_of(i) for i, d in enumerate(deliveries)}
+            traces = {d.event_id: spans.traceparent_of(i) for i, d in enumerate(deliveries)}
             async with (
-                asyncio.timeout(HANDLER_TIMEOUT_S),
+                asyncio.timeout(self._handler_timeout_s),
                 self._database.unit_of_work(traces=traces) as uow,
             ):
                 claimed = await inbox.claim(uow.raw, self.name, list(traces))
-                fresh = [d.event for d in deliveries if _take(claimed, d.event.event_id)]
+                fresh = [d.event for d in deliveries if _take(claimed, d.event_id)]
                 self._duplicates.inc(len(deliveries) - len(fresh))
                 if fresh:
-                    await self._handle(fresh, uow)
-                again = [d.event.event_id for d in deliveries if d.delivery_count > 1]
+                    await self._run(fresh, uow)
+                again = [d.event_id for d in deliveries if d.delivery_count > 1]
                 if again:
                     await dead_letters.forget_failures(uow.raw, self.name, again)
 
-    async def _failed(self, deliveries: Sequence[Delivery[E]], error: Exception) -> None:
-        if isinstance(error, Unavailable) or self._database.problem():
-            log.warning("consumer_outage", consumer=self.name, error=type(error).__name__)
-            for delivery in deliveries:
-                await _nak(delivery.message, OUTAGE_DELAY_S)
-        elif len(deliveries) > 1:
-            for delivery in deliveries:
-                await self._attempt([delivery])
-        else:
-            await self._retry_or_bury(deliveries[0], error)
+    async def _run(self, events: Sequence[E], uow: UnitOfWork) -> None:
+        """Calls the handler; a cancellation that is the handler's own is a fault like any other."""
+        try:
+            await self._handle(events, uow)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise RuntimeError("the handler was cancelled from within") from error
 
     async def _retry_or_bury(self, delivery: Delivery[E], error: Exception) -> None:
         kind = type(error).__name__
@@ -170,20 +197,20 @@ class Consumer(Generic[E]):
         if delay_s is None:
             metrics.MESSAGES_QUARANTINED.labels(self.name, kind).inc()
             log.error(
-                "message_quarantined", consumer=self.name, event_id=_id_of(delivery), error=kind
+                "message_quarantined", consumer=self.name, event_id=delivery.event_id, error=kind
             )
-            await _ack(delivery.message)
+            await acknowledge([delivery.message])
         else:
-            await _nak(delivery.message, delay_s)
+            await hand_back([delivery.message], delay_s)
 
     async def _record(self, delivery: Delivery[E], error: Exception) -> float | None:
         """Writes the failed try down; returns the seconds until the next, None when the message was buried."""
-        event_id = _id_of(delivery)
-        text = f"{type(error).__name__}: {mask_text(str(error))}"[:ERROR_LENGTH_MAX]
+        event_id, text = delivery.event_id, _text_of(error)
         async with self._database.unit_of_work() as uow:
             failure = await dead_letters.record_failure(
                 uow.raw, self.name, event_id, error=text, now=uow.now
             )
+            await dead_letters.end_tries(uow.raw, self.name, [event_id])
             if outcome_of(error).ack is not Ack.QUARANTINE:
                 delay_s = next_delay_s(failure.attempt_count, self._delays_s)
                 if delay_s is not None:
@@ -212,22 +239,8 @@ def _take(claimed: set[str], event_id: str) -> bool:
     return False
 
 
-def _id_of(delivery: Delivery[E]) -> str:
-    """The event's id, or for one that cannot be decoded the message's place in its stream."""
-    headers = delivery.message.headers or {}
-    sequence = delivery.message.metadata.sequence.stream
-    return (delivery.event.event_id or headers.get("ce-id") or f"sequence-{sequence}")[:64]
-
-
-async def _ack(message: Msg) -> None:
-    try:
-        await message.ack()
-    except NatsError as error:
-        log.info("ack_not_sent", error=type(error).__name__)
-
-
-async def _nak(message: Msg, delay_s: float) -> None:
-    try:
-        await message.nak(delay=delay_s)
-    except NatsError as error:
-        log.info("nak_not_sent", error=type(error).__name__)
+def _text_of(error: Exception) -> str:
+    """An error's class and text, masked and fit to be stored; a database's detail shows rows and is left out."""
+    said = str(error).partition("\nDETAIL:")[0].replace("\x00", "")
+    said = said.encode("utf-8", "replace").decode()
+    return f"{type(error).__name__}: {mask_text(said)}"[:ERROR_LENGTH_MAX]

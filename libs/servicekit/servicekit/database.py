@@ -8,7 +8,7 @@ straight to asyncpg are in one transaction, and nothing but this file can commit
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
@@ -19,16 +19,28 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from servicekit import outbox, telemetry
-from servicekit.errors import Unavailable
+from servicekit.errors import TooLarge, Unavailable
 from servicekit.events import OutgoingEvent, new_id
+from servicekit.telemetry.context import normalised
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
     from servicekit.events import Event
 
 CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_S = 15
+EVENT_BYTES_MAX = 1_000_000
+"""Largest event: with its headers below the bus's limit of 1 MiB, for one above would hold up the outbox for ever."""
+
+SESSION_SETTINGS = {
+    "timezone": "UTC",
+    # The locks of a machine that vanished without a word are free again within half a minute.
+    "tcp_keepalives_idle": "15",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "idle_in_transaction_session_timeout": "60s",
+}
 
 
 class UnitOfWork:
@@ -57,17 +69,22 @@ class UnitOfWork:
 
         `key` is what events are ordered by, such as a lead id: events of one key leave in the order in which their
         transactions held the key's row. `cause` is the event that is being handled, or a stored W3C traceparent; it
-        continues that trace. Fills in `event_id` and `occurred_at` where they are empty.
+        continues that trace. Fills in `event_id` and `occurred_at` where they are empty. Raises `TooLarge` when the
+        event cannot be on the bus.
         """
         event.event_id = event.event_id or new_id()
         if not event.occurred_at.seconds:
             event.occurred_at.FromDatetime(self.now)
+        payload = event.SerializeToString()
+        if len(payload) > EVENT_BYTES_MAX:
+            name = event.DESCRIPTOR.name
+            raise TooLarge(f"{name} of {len(payload)} bytes, {EVENT_BYTES_MAX} fit")
         self.outgoing.append(
             OutgoingEvent(
                 event_id=event.event_id,
                 event_type=event.DESCRIPTOR.full_name,
                 key=key,
-                payload=event.SerializeToString(),
+                payload=payload,
                 occurred_at=self.now,
                 traceparent=self._trace_of(cause),
             )
@@ -80,7 +97,7 @@ class UnitOfWork:
     def _trace_of(self, cause: Event | str | None) -> str | None:
         if cause is None:
             return telemetry.current_traceparent()
-        return cause if isinstance(cause, str) else self.traceparent_of(cause)
+        return normalised(cause) if isinstance(cause, str) else self.traceparent_of(cause)
 
 
 class Database:
@@ -118,20 +135,25 @@ class Database:
                 isolation_level="AUTOCOMMIT",
                 pool_size=self._pool_size,
                 max_overflow=0,
+                hide_parameters=True,
                 pool_timeout=CONNECT_TIMEOUT_S,
                 connect_args={
                     "timeout": CONNECT_TIMEOUT_S,
                     "command_timeout": STATEMENT_TIMEOUT_S,
-                    "server_settings": {"application_name": self.service, "timezone": "UTC"},
+                    "server_settings": {"application_name": self.service, **SESSION_SETTINGS},
                 },
             )
         return self._engine
 
     async def start(self) -> None:
         """Opens the first connection; raises `Unavailable` when the server does not answer."""
-        async with self.connection() as connection:
-            await connection.exec_driver_sql("SELECT 1")
-        self._reachable = True
+        await self.check()
+
+    async def check(self) -> None:
+        """Asks the server for a sign of life; raises `Unavailable` when it gives none."""
+        async with self.raw() as raw:
+            with _loss_as_unavailable(raw):
+                await raw.fetchval("select 1", timeout=CONNECT_TIMEOUT_S)
 
     async def stop(self) -> None:
         """Closes every connection."""
@@ -174,11 +196,15 @@ class Database:
     ) -> AsyncIterator[UnitOfWork]:
         """Opens a transaction; commits it and its events at the end, or rolls both back on any error.
 
-        `traces` gives the traceparent with which effects of each handled event continue, by event id.
+        `traces` gives the traceparent with which effects of each handled event continue, by event id. Raises
+        `Unavailable` when the connection is lost; whether the commit happened is then unknown.
         """
         async with self.connection() as connection:
             raw = await raw_of(connection)
-            with telemetry.db_span("unit of work", namespace=self.namespace):
+            with (
+                telemetry.db_span("unit of work", namespace=self.namespace),
+                _loss_as_unavailable(raw),
+            ):
                 async with raw.transaction():
                     uow = UnitOfWork(connection, raw, now=self._clock(), traces=traces or {})
                     yield uow
@@ -193,11 +219,25 @@ class Database:
             wake()
 
     async def _give_back(self, connection: AsyncConnection) -> None:
-        raw = await raw_of(connection)
+        try:
+            if connection.invalidated or (await raw_of(connection)).is_closed():
+                self._reachable = False
+                await connection.invalidate()
+        finally:
+            await connection.close()
+
+
+@contextmanager
+def _loss_as_unavailable(raw: asyncpg.Connection) -> Iterator[None]:
+    """Tells an error of a connection that is gone from an error of what was asked of it."""
+    try:
+        yield
+    except Unavailable:
+        raise
+    except Exception as error:
         if raw.is_closed():
-            self._reachable = False
-            await connection.invalidate()
-        await connection.close()
+            raise Unavailable("the database connection was lost") from error
+        raise
 
 
 async def raw_of(connection: AsyncConnection) -> asyncpg.Connection:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     import asyncpg
 
+RUNNING = "running:"
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -41,6 +43,12 @@ values ($1, $2, 1, $3, $4)
 on conflict (consumer, event_id) do update set attempt_count = f.attempt_count + 1, error = excluded.error
 returning attempt_count, first_failed_at
 """
+_BEGIN = """
+insert into delivery_failures as f (consumer, event_id, attempt_count, first_failed_at, error)
+values ($1, $2, 1, $3, 'the try has not ended')
+on conflict (consumer, event_id) do update set attempt_count = f.attempt_count + 1
+returning attempt_count
+"""
 _FORGET = "delete from delivery_failures where consumer = $1 and event_id = any($2::text[])"
 _BURY = """
 insert into dead_letters values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (consumer, event_id) do update
@@ -62,9 +70,23 @@ async def record_failure(
     return Failure(row[0], row[1])
 
 
+async def begin_try(raw: asyncpg.Connection, consumer: str, event_id: str, *, now: datetime) -> int:
+    """Writes down that a try begins; returns how many began since the last that ended, this one included.
+
+    Committed before the try, it is what remains of a message that kills its process.
+    """
+    return int(await raw.fetchval(_BEGIN, _running(consumer), event_id, now))
+
+
+async def end_tries(raw: asyncpg.Connection, consumer: str, event_ids: Sequence[str]) -> None:
+    """Forgets that tries began."""
+    await raw.execute(_FORGET, _running(consumer), event_ids)
+
+
 async def forget_failures(raw: asyncpg.Connection, consumer: str, event_ids: Sequence[str]) -> None:
-    """Forgets the failures of messages that were handled or given up."""
+    """Forgets the failures of messages that were handled or given up, and that tries of them began."""
     await raw.execute(_FORGET, consumer, event_ids)
+    await end_tries(raw, consumer, event_ids)
 
 
 async def bury(raw: asyncpg.Connection, letter: DeadLetter) -> None:
@@ -99,6 +121,13 @@ async def discard(raw: asyncpg.Connection, consumer: str, event_id: str) -> None
 async def counts(raw: asyncpg.Connection) -> tuple[int, int]:
     """How many letters are kept, and how many messages will be tried again."""
     row = await raw.fetchrow(
-        "select (select count(*) from dead_letters), (select count(*) from delivery_failures)"
+        "select (select count(*) from dead_letters),"
+        " (select count(*) from delivery_failures where not starts_with(consumer, $1))",
+        RUNNING,
     )
     return row[0], row[1]
+
+
+def _running(consumer: str) -> str:
+    """The name under which tries that have begun are counted, apart from those that failed."""
+    return RUNNING + consumer

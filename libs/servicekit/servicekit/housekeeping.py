@@ -16,7 +16,7 @@ INTERVAL_S = 5.0
 PRUNE_LIMIT = 5000
 
 _BACKLOG = """
-select count(*), coalesce(extract(epoch from now() - min(occurred_at)), 0)::float8
+select count(*), greatest(coalesce(extract(epoch from now() - min(occurred_at)), 0), 0)::float8
 from outbox where published_at is null
 """
 _LETTERS = "select consumer, count(*) from dead_letters group by consumer"

@@ -9,6 +9,7 @@ import structlog
 
 from servicekit import dead_letters, outbox
 from servicekit.errors import outcome_of
+from servicekit.telemetry import TraceContext
 from servicekit.v1 import operations_service_pb2 as pb
 from servicekit.v1.operations_service_pb2_grpc import OperationsServiceServicer
 
@@ -90,13 +91,14 @@ class OperationsServicer(OperationsServiceServicer):
 
 
 def _letter(letter: dead_letters.DeadLetter) -> pb.DeadLetter:
+    context = TraceContext.parse(letter.traceparent)
     response = pb.DeadLetter(
         consumer=letter.consumer,
         event_id=letter.event_id,
         event_type=letter.event_type,
         error=letter.error,
         attempt_count=letter.attempt_count,
-        trace_id=letter.traceparent.split("-")[1] if letter.traceparent else "",
+        trace_id=context.trace_id if context else "",
     )
     response.first_failed_at.FromDatetime(letter.first_failed_at)
     response.quarantined_at.FromDatetime(letter.quarantined_at)

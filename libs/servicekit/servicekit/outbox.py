@@ -21,8 +21,13 @@ insert into outbox (event_id, event_type, key, payload, occurred_at, traceparent
 select * from unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::timestamptz[], $6::text[])
 """
 _UNPUBLISHED = """
-select id, event_id::text, event_type, key, payload, occurred_at, traceparent
-from outbox where published_at is null order by id limit $1
+with oldest as (
+  select id, event_id::text, event_type, key, payload, occurred_at, traceparent
+  from outbox where published_at is null order by id limit $1
+), sized as (
+  select id, sum(octet_length(payload)) over (order by id) - octet_length(payload) as bytes_before from oldest
+)
+select oldest.* from oldest join sized using (id) where bytes_before < $2 order by id
 """
 _MARK = "update outbox set published_at = now() where id = any($1::bigint[])"
 _PENDING = "select count(*) from outbox where published_at is null"
@@ -51,10 +56,13 @@ async def store(raw: asyncpg.Connection, events: Sequence[OutgoingEvent]) -> Non
 
 
 async def unpublished(
-    raw: asyncpg.Connection, *, limit: int
+    raw: asyncpg.Connection, *, limit: int, bytes_max: int
 ) -> tuple[list[int], list[OutgoingEvent]]:
-    """The next events to publish and their row ids, oldest first."""
-    rows = await raw.fetch(_UNPUBLISHED, limit)
+    """The next events to publish and their row ids, oldest first.
+
+    At most `limit`, and none after those whose payloads have reached `bytes_max` together.
+    """
+    rows = await raw.fetch(_UNPUBLISHED, limit, bytes_max)
     return [row[0] for row in rows], [OutgoingEvent(*row[1:]) for row in rows]
 
 

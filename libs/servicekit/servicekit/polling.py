@@ -22,8 +22,9 @@ BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 class Poller:
     """Runs `step` for as long as the service lives.
 
-    `step` does a bounded piece of work and says whether there may be more. A step that fails is logged, counted and
-    tried again after a growing wait; a `Poller` never ends by itself. A part of a service.
+    `step` does a bounded piece of work and says whether there may be more. A step that fails, or is cancelled from
+    within, is logged, counted and tried again after a growing wait; a `Poller` never ends by itself. A part of a
+    service.
     """
 
     def __init__(
@@ -63,7 +64,9 @@ class Poller:
             self._task = None
 
     def problem(self) -> str | None:
-        """Why the loop is not ready: its last steps failed."""
+        """Why the loop is not ready: its last steps failed, or it does not run."""
+        if self._task is None or self._task.done():
+            return "not running"
         return f"{self._failures} failed steps" if self._failures >= len(BACKOFF_S) else None
 
     async def _run(self) -> None:
@@ -78,18 +81,27 @@ class Poller:
         """Runs one step; returns the seconds to wait before the next."""
         try:
             more = await self._step()
+        except asyncio.CancelledError as error:
+            if _is_being_cancelled():
+                raise
+            return self._failed(error)
         except Exception as error:  # noqa: BLE001 - a loop outlives every fault of a step
             return self._failed(error)
         self._failures = 0
         return 0.0 if more else self._idle_s
 
-    def _failed(self, error: Exception) -> float:
+    def _failed(self, error: BaseException) -> float:
         wait_s = BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)]
         self._failures += 1
         metrics.WORKER_STEP_ERRORS.labels(worker=self.name, error_type=type(error).__name__).inc()
         say = log.warning if outcome_of(error).grpc_code == "UNAVAILABLE" else log.exception
         say("step_failed", worker=self.name, error=type(error).__name__, retry_in_s=wait_s)
         return wait_s
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _wait_for(event: asyncio.Event, wait_s: float) -> None:

@@ -8,8 +8,8 @@ DELAYS_S = (1.0, 5.0, 30.0, 120.0, 600.0)
 OUTAGE_DELAY_S = 2.0
 """Seconds before a message comes again whose database was away; such a try is not counted."""
 
-CRASH_DELIVERIES = 25
-"""Deliveries without any answer after which a message counts as one that kills the process."""
+CRASHES_MAX = 5
+"""Tries of a message alone that may begin and never end; after them it counts as one that kills the process."""
 
 
 def next_delay_s(attempt_count: int, delays_s: tuple[float, ...] = DELAYS_S) -> float | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
+import threading
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import structlog
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 START_TIMEOUT_S = 60.0
+WATCHDOG_MARGIN_S = 3.0
 
 EXIT_CLEAN = 0
 EXIT_FAILED = 1
@@ -46,7 +49,8 @@ class Part(Protocol):
 class Service:
     """Parts in their order of start; they stop in the reverse order.
 
-    `grace_period_s` bounds the drain: what has not stopped by then is abandoned, and the exit code says so.
+    `grace_period_s` bounds the drain: what has not stopped by then is abandoned, and the exit code says so. Should
+    even that not work, because a part blocks the loop or will not be cancelled, the process ends itself a little later.
     """
 
     def __init__(self, name: str, parts: Sequence[Part], *, grace_period_s: float) -> None:
@@ -89,18 +93,45 @@ class Service:
         return code
 
     async def run(self) -> int:
-        """Starts, waits for SIGTERM or SIGINT, drains; returns the exit code."""
+        """Starts, waits for SIGTERM or SIGINT, drains; returns the exit code.
+
+        For a process that does nothing else: after a signal it ends, one way or another. A signal during the start
+        breaks it off.
+        """
         told_to_end = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, told_to_end.set)
         try:
-            await self.start()
+            async with asyncio.timeout(None) as patience:
+                self._on_signal(told_to_end, patience)
+                await self.start()
+                self._on_signal(told_to_end, None)
         except Exception:
+            if told_to_end.is_set():
+                return EXIT_CLEAN
             log.exception("start_failed", service=self.name)
             return EXIT_FAILED
         await told_to_end.wait()
         return await self.stop()
+
+    def _on_signal(self, told_to_end: asyncio.Event, starting: asyncio.Timeout | None) -> None:
+        loop = asyncio.get_running_loop()
+
+        def end() -> None:
+            if told_to_end.is_set():
+                return
+            told_to_end.set()
+            _end_process_after(self._grace_period_s + WATCHDOG_MARGIN_S)
+            if starting is not None:
+                starting.reschedule(loop.time())
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, end)
+
+
+def _end_process_after(wait_s: float) -> None:
+    """Ends the process by force unless it has ended by itself by then."""
+    watchdog = threading.Timer(wait_s, os._exit, [EXIT_FAILED])
+    watchdog.daemon = True
+    watchdog.start()
 
 
 async def _stop_part(part: Part) -> int:
