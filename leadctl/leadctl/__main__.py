@@ -4,6 +4,7 @@ import typer
 
 from leadctl.accounts import accounts_app
 from leadctl.dead_letters import backlog, dead_letters_app, outbox_app
+from leadctl.demo.command import demo
 from leadctl.lead import lead_app
 from leadctl.ledger import funnel, latency, ledger
 from leadctl.quarantine import quarantine_app
@@ -29,6 +30,7 @@ app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(dead_letters_app, name="dead-letters")
 app.add_typer(outbox_app, name="outbox")
 app.command()(backlog)
+app.command()(demo)
 
 
 def main() -> None:

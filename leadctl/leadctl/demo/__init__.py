@@ -1,0 +1,1 @@
+"""The demonstration: made-up people deliver leads over HTTP, reps act on reminders, the books are checked."""
