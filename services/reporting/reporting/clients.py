@@ -59,7 +59,7 @@ class RemoteBook:
     ) -> None:
         self.service = service
         self._deadline_s = deadline_s
-        self._connect = lambda: connect(target, token=token, tls=tls, idempotent=[BOOK_SERVICE])
+        self._target, self._token, self._tls = target, token, tls
         self._channel: grpc.aio.Channel | None = None
 
     async def book(self, since: datetime | None, until: datetime | None) -> Book:
@@ -86,7 +86,9 @@ class RemoteBook:
 
     def _stub(self) -> Any:
         if self._channel is None:
-            self._channel = self._connect()
+            self._channel = connect(
+                self._target, token=self._token, tls=self._tls, idempotent=[BOOK_SERVICE]
+            )
         return BookServiceStub(self._channel)
 
 

@@ -1,0 +1,138 @@
+"""The ledger over real gRPC: books that agree, a lead that one of them lost, a service that is away."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from reporting import commands, queries
+from reporting.domain import Ledger, Line, Missing, Span, Standing
+from reporting.queries import Keepers
+from servicekit.database import Database
+from servicekit.events import new_id
+
+GRACE = timedelta(seconds=60)
+
+
+@pytest.fixture
+def live(others: Any, tell: Any, a_lead: Callable[..., Any]) -> Callable[..., Any]:
+    """Takes a lead through every service and reporting; returns its id."""
+
+    async def through(standing: Standing = Standing.ASSIGNED) -> UUID:
+        lead_id = UUID(new_id())
+        at = datetime.fromtimestamp((lead_id.int >> 80) / 1000, UTC)
+        others.pass_through(lead_id, standing, at)
+        event = a_lead(str(lead_id)).received()
+        event.facts.received_at.FromDatetime(at)
+        await tell([event])
+        return lead_id
+
+    return through
+
+
+async def ledger_of(keepers: Keepers, *, later_s: float = 3600) -> Ledger:
+    now = datetime.now(UTC) + timedelta(seconds=later_s)
+    return await queries.get_ledger(keepers, Span(), now=now, grace=GRACE)
+
+
+async def test_leads_that_went_all_the_way_are_accounted_for(keepers: Keepers, live: Any) -> None:
+    for standing in (Standing.ASSIGNED, Standing.WAITING, Standing.MERGED, Standing.ASSIGNED):
+        await live(standing)
+
+    ledger = await ledger_of(keepers)
+
+    assert ledger.total() == Line(assigned=2, waiting=1, merged=1)
+    assert (ledger.missing, ledger.unreachable) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("book", "present_in", "missing_in"),
+    [
+        ("assignment", "identity", "assignment"),
+        ("identity", "lead-intake", "identity"),
+        ("intake", "assignment", "lead-intake"),
+    ],
+)
+async def test_a_lead_that_a_service_lost_is_named_with_the_hop(
+    keepers: Keepers, others: Any, live: Any, book: str, present_in: str, missing_in: str
+) -> None:
+    lost, *_ = [await live() for _ in range(5)]
+    del getattr(others, book).items[lost]
+
+    ledger = await ledger_of(keepers)
+
+    ((cell, line),) = ledger.lines.items()
+    assert ledger.missing == [Missing(lost, cell, present_in, missing_in)]
+    assert (line.accepted, line.assigned, line.missing) == (5, 4, 1)
+
+
+async def test_a_lead_that_reporting_lost_is_missing_too(
+    keepers: Keepers, database: Database, live: Any
+) -> None:
+    lost = await live()
+    async with database.raw() as raw:
+        await raw.execute("delete from lead_facts")
+
+    ledger = await ledger_of(keepers)
+
+    assert [(m.lead_id, m.missing_in) for m in ledger.missing] == [(lost, "reporting")]
+
+
+async def test_a_lead_that_has_only_just_come_is_in_flight(
+    keepers: Keepers, others: Any, live: Any
+) -> None:
+    young = await live()
+    del others.assignment.items[young]
+
+    ledger = await ledger_of(keepers, later_s=0)
+
+    assert ledger.total() == Line(waiting=1, in_flight=1)
+    assert ledger.missing == []
+
+
+async def test_refused_and_quarantined_items_are_counted_by_the_door(
+    keepers: Keepers, others: Any, tell: Any, a_lead: Callable[..., Any]
+) -> None:
+    at = datetime(2026, 2, 7, 4, 0, tzinfo=UTC)
+    refused, unread, early = a_lead(), a_lead(), a_lead()
+    others.intake.put(UUID(refused.lead_id), Standing.REJECTED, at)
+    others.intake.put(UUID(unread.lead_id), Standing.QUARANTINED, at)
+    others.intake.put(UUID(early.lead_id), Standing.WAITING, at)
+    await tell([refused.rejected(), unread.quarantined()])
+
+    ledger = await ledger_of(keepers)
+
+    assert ledger.total() == Line(rejected=1, quarantined=1, waiting=1, in_flight=1)
+    assert ledger.missing == []
+
+
+@pytest.mark.parametrize("away", ["lead-intake", "identity", "assignment"])
+async def test_a_service_that_is_away_is_named_and_nothing_is_guessed(
+    keepers: Keepers, others: Any, live: Any, away: str
+) -> None:
+    await live()
+    await others.stop(away)
+
+    ledger = await ledger_of(keepers)
+
+    assert ledger.unreachable == [away]
+    assert ledger.total() == Line()
+
+
+async def test_a_missing_lead_is_reported_once_for_each_hop(
+    keepers: Keepers, database: Database, others: Any, live: Any
+) -> None:
+    lost = await live()
+    del others.assignment.items[lost]
+    later = datetime.now(UTC) + timedelta(seconds=120)
+    check = commands.LedgerCheck(database, keepers, grace=GRACE, clock=lambda: later)
+
+    await check.step()
+    await check.step()
+
+    async with database.raw() as raw:
+        published = await raw.fetch("select event_type, key from outbox")
+    assert [tuple(row) for row in published] == [
+        ("leadchain.reporting.v1.LedgerDiscrepancy", str(lost))
+    ]
