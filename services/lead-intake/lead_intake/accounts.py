@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 LOOK_AGAIN_AFTER_S = 1.0
+KEY_LENGTH_MAX = 64
 
 
 class Secrets(msgspec.Struct, frozen=True):
@@ -69,14 +70,24 @@ class Accounts:
         self._seals = seals
         self._by_key: dict[tuple[str, bytes], OpenAccount] = {}
         self._by_id: dict[AccountId, OpenAccount] = {}
+        self._by_place: dict[str, OpenAccount] = {}
         self._revisions: tuple[int, int] | None = None
         self._looked_at_s = float("-inf")
         self._looking = asyncio.Lock()
         self._seen: dict[AccountId, datetime] = {}
 
-    def with_key(self, channel: str, key: str) -> OpenAccount | None:
-        """The account whose deliveries come to this channel and key, as far as known here."""
-        return self._by_key.get((channel, self._seals.account_keys.of(key)))
+    def at(self, place: str) -> OpenAccount | None:
+        """The account whose deliveries come to `channel/key`, as far as known here; any text is welcome."""
+        known = self._by_place.get(place)
+        if known is not None:
+            return known
+        channel, _, key = place.partition("/")
+        if not (0 < len(key) <= KEY_LENGTH_MAX and key.isascii()):
+            return None
+        account = self._by_key.get((channel, self._seals.account_keys.of(key)))
+        if account is not None:
+            self._by_place[place] = account
+        return account
 
     def with_id(self, account_id: AccountId) -> OpenAccount | None:
         """An account by its id, as far as known here."""
@@ -108,7 +119,7 @@ class Accounts:
 
     async def stop(self) -> None:
         """Forgets the opened secrets."""
-        self._by_key, self._by_id, self._revisions = {}, {}, None
+        self._by_key, self._by_id, self._by_place, self._revisions = {}, {}, {}, None
 
     def problem(self) -> str | None:
         """Why deliveries cannot be told apart yet."""
@@ -124,6 +135,7 @@ class Accounts:
         opened = [(row, account) for row in rows if (account := self._opened(row)) is not None]
         self._by_key = {(row.channel, row.key_hmac): account for row, account in opened}
         self._by_id = {row.account_id: account for row, account in opened}
+        self._by_place = {}
         self._revisions = revisions
 
     def _opened(self, row: store.SealedAccount) -> OpenAccount | None:

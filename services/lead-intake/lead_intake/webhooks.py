@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 ROUTE: Final = "/in/v1/{channel}/{account_key}"
-ACCOUNT_KEY_LENGTH_MAX = 64
+_PREFIX: Final = "/in/v1/"
 CHALLENGE_LENGTH_MAX = 256
 
 _JSON: Final = (b"content-type", b"application/json")
@@ -100,18 +100,13 @@ class Door:
         return account.channel.channel, answer
 
     async def _account_of(self, path: str) -> OpenAccount | None:
-        parts = path.split("/")
-        if len(parts) != 5 or parts[1] != "in" or parts[2] != "v1":
+        if not path.startswith(_PREFIX):
             return None
-        channel, key = parts[3], parts[4]
-        if channel not in self._accounts.channels or not 0 < len(key) <= ACCOUNT_KEY_LENGTH_MAX:
-            return None
-        if not key.isascii():
-            return None
-        account = self._accounts.with_key(channel, key)
-        if account is None:
+        place = path[len(_PREFIX) :]
+        account = self._accounts.at(place)
+        if account is None and place.partition("/")[0] in self._accounts.channels:
             await self._accounts.look_again()
-            account = self._accounts.with_key(channel, key)
+            account = self._accounts.at(place)
         return account
 
     async def _answer_account(

@@ -32,28 +32,66 @@ def compiled(path: str) -> Search:
 
 def _plain(node: dict[str, Any]) -> Search | None:
     match node:
-        case {"type": "identity"}:
-            return lambda document: document
+        case {"type": "identity" | "current"}:
+            return _whole
         case {"type": "field", "value": str(name)}:
             return _field(name)
-        case {"type": "subexpression", "children": children}:
-            return _joined([_plain(child) for child in children], _chain)
-        case {"type": "or_expression", "children": children}:
-            return _joined([_plain(child) for child in children], _alternatives)
+        case {"type": "subexpression", "children": [outer, inner]}:
+            return _joined(_plain(outer), _plain(inner), _chain)
+        case {"type": "or_expression", "children": [first, second]}:
+            siblings = _siblings(node)
+            if siblings is not None:
+                return _first_of(*siblings)
+            return _joined(_plain(first), _plain(second), _alternatives)
         case _:
             return None
 
 
+def _siblings(node: dict[str, Any]) -> tuple[str, list[str]] | None:
+    """Parent and names of alternatives that are all fields of one parent; None when they are not."""
+    match node:
+        case {
+            "type": "subexpression",
+            "children": [
+                {"type": "field", "value": str(parent)},
+                {"type": "field", "value": str(name)},
+            ],
+        }:
+            return parent, [name]
+        case {"type": "or_expression", "children": [first, second]}:
+            left, right = _siblings(first), _siblings(second)
+            if left is not None and right is not None and left[0] == right[0]:
+                return left[0], left[1] + right[1]
+    return None
+
+
 def _joined(
-    searches: list[Search | None], join: Callable[[Search, Search], Search]
+    first: Search | None, second: Search | None, join: Callable[[Search, Search], Search]
 ) -> Search | None:
-    first, second = searches
     return None if first is None or second is None else join(first, second)
+
+
+def _whole(document: Any) -> Any:
+    return document
 
 
 def _field(name: str) -> Search:
     def search(document: Any) -> Any:
         return document.get(name) if isinstance(document, dict) else None
+
+    return search
+
+
+def _first_of(parent: str, names: list[str]) -> Search:
+    def search(document: Any) -> Any:
+        inner = document.get(parent) if isinstance(document, dict) else None
+        found = None
+        if isinstance(inner, dict):
+            for name in names:
+                found = inner.get(name)
+                if found or not _is_false(found):
+                    return found
+        return found
 
     return search
 
