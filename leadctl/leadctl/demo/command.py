@@ -67,6 +67,8 @@ async def _demo(wish: Wish, console: Console) -> bool:
     from leadctl.ledger import ledger_line
 
     planned = plan(wish.leads, seed=wish.seed, at=datetime.now(UTC))
+    # What an earlier run left; its folders go with it, so the new run gets a `Stack` of its own.
+    await demo_stack().down(purge=True)
     stack = demo_stack()
     outcome = await _performed_or_none(stack, wish, console, planned)
     if outcome is None:
@@ -118,11 +120,10 @@ async def _performed(stack: Stack, wish: Wish, console: Console, planned: Plan) 
 
 @asynccontextmanager
 async def _running(stack: Stack, watcher: Watcher, *, keep: bool) -> AsyncIterator[None]:
-    """A fresh stack while the block runs; it goes down after a failure or a signal, whatever `keep` says."""
+    """The stack up while the block runs; it goes down after a failure or a signal, whatever `keep` says."""
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    await stack.down(purge=True)
     try:
         await stack.up(watcher.step)
         yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -120,9 +121,10 @@ async def _settle(known: Services, plan: Plan, watcher: Watcher) -> Books:
 
     def told(waiting_for: str) -> None:
         nonlocal last_told
-        if waiting_for != last_told:
+        what = re.sub(r"\d+", "", waiting_for)
+        if what != last_told:
             watcher.step(f"waiting for {waiting_for}")
-        last_told = waiting_for
+        last_told = what
 
     deadline_s = SETTLE_BASE_S + SETTLE_PER_LEAD_S * len(plan.deliveries)
     return await settled(known, accepted=plan.expected().accepted, deadline_s=deadline_s, told=told)
