@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assignment.domain.contact import UnknownLead
 from assignment.domain.decisions import explain
-from assignment.domain.leads import Merged, Owned
+from assignment.domain.leads import Assignment, Merged, Owned
 from assignment.store import decisions as decision_store
 from assignment.store import leads as lead_store
 from assignment.store import reps as rep_store
@@ -17,17 +16,8 @@ if TYPE_CHECKING:
     from servicekit.database import Database
 
     from assignment.domain.decisions import Explanation, RecordedDecision
-    from assignment.domain.leads import LeadId, StoredLead, Waiting
+    from assignment.domain.leads import LeadId, StoredLead
     from assignment.domain.reps import Rep, RepLoad
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """How a lead stands; `owned` is who must act, for a merged lead the owner of the lead it joined."""
-
-    lead_id: LeadId
-    standing: Waiting | Owned | Merged
-    owned: Owned | None
 
 
 async def get_assignment(database: Database, lead_id: LeadId) -> Assignment:

@@ -10,7 +10,6 @@ from leadchain.assignment.v1.assignment_service_pb2_grpc import (
 )
 
 from assignment import commands, queries, wire
-from assignment.domain.leads import RepId
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +77,7 @@ class AssignmentServicer(AssignmentServiceServicer):
         self, request: pb.MarkContactedRequest, context: Context
     ) -> pb.MarkContactedResponse:
         """The owner says that contact was made."""
-        lead_id = wire.lead_id(request.lead_id)
+        lead_id, rep_id = wire.marked(request)
         async with self._database.unit_of_work() as uow:
-            contacted_at = await commands.mark_contacted(uow, lead_id, RepId(request.rep_id))
+            contacted_at = await commands.mark_contacted(uow, lead_id, rep_id)
         return wire.contacted_response(contacted_at)

@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 
     from assignment.domain.contact import Timer
     from assignment.domain.decisions import Cause, Explanation
-    from assignment.domain.leads import OpenLead
+    from assignment.domain.leads import Assignment, OpenLead
     from assignment.domain.routing import Refusal, Ruling, Standing
-    from assignment.queries import Assignment
 
 REFUSALS_MAX = 200
 
@@ -148,6 +147,11 @@ def lead_id(text: str) -> LeadId:
         return LeadId(UUID(text))
     except ValueError:
         raise Invalid("lead_id is no UUID") from None
+
+
+def marked(request: rpc_pb.MarkContactedRequest) -> tuple[LeadId, RepId]:
+    """The lead that was contacted, and the rep who says so; raises `Invalid`."""
+    return lead_id(request.lead_id), RepId(request.rep_id)
 
 
 def reps(request: rpc_pb.PutRepsRequest) -> list[Rep]:

@@ -158,7 +158,7 @@ async def _decide(
 def _release(router: Router, board: Board, rep_id: RepId) -> bool:
     """Takes a lead from a rep; says whether that makes room where there was none."""
     rep = router.reps.get(rep_id)
-    was_full = rep is not None and is_full(rep, board.open_count_of(rep_id))
+    was_full = rep is not None and is_full(rep, board.open_counts.get(rep_id, 0))
     board.release(rep_id)
     return was_full
 

@@ -84,6 +84,15 @@ class StoredLead:
 
 
 @dataclass(frozen=True, slots=True)
+class Assignment:
+    """How a lead stands; `owned` is who must act, for a merged lead the owner of the lead it joined."""
+
+    lead_id: LeadId
+    standing: Waiting | Owned | Merged
+    owned: Owned | None
+
+
+@dataclass(frozen=True, slots=True)
 class OpenLead:
     """The open lead of a customer; `assignee_id` is None while it waits."""
 

@@ -107,7 +107,7 @@ class Unassignable(Ruling):
 class Board:
     """Whose turn it is, and who has how much to do: the state that each decision reads and moves on.
 
-    `turns` maps rule and rep to leads given, `open_counts` maps reps to open leads. `moved`, `opened` and `given` say
+    `turns` are leads given, by rule and rep; `open_counts` maps reps to open leads. `moved`, `opened` and `given` say
     what has changed since: turns to write, differences of open leads, leads given.
     """
 
@@ -117,7 +117,7 @@ class Board:
         self._turns: dict[str, dict[RepId, int]] = {}
         for rule_id, rep_id, count in turns:
             self._turns.setdefault(rule_id, {})[rep_id] = count
-        self._open = dict(open_counts)
+        self.open_counts = dict(open_counts)
         self._seated: set[Candidates] = set()
         self.moved: set[tuple[str, RepId]] = set()
         self.opened: dict[RepId, int] = {}
@@ -126,10 +126,6 @@ class Board:
     def turns_of(self, rule_id: str) -> dict[RepId, int]:
         """Leads given by a rule, by rep."""
         return self._turns.setdefault(rule_id, {})
-
-    def open_count_of(self, rep_id: RepId) -> int:
-        """Open leads of a rep."""
-        return self._open.get(rep_id, 0)
 
     def seat(self, candidates: Candidates) -> dict[RepId, int]:
         """The turns of a rule, in which every candidate has a place.
@@ -157,7 +153,7 @@ class Board:
         self._move_open(rep_id, -1)
 
     def _move_open(self, rep_id: RepId, difference: int) -> None:
-        self._open[rep_id] = self._open.get(rep_id, 0) + difference
+        self.open_counts[rep_id] = self.open_counts.get(rep_id, 0) + difference
         self.opened[rep_id] = self.opened.get(rep_id, 0) + difference
 
     def _join(self, candidates: Candidates, newcomers: list[Rep], turns: dict[RepId, int]) -> None:
@@ -210,13 +206,13 @@ def route(
     """
     candidates = router.candidates(profile)
     weight = router.rules.weight_of(profile.source_kind)
-    turns = board.seat(candidates)
+    turns, open_counts = board.seat(candidates), board.open_counts
     counts: list[int] = []
     chosen: RepId | None = None
     lowest = float("inf")
     for rep in candidates.eligible:
         rep_id = rep.rep_id
-        turn_count, open_count = turns[rep_id], board.open_count_of(rep_id)
+        turn_count, open_count = turns[rep_id], open_counts.get(rep_id, 0)
         counts += (turn_count, open_count)
         share = turn_count / rep.weight
         if share < lowest and rep_id not in excluded and not is_full(rep, open_count):
