@@ -114,7 +114,9 @@ def _mapped(
     for rule in channel.reject:
         if rule.read.of(document):
             return Rejected(rule.reason, external_id)
-    values: dict[str, Any] = {name: read.of(document) for name, read in channel.mapping}
+    values: dict[str, Any] = {
+        name: read.via(read.search(document)) for name, read in channel.mapping
+    }
     inquiry = _inquiry({**channel.constants, **values}, lexicons)
     return conclude(inquiry, external_id=external_id, contact_points=channel.contact_points)
 

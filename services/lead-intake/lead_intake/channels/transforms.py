@@ -24,7 +24,9 @@ _LATEST_S = 253_402_300_799
 
 def text(value: Any) -> str:
     """A short text: numbers are written out, a list gives its first element, everything else is empty."""
-    return _written(value)[:TEXT_LENGTH_MAX].strip()
+    if value is None:
+        return ""
+    return (value if type(value) is str else _written(value))[:TEXT_LENGTH_MAX].strip()
 
 
 def long_text(value: Any) -> str:
@@ -34,6 +36,8 @@ def long_text(value: Any) -> str:
 
 def phones(value: Any) -> str:
     """Phone numbers as typed; those of a list are kept apart by `/`."""
+    if type(value) is str:
+        return value[:TEXT_LENGTH_MAX].strip()
     if isinstance(value, list):
         return "/".join(filter(None, map(text, value[:5])))
     return text(value)
