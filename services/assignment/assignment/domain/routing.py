@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from assignment.domain.leads import Precision, Profile, RepId
@@ -39,15 +40,15 @@ class RefusalReason(IntEnum):
     PREVIOUS_OWNER = 7
 
 
-_NEAREST_FIRST = (
-    RefusalReason.FULL,
-    RefusalReason.PREVIOUS_OWNER,
-    RefusalReason.INDUSTRY_NOT_COVERED,
-    RefusalReason.CITY_MISSING,
-    RefusalReason.REGION_NOT_COVERED,
-    RefusalReason.INACTIVE,
-    RefusalReason.NOT_IN_RULE,
-)
+_DISTANCE = {
+    RefusalReason.FULL: 0,
+    RefusalReason.PREVIOUS_OWNER: 1,
+    RefusalReason.INDUSTRY_NOT_COVERED: 2,
+    RefusalReason.CITY_MISSING: 3,
+    RefusalReason.REGION_NOT_COVERED: 4,
+    RefusalReason.INACTIVE: 5,
+    RefusalReason.NOT_IN_RULE: 6,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +277,7 @@ def standings(grounds: Grounds, reps: Sequence[Rep]) -> list[Standing]:
 
 def nearest(found: Sequence[Refusal], limit: int) -> list[Refusal]:
     """At most `limit` refusals: those first who lack least, since they are the ones that a change would help."""
-    return sorted(found, key=lambda refusal: _NEAREST_FIRST.index(refusal.reason))[:limit]
+    return sorted(found, key=lambda refusal: _DISTANCE[refusal.reason])[:limit]
 
 
 def _candidates(rule: Rule, roster: Roster, profile: Profile) -> Candidates:
@@ -297,12 +298,10 @@ def _verdict(rule: Rule, rep: Rep, profile: Profile) -> int:
         if fault != ELIGIBLE:
             return fault
     # An industry that nobody stated rules nobody out.
-    if rule.same_industry and rep.industries and profile.industry:
-        return ELIGIBLE if profile.industry in rep.industries else _OTHER_INDUSTRY
+    is_comparable = rule.same_industry and rep.industries and profile.industry
+    if is_comparable and profile.industry not in rep.industries:
+        return RefusalReason.INDUSTRY_NOT_COVERED
     return ELIGIBLE
-
-
-_OTHER_INDUSTRY = RefusalReason.INDUSTRY_NOT_COVERED
 
 
 def _place_verdict(cover: Cover, rep: Rep, profile: Profile) -> int:
@@ -343,12 +342,13 @@ def place_of(profile: Profile) -> str:
 
 
 def _covered(rep: Rep) -> str:
-    """The finest places that a rep names; with both levels where the rep has both."""
+    """The places that a rep names, provinces before cities."""
     parts = [_listed(names) for names in (rep.provinces, rep.cities) if names]
     return " / ".join(parts) or "nowhere"
 
 
-def _listed(names: AbstractSet[str]) -> str:
+@lru_cache(maxsize=4096)
+def _listed(names: frozenset[str]) -> str:
     shown = sorted(names)[:PLACES_SHOWN_MAX]
     more = len(names) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")
