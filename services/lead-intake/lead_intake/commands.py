@@ -128,11 +128,13 @@ async def map_received(uow: UnitOfWork, desk: Desk, *, limit: int) -> Mapped:
     for number, delivery in enumerate(claimed, start=1):
         found = _items_of(delivery, desk)
         if delivery.is_replayed:
-            _sort_replayed(found, places, new=new, again=again)
+            new += [item for item in found if _place(item) not in places]
+            again += _found_again(delivery, found, places, desk)
         else:
             new += found
         if number % MAPPED_WITHOUT_PAUSE == 0:
             await asyncio.sleep(0)
+    again = await _without_repetitions(uow, again)
     await _keep(uow, new, desk.seals, keep=items.insert)
     await _keep(uow, again, desk.seals, keep=items.settle)
     awaiting = sum(isinstance(item.finding, AwaitingBody) for item in new)
@@ -203,20 +205,44 @@ def _read_items(
     )
 
 
-def _sort_replayed(
-    found: list[Item],
+def _place(item: Item) -> tuple[UUID, int]:
+    return item.origin.delivery_id, item.position
+
+
+def _found_again(
+    delivery: Delivery,
+    found: Sequence[Item],
     places: Mapping[tuple[UUID, int], KeptPlace],
-    *,
-    new: list[Item],
-    again: list[Item],
-) -> None:
-    """Gives the items of a replayed delivery the ids they have, and leaves alone those that were not replayed."""
-    for item in found:
-        place = places.get((item.origin.delivery_id, item.position))
-        if place is None:
-            new.append(item)
-        elif place.state is ItemState.REPLAYING:
-            again.append(Item(place.lead_id, item.position, item.origin, item.finding))
+    desk: Desk,
+) -> list[Item]:
+    """What is found now about the items of a delivery that were replayed; the others are left alone."""
+    findings = {item.position: item for item in found}
+    origin = _origin(delivery, _account_of(delivery.account_id, desk), delivery.traceparent)
+    gone = Quarantined(QuarantineReason.UNKNOWN_EVENT, "fan_out")
+    again: list[Item] = []
+    for (delivery_id, position), place in places.items():
+        if delivery_id == delivery.delivery_id and place.state is ItemState.REPLAYING:
+            item = findings.get(position)
+            now_found = (item.origin, item.finding) if item is not None else (origin, gone)
+            again.append(Item(place.lead_id, position, *now_found))
+    return again
+
+
+async def _without_repetitions(uow: UnitOfWork, again: list[Item]) -> list[Item]:
+    """Quarantines replayed items that turn out to repeat a sender's id that has its item already."""
+    asked = [(i.origin.account_id, i.finding.external_id) for i in again if i.finding.external_id]
+    if not asked:
+        return again
+    known = await items.known_external_ids(uow.raw, asked)
+    kept: list[Item] = []
+    for item in again:
+        key = (item.origin.account_id, item.finding.external_id)
+        repeated = Quarantined(QuarantineReason.UNKNOWN_EVENT, "external_id repeated")
+        finding = repeated if key in known else item.finding
+        if item.finding.external_id:
+            known.add(key)
+        kept.append(Item(item.lead_id, item.position, item.origin, finding))
+    return kept
 
 
 async def _keep(uow: UnitOfWork, found: Sequence[Item], seals: Seals, *, keep: Any) -> None:

@@ -10,7 +10,6 @@ import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import asyncpg
 import structlog
 from servicekit.errors import Unavailable
 
@@ -89,7 +88,7 @@ class GroupCommit:
                 ids = await deliveries.store(
                     raw, [arrival for arrival, _ in group], received_at=datetime.now(UTC)
                 )
-        except (Unavailable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except Exception as error:  # noqa: BLE001 - whoever waits must be told to send again
             log.warning("group_not_stored", size=len(group), error=type(error).__name__)
             for _, stored in group:
                 if not stored.done():

@@ -43,12 +43,13 @@ _READ_HEADERS: Final = SIGNED_HEADERS | {b"content-encoding"}
 
 
 class Answer(NamedTuple):
-    """A complete answer; `refused` is the metric's reason, empty for a success."""
+    """A complete answer: `refused` is the metric's reason when it is a refusal, `is_accepted` tells of a commit."""
 
     status: int
     body: bytes = b""
     headers: tuple[tuple[bytes, bytes], ...] = ()
     refused: str = ""
+    is_accepted: bool = False
 
 
 _NOT_FOUND: Final = Answer(404, refused="unknown")
@@ -142,10 +143,9 @@ class Door:
         )
         self._accounts.was_seen(account.account_id, datetime.now(UTC))
         if account.channel.ack_has_id:
-            return Answer(
-                account.channel.ack_status, b'{"id":"%b"}' % str(stored_id).encode(), (_JSON,)
-            )
-        return Answer(account.channel.ack_status)
+            body = b'{"id":"%b"}' % str(stored_id).encode()
+            return Answer(account.channel.ack_status, body, (_JSON,), is_accepted=True)
+        return Answer(account.channel.ack_status, is_accepted=True)
 
 
 def _read_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
@@ -202,6 +202,6 @@ def _unavailable(error: Exception) -> Answer:
 def _count(channel: str, answer: Answer, duration_s: float) -> None:
     if answer.refused:
         metrics.bound(metrics.INGRESS_REFUSED, channel, answer.refused).inc()
-    elif answer.status != 200 or answer.headers != (_TEXT,):
+    elif answer.is_accepted:
         metrics.bound(metrics.INGRESS_ACCEPTED, channel).inc()
     metrics.bound(metrics.INGRESS_DURATION_S, channel).observe(duration_s)

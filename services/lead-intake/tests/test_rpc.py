@@ -150,3 +150,27 @@ async def test_only_operators_are_served(intake: Any, keys: Any) -> None:
     nobody = (("authorization", "Bearer x"),)
     unknown = intake.rpc.ListAccounts(pb.ListAccountsRequest(), metadata=nobody)
     assert await code_of(unknown) is grpc.StatusCode.UNAUTHENTICATED
+
+
+async def test_a_replayed_item_that_repeats_a_known_id_stays_in_quarantine(
+    intake: Any, samples: Any
+) -> None:
+    await intake.post_page(samples.page_event("91"))
+    await intake.post_page(samples.page_event("92"))
+    await intake.settled(2)
+    # As an older channel file, which did not find the id, would have left the second item.
+    await intake.rows.execute("delete from items where external_id = '91'")
+    await intake.rows.execute(
+        "update items set external_id = null, state = 4, reason = 'unmapped_field_required'"
+        " where external_id = '92'"
+    )
+    await intake.post_page({**samples.page_event("92"), "again": True})
+    await intake.settled(2)
+
+    replay = await intake.rpc.ReplayQuarantined(pb.ReplayQuarantinedRequest())
+
+    assert replay.replayed_count == 1
+    items = await intake.settled(2)
+    assert sorted((item["state"], item["detail"]) for item in items if item["reason"]) == [
+        (4, "external_id repeated")
+    ]

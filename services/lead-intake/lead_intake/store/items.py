@@ -50,6 +50,10 @@ select delivery_id, position, lead_id, state from items where lead_id = any($1::
 union all
 select delivery_id, position, lead_id, state from items where delivery_id = any($1::uuid[]) and position > 0
 """
+_KNOWN = """
+select account_id, external_id from items
+join unnest($1::integer[], $2::text[]) as asked (account_id, external_id) using (account_id, external_id)
+"""
 _GET = "select lead_id, state, reason, facts, traceparent from items where lead_id = $1"
 _QUARANTINED = """
 select lead_id, channel, account, reason, detail, received_at from items
@@ -171,6 +175,14 @@ async def places(
     """The items that deliveries have already, by delivery and position."""
     rows = await raw.fetch(_PLACES, delivery_ids)
     return {(row[0], row[1]): KeptPlace(row[2], ItemState(row[3])) for row in rows}
+
+
+async def known_external_ids(
+    raw: asyncpg.Connection, asked: Sequence[tuple[AccountId, str]]
+) -> set[tuple[AccountId, str | None]]:
+    """Which of these accounts' external ids have an item."""
+    rows = await raw.fetch(_KNOWN, [each[0] for each in asked], [each[1] for each in asked])
+    return {(row[0], row[1]) for row in rows}
 
 
 async def get(raw: asyncpg.Connection, lead_id: LeadId) -> KeptLead | None:
