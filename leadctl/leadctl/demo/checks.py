@@ -36,8 +36,9 @@ def answer_problems(plan: Plan, receipts: Sequence[Receipt]) -> list[str]:
 
 def ledger_problems(ledger: GetLedgerResponse, expected: Expected) -> list[str]:
     """Where the ledger is not proved, does not add up, or differs from what the plan makes of itself."""
-    problems = [f"the book of {name} could not be read" for name in ledger.unreachable]
-    problems += [
+    if ledger.unreachable:
+        return [f"the book of {name} could not be read" for name in ledger.unreachable]
+    problems = [
         f"lead {lead.lead_id} is in {lead.present_in} and not in {lead.missing_in}"
         for lead in ledger.missing
     ]

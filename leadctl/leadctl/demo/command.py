@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from leadctl.demo.deliveries import Plan
     from leadctl.demo.performance import Outcome
-    from leadctl.demo.progress import Watcher
     from leadctl.stack.stack import Stack
 
 STOPPED_BY_SIGNAL = 130
@@ -107,34 +106,35 @@ async def _performed(stack: Stack, wish: Wish, console: Console, planned: Plan) 
     from leadctl.demo.progress import watching
     from leadctl.demo.report import print_report
 
-    with watching(console) as watcher:
-        async with _running(stack, watcher, keep=wish.keep):
-            grpc_targets = {name: target.grpc for name, target in stack.targets().items()}
-            async with Services(grpc_targets, stack.operator_token_file()) as known:
-                outcome = await perform(known, stack, planned, watcher, rate_per_s=wish.rate_per_s)
-                spans = stack.directory / "spans"
-                await print_report(console, known, spans, planned, outcome)
-                console.print()
+    async with AsyncExitStack() as cleanup:
+        await cleanup.enter_async_context(_taken_down(stack, console, keep=wish.keep))
+        with watching(console) as watcher:
+            await stack.up(watcher.step)
+            targets = {name: target.grpc for name, target in stack.targets().items()}
+            known = Services(targets, stack.operator_token_file())
+            await cleanup.enter_async_context(known)
+            outcome = await perform(known, stack, planned, watcher, rate_per_s=wish.rate_per_s)
+        await print_report(console, known, stack.directory / "spans", planned, outcome)
     return outcome
 
 
 @asynccontextmanager
-async def _running(stack: Stack, watcher: Watcher, *, keep: bool) -> AsyncIterator[None]:
-    """The stack up while the block runs; it goes down after a failure or a signal, whatever `keep` says."""
+async def _taken_down(stack: Stack, console: Console, *, keep: bool) -> AsyncIterator[None]:
+    """The stack goes down at the end, and after a failure or a signal whatever `keep` says."""
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     try:
-        await stack.up(watcher.step)
         yield
     except BaseException:
         await stack.down()
         raise
+    console.print()
     if keep:
-        watcher.step(f"the stack stays up: LEADCHAIN_STACK_DIR={stack.directory}")
+        console.print(f"the stack stays up: LEADCHAIN_STACK_DIR={stack.directory}", soft_wrap=True)
         return
     await stack.down()
-    watcher.step("the stack is down")
+    console.print("the stack is down")
 
 
 def _leaked(stack: Stack, planned: Plan) -> list[str]:

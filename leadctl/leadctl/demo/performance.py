@@ -134,13 +134,13 @@ async def _problems(
     known: Services, plan: Plan, receipts: Sequence[Receipt], books: Books
 ) -> list[str]:
     expected = plan.expected()
+    problems = [*answer_problems(plan, receipts), *ledger_problems(books.ledger, expected)]
+    if books.ledger.unreachable:
+        return problems
     unrest = unsettled(books, expected.accepted)
-    return [
-        *answer_problems(plan, receipts),
-        *ledger_problems(books.ledger, expected),
-        *([f"in the end there were still {unrest}"] if unrest else []),
-        *await book_problems(known, plan, receipts, books.ledger),
-    ]
+    if unrest:
+        problems.append(f"when the time was up, the run still waited for {unrest}")
+    return [*problems, *await book_problems(known, plan, receipts, books.ledger)]
 
 
 async def _sink_stats(url: str) -> dict[str, Any]:
