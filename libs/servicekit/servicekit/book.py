@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from servicekit.errors import Invalid
 from servicekit.v1 import book_service_pb2 as pb
 from servicekit.v1.book_service_pb2_grpc import BookServiceServicer
 
@@ -61,12 +62,19 @@ class BookServicer(BookServiceServicer):
         self, request: pb.ListBookItemsRequest, context: ServicerContext[Any, Any]
     ) -> pb.ListBookItemsResponse:
         """A page of the items of one channel and hour."""
-        after = UUID(request.after_item_id) if request.after_item_id else UUID(int=0)
+        after = _item_id(request.after_item_id)
         limit = min(request.page_size or PAGE_SIZE_MAX, PAGE_SIZE_MAX)
         async with self._database.raw() as raw:
             rows = await raw.fetch(_ITEMS, request.channel, _time(request.hour), after, limit)
         items = [pb.BookItem(item_id=str(item_id), state=state) for item_id, state in rows]
         return pb.ListBookItemsResponse(items=items)
+
+
+def _item_id(text: str) -> UUID:
+    try:
+        return UUID(text) if text else UUID(int=0)
+    except ValueError as error:
+        raise Invalid("after_item_id is no UUID") from error
 
 
 def _time(stamp: Timestamp) -> datetime:

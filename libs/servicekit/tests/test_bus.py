@@ -4,12 +4,13 @@ import asyncio
 import time
 
 import nats
+import pytest
 from servicekit import dead_letters
 from servicekit.bus import Bus
 from servicekit.database import Database
 from servicekit.errors import InvalidMessage
 from servicekit.events import new_id, subject_of
-from servicekit.retry_schedule import next_delay_s
+from servicekit.retry_schedule import CRASHES_MAX, next_delay_s
 from servicekit.testing.sample_event import SampleHappened
 from servicekit.testing.waiting import eventually
 
@@ -22,11 +23,12 @@ def sample(key: str = "k", number: int = 0):
     return event
 
 
-async def send(nats_url, *events, message_id=None):
+async def send(nats_url, *events, message_id=None, headers=None):
     client = await nats.connect(nats_url)
+    if message_id:
+        headers = {"Nats-Msg-Id": message_id}
     for event in events:
         subject = subject_of(event.DESCRIPTOR.full_name, event.key)
-        headers = {"Nats-Msg-Id": message_id} if message_id else None
         await client.jetstream().publish(subject, event.SerializeToString(), headers=headers)
     await client.close()
 
@@ -238,6 +240,219 @@ async def test_a_database_outage_is_not_counted_as_a_failure_of_the_message(
 
         await eventually(lambda: _includes(database, event.event_id), deadline_s=20)
         assert await letters(database) == []
+
+
+async def test_any_number_of_deliveries_is_no_failure_of_the_message(
+    database, bus, stream_url, running
+):
+    @bus.on_batch(SampleHappened, delays_s=())
+    async def remember(events, uow):
+        await uow.raw.execute(EFFECT, events[0].event_id)
+
+    async with running(bus):
+        await bus.declare(bus.consumers["kit-SampleHappened"])
+        await send(stream_url, event := sample())
+        await hand_back(stream_url, times=30)
+
+        async with running(bus.reading):
+            await eventually(lambda: _includes(database, event.event_id))
+    assert await letters(database) == []
+
+
+async def test_a_message_that_ends_its_process_is_given_up_and_its_neighbours_are_not(
+    database, stream_url, running
+):
+    bus = Bus(stream_url, database=database, ack_wait_s=0.6)
+    ends: list[int] = []
+
+    @bus.on_batch(SampleHappened)
+    async def end_at_13(events, uow):
+        if any(event.number == 13 for event in events):
+            ends.append(len(events))
+            raise ProcessEnds
+        await uow.raw.executemany(EFFECT, [(event.event_id,) for event in events])
+
+    async with running(bus):
+        await send(stream_url, *[sample(number=number) for number in (12, 13, 14)])
+        for _ in range(2 + CRASHES_MAX):
+            ended_before = len(ends)
+            async with running(bus.reading):
+                await eventually(lambda before=ended_before: len(ends) > before)
+        async with running(bus.reading):
+            [letter] = await eventually(lambda: letters(database))
+            await eventually(lambda: _count_is(database, 2))
+
+    assert SampleHappened.FromString(letter.payload).number == 13
+    assert ends[-CRASHES_MAX:] == [1] * CRASHES_MAX
+    assert "ended 5 times" in letter.error
+
+
+async def test_an_id_in_an_unusual_form_is_the_same_id(database, bus, stream_url, running):
+    @bus.on(SampleHappened)
+    async def remember(event, uow):
+        await uow.raw.execute(EFFECT, event.event_id)
+
+    shouted = sample()
+    usual, shouted.event_id = shouted.event_id, shouted.event_id.upper()
+    async with running(bus, bus.reading):
+        await send(stream_url, shouted)
+
+        assert await eventually(lambda: effects(database)) == [usual]
+
+
+@pytest.mark.parametrize("traceparent", ["x" * 5000, "00-zz-1-01", "\u0000-"])
+async def test_a_hostile_trace_context_does_not_keep_a_message_from_quarantine(
+    database, bus, stream_url, running, traceparent
+):
+    @bus.on_batch(SampleHappened, delays_s=())
+    async def fail(events, uow):
+        raise RuntimeError("a \x00 and a \ud800 that no database takes")
+
+    async with running(bus, bus.reading):
+        await send(stream_url, sample(), headers={"traceparent": traceparent})
+        [letter] = await eventually(lambda: letters(database))
+
+    assert letter.traceparent is None
+    assert letter.error.startswith("RuntimeError: a  and a ?")
+
+
+async def test_an_id_that_no_row_can_hold_does_not_keep_a_message_from_quarantine(
+    database, bus, stream_url, running
+):
+    @bus.on(SampleHappened)
+    async def remember(event, uow):
+        await uow.raw.execute(EFFECT, event.event_id)
+
+    nameless = SampleHappened(event_id="\x00" * 70)
+    async with running(bus, bus.reading):
+        await send(stream_url, nameless)
+        [letter] = await eventually(lambda: letters(database))
+
+    assert letter.event_id == "sequence-1"
+
+
+async def test_an_empty_message_with_a_status_is_quarantined_and_taken_for_no_answer(
+    database, bus, stream_url, running
+):
+    @bus.on(SampleHappened)
+    async def remember(event, uow):
+        await uow.raw.execute(EFFECT, event.event_id)
+
+    async with running(bus, bus.reading):
+        await send(stream_url, SampleHappened(), headers={"Status": "409"})
+        await eventually(lambda: letters(database))
+        await eventually(lambda: _settled(stream_url))
+
+
+async def test_a_letter_does_not_show_the_row_that_the_database_refused(
+    database, bus, stream_url, running
+):
+    @bus.on_batch(SampleHappened, delays_s=())
+    async def write_twice(events, uow):
+        await uow.raw.execute("create unique index on effects (event_id)")
+        await uow.connection.exec_driver_sql(
+            "insert into effects values ('示例公司'), ('示例公司')"
+        )
+
+    async with running(bus, bus.reading):
+        await send(stream_url, sample())
+        [letter] = await eventually(lambda: letters(database))
+
+    assert "unique" in letter.error
+    assert "示例" not in letter.error.partition("[SQL")[0]
+
+
+async def test_a_handler_that_is_cancelled_from_within_has_failed_and_reading_goes_on(
+    database, bus, stream_url, running
+):
+    @bus.on_batch(SampleHappened, delays_s=())
+    async def give_up(events, uow):
+        if events[0].number == 13:
+            raise asyncio.CancelledError
+        await uow.raw.execute(EFFECT, events[0].event_id)
+
+    async with running(bus, bus.reading):
+        await send(stream_url, sample(number=13))
+        await eventually(lambda: letters(database))
+        await send(stream_url, last := sample())
+
+        await eventually(lambda: _includes(database, last.event_id))
+        assert bus.reading.problem() is None
+
+
+async def test_a_handler_that_hangs_is_quarantined_and_delays_the_others_by_its_time_out(
+    database, stream_url, running
+):
+    bus = Bus(stream_url, database=database, ack_wait_s=1.5)
+
+    @bus.on_batch(SampleHappened, delays_s=(0.1,))
+    async def hang_at_13(events, uow):
+        if any(event.number == 13 for event in events):
+            await asyncio.Event().wait()
+        await uow.raw.executemany(EFFECT, [(event.event_id,) for event in events])
+
+    await send(stream_url, *[sample(number=number) for number in range(10, 20)])
+    async with running(bus, bus.reading):
+        started = time.monotonic()
+        await eventually(lambda: _count_is(database, 9))
+        assert time.monotonic() - started < 5
+        [letter] = await eventually(lambda: letters(database))
+
+    assert letter.error.startswith("TimeoutError")
+    assert letter.attempt_count == 2
+
+
+async def test_a_connection_lost_in_the_middle_is_no_failure_of_the_message(
+    database, bus, stream_url, running
+):
+    tries: list[int] = []
+
+    @bus.on_batch(SampleHappened, delays_s=())
+    async def lose_the_first_connection(events, uow):
+        tries.append(len(events))
+        if len(tries) == 1:
+            await uow.raw.execute("select pg_terminate_backend(pg_backend_pid())")
+        await uow.raw.execute(EFFECT, events[0].event_id)
+
+    async with running(bus, bus.reading):
+        await send(stream_url, event := sample())
+        await eventually(lambda: _includes(database, event.event_id))
+        assert await letters(database) == []
+
+
+async def test_what_was_fetched_but_not_begun_is_handed_back_when_reading_stops(
+    database, bus, stream_url, running
+):
+    handling = asyncio.Event()
+
+    @bus.on_batch(SampleHappened, batch_size_max=2)
+    async def remember(events, uow):
+        handling.set()
+        await uow.raw.execute("select pg_sleep(0.3)")
+        await uow.raw.executemany(EFFECT, [(event.event_id,) for event in events])
+
+    await send(stream_url, *[sample() for _ in range(4)])
+    async with running(bus):
+        async with running(bus.reading):
+            async with asyncio.timeout(5):
+                await handling.wait()
+        assert len(await effects(database)) == 2
+
+        async with running(bus.reading):
+            await eventually(lambda: _count_is(database, 4), deadline_s=5)
+
+
+async def hand_back(nats_url, *, times):
+    client = await nats.connect(nats_url)
+    reader = await client.jetstream().pull_subscribe_bind("kit-SampleHappened", stream="TESTING")
+    for _ in range(times):
+        [message] = await reader.fetch(1, timeout=5)
+        await message.nak()
+    await client.close()
+
+
+class ProcessEnds(BaseException):
+    """Stands for the end of the process: nothing in the kit catches it."""
 
 
 async def _includes(database, event_id):

@@ -12,7 +12,8 @@ import pytest
 from servicekit import outbox
 from servicekit.bus import Bus
 from servicekit.database import Database
-from servicekit.relay import Relay
+from servicekit.errors import TooLarge
+from servicekit.relay import DUPLICATE_IN_BATCH, Relay, publish_batch, publish_singly
 from servicekit.testing.sample_event import SampleHappened
 from servicekit.testing.waiting import eventually
 
@@ -41,7 +42,7 @@ async def count(nats_url):
 async def publish(database, *numbers, key="k"):
     async with database.unit_of_work() as uow:
         for number in numbers:
-            uow.publish(SampleHappened(key=key, number=number), key=key)
+            uow.publish(SampleHappened(key=key, number=number), key=key[:10])
 
 
 async def test_an_event_whose_transaction_rolled_back_never_leaves(
@@ -120,6 +121,7 @@ async def test_events_committed_while_nats_is_down_leave_when_it_is_back(
 KILLED = """
 import asyncio, os, signal, sys
 from servicekit.database import Database
+from servicekit.errors import TooLarge
 from servicekit.testing.sample_event import SampleHappened
 
 async def main():
@@ -242,6 +244,92 @@ async def test_pruning_keeps_what_was_not_published(database):
         far = (await raw.fetchval("select now()")).replace(year=2100)
         assert await outbox.prune(raw, before=far) == 1
         assert await outbox.pending_count(raw) == 1
+
+
+async def test_an_event_that_the_bus_cannot_carry_is_refused_before_the_commit(
+    database, bus, relay, stream_url, running
+):
+    with pytest.raises(TooLarge):
+        await publish(database, 1, key="k" * 1_000_001)
+
+    async with running(bus, relay):
+        await publish(database, 2)
+        await eventually(lambda: count(stream_url))
+    assert [number for _, number, _ in await messages(stream_url)] == [2]
+
+
+async def test_large_events_leave_in_batches_of_bounded_size(
+    database, bus, relay, stream_url, running
+):
+    async with database.unit_of_work() as uow:
+        for number in range(20):
+            uow.publish(SampleHappened(key="k" * 990_000, number=number), key="k")
+    async with database.raw() as raw:
+        row_ids, _ = await outbox.unpublished(raw, limit=1000, bytes_max=8_000_000)
+    assert len(row_ids) == 9
+
+    async with running(bus, relay):
+        await eventually(lambda: _count_is(stream_url, 20), deadline_s=30)
+    assert [number for _, number, _ in await messages(stream_url)] == list(range(20))
+
+
+async def test_the_relay_works_on_when_the_connection_with_its_lock_is_lost(
+    database, bus, relay, stream_url, running
+):
+    async with running(bus, relay):
+        await publish(database, 1)
+        await eventually(lambda: _count_is(stream_url, 1))
+        async with database.raw() as raw:
+            await raw.execute(
+                "select pg_terminate_backend(pid) from pg_locks"
+                " where locktype = 'advisory' and pid <> pg_backend_pid()"
+            )
+        await publish(database, 2)
+
+        await eventually(lambda: _count_is(stream_url, 2))
+
+
+async def test_a_relay_that_cannot_publish_leaves_its_lock_to_another(
+    database, bus, stream_url, running
+):
+    without_bus = Relay(database, Bus(stream_url, database=database).client)
+    async with running(without_bus):
+        await publish(database, 1)
+        await eventually(without_bus.problem)
+        async with running(bus, Relay(database, bus.client)):
+            await eventually(lambda: _count_is(stream_url, 1))
+
+
+async def test_two_relays_that_publish_the_same_events_at_once_keep_the_order(
+    database, bus, stream_url, running
+):
+    await publish(database, *range(200))
+    async with running(bus), database.raw() as raw:
+        _, events = await outbox.unpublished(raw, limit=1000, bytes_max=8_000_000)
+        client = bus.client()
+        await publish_batch(client, events[:20], source="kit")
+        await asyncio.gather(
+            publish_singly(client, events[:150], source="kit"),
+            publish_singly(client, events, source="kit"),
+        )
+        assert await publish_batch(client, events, source="kit") == DUPLICATE_IN_BATCH
+
+    assert [number for _, number, _ in await messages(stream_url)] == list(range(200))
+
+
+async def test_what_a_lost_answer_hid_is_not_published_twice_and_the_rest_follows_in_order(
+    database, bus, relay, stream_url, running
+):
+    await publish(database, 1, 2, 3)
+    async with running(bus):
+        async with database.raw() as raw:
+            _, events = await outbox.unpublished(raw, limit=1000, bytes_max=8_000_000)
+        await publish_batch(bus.client(), events[1:], source="kit")
+        await publish(database, 4, 5)
+
+        async with running(relay):
+            await eventually(lambda: _pending_is(database, 0))
+    assert sorted(number for _, number, _ in await messages(stream_url)) == [1, 2, 3, 4, 5]
 
 
 async def _publish_and_fail(database):
