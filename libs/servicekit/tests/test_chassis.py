@@ -12,7 +12,7 @@ import grpc
 import nats
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from servicekit.auth import mint_token, new_signing_key
+from servicekit.auth import LOCAL_ISSUER, mint_token, new_signing_key
 from servicekit.events import new_id, subject_of
 from servicekit.grpc_client import connect
 from servicekit.local.ports import kept_port
@@ -89,6 +89,7 @@ async def service(database, stream_url, tmp_path):
     environment = {
         "DATABASE_URL": database.url,
         "NATS_URL": stream_url,
+        "TOKEN_ISSUER": LOCAL_ISSUER,
         "JWKS_FILE": str(tmp_path / "jwks.json"),
         "HTTP_PORT": str(ports["http"]),
         "GRPC_PORT": str(ports["grpc"]),
