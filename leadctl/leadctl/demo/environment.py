@@ -44,10 +44,17 @@ class Addresses:
     reminders_file: Path
 
 
-def demo_stack(directory: Path | None = None) -> Stack:
-    """The stack of the demonstration in a folder of its own, by default `demo` in the local stack's."""
+def demo_stack(
+    directory: Path | None = None, *, settings: Mapping[str, Mapping[str, str]] | None = None
+) -> Stack:
+    """The stack of the demonstration in a folder of its own, by default `demo` in the local stack's.
+
+    `settings` replaces or adds variables of single programs.
+    """
     folder = directory or stack_dir(caller_environment()) / "demo"
-    return Stack(folder, programs=_programs(), settings=_settings(folder))
+    usual, given = _settings(folder), settings or {}
+    merged = {name: {**usual.get(name, {}), **given.get(name, {})} for name in {*usual, *given}}
+    return Stack(folder, programs=_programs(), settings=merged)
 
 
 def addresses(stack: Stack) -> Addresses:

@@ -1,0 +1,160 @@
+"""The main job, end to end: webhooks in, named owners and a report out, everything accounted for."""
+
+import asyncio
+import time
+
+import aiohttp
+import pytest
+from leadchain.assignment.v1.assignment_service_pb2 import (
+    ExplainAssignmentRequest,
+    GetAssignmentRequest,
+    ListRepsRequest,
+)
+from leadchain.assignment.v1.assignment_service_pb2_grpc import AssignmentServiceStub
+from leadchain.assignment.v1.events_pb2 import RefusalReason
+from leadchain.permissions.v1.permissions_service_pb2 import CheckRequest, VerifyAuditRequest
+from leadchain.permissions.v1.permissions_service_pb2_grpc import PermissionsServiceStub
+from leadctl.demo.deliveries import Kind, simple_deliveries
+from leadctl.demo.environment import open_doors
+from leadctl.demo.people import UNCOVERED_PLACE
+from leadctl.demo.performance import item_of
+from leadctl.demo.personal_data import Samples, leaks
+from leadctl.demo.sender import signed_headers
+from leadctl.ledger import current_funnel, current_ledger
+from servicekit.testing.waiting import eventually
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def played() -> dict[str, object]:
+    """The plan and outcome of the module's one performance."""
+    return {}
+
+
+@pytest.fixture
+async def outcome(played, make_plan, play):
+    if not played:
+        planned = make_plan(120, seed=11)
+        played.update(plan=planned, outcome=await play(planned))
+    return played["outcome"]
+
+
+async def test_every_delivery_is_accounted_for(outcome):
+    assert outcome.problems == []
+    assert outcome.books.ledger.total.missing_count == 0
+
+
+async def test_an_unassignable_lead_names_each_rep_and_why_not(outcome, played, known):
+    lead_id = item_of(Kind.UNCOVERED, played["plan"], outcome.receipts)
+    with known.asking("assignment") as channel:
+        stub = AssignmentServiceStub(channel)
+        reps = {load.rep.rep_id for load in (await stub.ListReps(ListRepsRequest())).reps}
+        explained = await stub.ExplainAssignment(ExplainAssignmentRequest(lead_id=lead_id))
+
+    decision = explained.decisions[-1]
+    assert decision.outcome == "unassignable"
+    assert {refusal.rep_id for refusal in decision.refusals} == reps
+    reasons = {refusal.rep_id: refusal.reason for refusal in decision.refusals}
+    assert reasons["rep-12"] == RefusalReason.REFUSAL_REASON_CITY_MISSING
+    assert reasons["rep-13"] == RefusalReason.REFUSAL_REASON_INACTIVE
+    assert any(UNCOVERED_PLACE.city in refusal.detail for refusal in decision.refusals)
+
+
+async def test_a_lead_whose_owner_is_late_goes_to_another_and_the_manager_is_told(outcome):
+    assert outcome.team.handed_on
+    assert outcome.team.manager_notices >= len(outcome.team.handed_on)
+
+
+async def test_the_owner_may_edit_and_nobody_else_and_the_audit_is_whole(outcome, played, known):
+    lead_id = item_of(Kind.NEW, played["plan"], outcome.receipts)
+    with known.asking("assignment") as channel:
+        owned = await AssignmentServiceStub(channel).GetAssignment(
+            GetAssignmentRequest(lead_id=lead_id)
+        )
+    with known.asking("permissions") as channel:
+        stub = PermissionsServiceStub(channel)
+        of_owner, of_other = [
+            await stub.Check(CheckRequest(subject_id=who, action="edit", lead_id=lead_id))
+            for who in (owned.assignee_id, "somebody-else")
+        ]
+        audit = await stub.VerifyAudit(VerifyAuditRequest())
+
+    assert (of_owner.allowed, of_owner.reason) == (True, "owner")
+    assert (of_other.allowed, of_other.reason) == (False, "not_owner")
+    assert audit.intact
+    assert audit.entry_count == of_owner.audit_seq or audit.entry_count > of_owner.audit_seq
+
+
+async def test_the_report_shows_every_owner_granted_reminded_and_contacted(outcome, known):
+    lines = [line for line in (await current_funnel(known)).lines if line.outcome == "assigned"]
+    total = sum(line.lead_count for line in lines)
+    assert total == outcome.books.ledger.total.assigned_count
+    for count in ("granted_count", "reminded_count", "contacted_count"):
+        assert sum(getattr(line, count) for line in lines) == total
+
+
+async def test_no_personal_data_are_in_logs_or_spans(outcome, played, stack):
+    folders = [stack.directory / "logs", stack.directory / "spans"]
+    assert any(folders[1].iterdir())
+    assert leaks(Samples(played["plan"].people), folders) == []
+
+
+async def post(door, delivery):
+    headers = signed_headers(delivery, door.key, now_s=time.time())
+    async with (
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)) as session,
+        session.post(door.url, data=delivery.body, headers=headers) as answer,
+    ):
+        return answer.status, dict(answer.headers)
+
+
+async def test_while_nats_is_down_deliveries_are_accepted_and_arrive_afterwards(
+    outcome, known, stack, make_plan
+):
+    door = (await open_doors(known, stack))["website_form"]
+    before = (await current_ledger(known)).total
+    [delivery] = simple_deliveries(1, seed=901, at=_now())
+    await asyncio.to_thread(stack.kill, "nats")
+
+    status, _ = await post(door, delivery)
+    await stack.start("nats")
+
+    assert status == 202
+    await eventually(
+        lambda: _assigned_is(known, before.assigned_count + 1), deadline_s=45, what="assignment"
+    )
+
+
+async def test_while_the_database_is_down_the_answer_is_503_and_nothing_accepted_is_lost(
+    outcome, known, stack
+):
+    door = (await open_doors(known, stack))["website_form"]
+    before = (await current_ledger(known)).total
+    accepted, refused = simple_deliveries(2, seed=902, at=_now())
+
+    assert (await post(door, accepted))[0] == 202
+    await asyncio.to_thread(stack.kill, "postgres")
+    status, headers = await post(door, refused)
+    await stack.start("postgres")
+
+    assert status == 503
+    assert int(headers["Retry-After"]) >= 1
+    await eventually(
+        lambda: _assigned_is(known, before.assigned_count + 1), deadline_s=45, what="assignment"
+    )
+    assert await eventually(lambda: _accepted_again(door, refused), deadline_s=30)
+
+
+async def _accepted_again(door, delivery):
+    return (await post(door, delivery))[0] == 202
+
+
+async def _assigned_is(known, count):
+    return (await current_ledger(known)).total.assigned_count == count
+
+
+def _now():
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC)
