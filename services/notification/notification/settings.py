@@ -18,5 +18,5 @@ class Settings(FieldKeySettings):
     database_url: SecretStr = Field(validation_alias="NOTIFICATION_DATABASE_URL")
     allow_loopback_http: bool = False
     reminder_delay_scale: float = Field(default=1.0, gt=0, le=10)
-    reminder_pace_s: float = Field(default=0.2, ge=0, le=60)
+    reminder_pace_s: float = Field(default=0.1, ge=0, le=60)
     reminder_time_zone: str = "Asia/Shanghai"

@@ -69,6 +69,7 @@ class Sender:
         self._queue: asyncio.Queue[Bundle | None] = asyncio.Queue()
         self._answers: list[tuple[Bundle, Answer]] = []
         self._busy_until_s: dict[str, float] = {}
+        self._free_at_s: dict[str, float] = {}
         self._taking = Poller("reminder lease", self._take, idle_s=IDLE_S)
         self._recording = Poller("reminder record", self._record, idle_s=IDLE_S)
         self._lanes: asyncio.Task[None] | None = None
@@ -121,6 +122,7 @@ class Sender:
             await self._recipients.refresh()
         for bundle in bundles:
             self._busy_until_s[bundle.recipient_id] = math.inf
+            self._free_at_s[bundle.recipient_id] = now_s + self._pace_s
             self._queue.put_nowait(bundle)
         return len(bundles) >= free // 2 > 0
 
@@ -155,9 +157,8 @@ class Sender:
             await record_answers(uow, answers[:count], delays_s=self._delays_s)
         if any(isinstance(answer, NotTaken) and answer.gone for _, answer in answers[:count]):
             await self._recipients.refresh()
-        free_at_s = time.monotonic() + self._pace_s
         for bundle, _ in answers[:count]:
-            self._busy_until_s[bundle.recipient_id] = free_at_s
+            self._busy_until_s[bundle.recipient_id] = self._free_at_s.pop(bundle.recipient_id, 0.0)
         del answers[:count]
         return False
 
