@@ -70,11 +70,11 @@ def print_json(value: object) -> None:
 
 
 def as_dict(answer: Message) -> dict[str, Any]:
-    """An answer with the names of its contract, zeros and empty texts included."""
+    """An answer with the names of its contract, zeros and empty texts included; counts are numbers."""
     content: dict[str, Any] = MessageToDict(
         answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
-    return content
+    return _with_numbers(content, answer.DESCRIPTOR)
 
 
 def plain_table(*columns: str, numbers: Iterable[str] = ()) -> Table:
@@ -106,6 +106,19 @@ def parsed_moment(text: str, *, now: datetime) -> datetime:
     except ValueError:
         raise typer.BadParameter(f"{text!r} is neither ISO 8601 nor an age such as 2h") from None
     return found.astimezone(UTC)
+
+
+def _with_numbers(content: dict[str, Any], descriptor: Any) -> dict[str, Any]:
+    """`content` with 64-bit numbers as numbers: protobuf's own JSON writes them as text."""
+    for name, value in content.items():
+        field = descriptor.fields_by_name[name]
+        if field.cpp_type in (field.CPPTYPE_INT64, field.CPPTYPE_UINT64):
+            content[name] = [int(v) for v in value] if isinstance(value, list) else int(value)
+        elif field.message_type is not None:
+            for part in value if isinstance(value, list) else [value]:
+                if isinstance(part, dict):
+                    _with_numbers(part, field.message_type)
+    return content
 
 
 async def _asked(services: Services, work: Callable[[Services], Awaitable[T]]) -> T:

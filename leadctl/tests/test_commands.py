@@ -467,7 +467,7 @@ def test_backlog_shows_every_service_and_names_the_one_that_is_away(there: Insta
     assert all_there.exit_code == 0
     assert all_there.output.count("12") == len(SERVICES)
     assert one_away.exit_code == 1
-    assert json.loads(one_away.output)["assignment"]["outbox_count"] == "12"
+    assert json.loads(one_away.output)["assignment"]["outbox_count"] == 12
     assert "cannot be reached" in json.loads(one_away.output)["identity"]["problem"]
 
 

@@ -45,18 +45,34 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="Which made-up people.")] = 1,
     *,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the stack running.")] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="Only stop what --keep left.")] = False,
 ) -> None:
     """Start a fresh stack, deliver leads by both channels, let reps work, and check every book.
 
     Exits 0 only if every delivery is accounted for and no personal data are in logs or spans.
     """
+    from leadctl.stack.stack import StackIsBusy
+
+    wish = Wish(leads, rate, seed, keep)
     try:
-        ended_well = asyncio.run(_demo(Wish(leads, rate, seed, keep), screen()))
+        ended_well = asyncio.run(_stopped(screen()) if stop else _demo(wish, screen()))
+    except StackIsBusy as problem:
+        complain(str(problem))
+        raise typer.Exit(1) from None
     except (asyncio.CancelledError, KeyboardInterrupt):
         complain("stopped; the stack is down")
         raise typer.Exit(STOPPED_BY_SIGNAL) from None
     if not ended_well:
         raise typer.Exit(1)
+
+
+async def _stopped(console: Console) -> bool:
+    """True, once nothing of an earlier demonstration runs any more; its data stay."""
+    from leadctl.demo.environment import demo_stack
+
+    await demo_stack().down()
+    console.print("the stack is down")
+    return True
 
 
 async def _demo(wish: Wish, console: Console) -> bool:
@@ -131,7 +147,8 @@ async def _taken_down(stack: Stack, console: Console, *, keep: bool) -> AsyncIte
         raise
     console.print()
     if keep:
-        console.print(f"the stack stays up: LEADCHAIN_STACK_DIR={stack.directory}", soft_wrap=True)
+        where = f"LEADCHAIN_STACK_DIR={stack.directory}"
+        console.print(f"the stack stays up until `leadctl demo --stop`: {where}", soft_wrap=True)
         return
     await stack.down()
     console.print("the stack is down")

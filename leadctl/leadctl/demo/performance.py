@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from leadctl.demo.checks import answer_problems, book_problems, ledger_problems
+from leadctl.demo.deliveries import Kind
 from leadctl.demo.environment import addresses, introduce_people, open_doors
 from leadctl.demo.graph_leads import put_graph_leads
 from leadctl.demo.reps_at_work import ReminderFile, RepsAtWork
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from leadchain.reporting.v1.reporting_service_pb2 import GetLatencyResponse
 
     from leadctl.clients import Services
-    from leadctl.demo.deliveries import Kind, Plan
+    from leadctl.demo.deliveries import Plan
     from leadctl.demo.progress import Watcher
     from leadctl.demo.sender import Door, Receipt
     from leadctl.demo.settling import Books
@@ -48,6 +49,7 @@ class Outcome:
     latency: GetLatencyResponse
     team: RepsAtWork
     sink: dict[str, Any]
+    reminders_of_one: list[dict[str, Any]]
     problems: list[str]
 
 
@@ -74,7 +76,8 @@ async def perform(
         reps=await all_reps(known),
         latency=await current_latency(known),
         team=team,
-        sink=await _sink_stats(addresses(stack).reminder_sink),
+        sink=await _told_by_sink(stack, "/stats"),
+        reminders_of_one=await _reminders_about(stack, item_of(Kind.NEW, plan, receipts)),
         problems=await _problems(known, plan, receipts, books),
     )
 
@@ -143,11 +146,14 @@ async def _problems(
     return [*problems, *await book_problems(known, plan, receipts, books.ledger)]
 
 
-async def _sink_stats(url: str) -> dict[str, Any]:
+async def _reminders_about(stack: Stack, lead_id: str) -> list[dict[str, Any]]:
+    told = await _told_by_sink(stack, f"/reminders?lead_id={lead_id}")
+    return list(told["reminders"])
+
+
+async def _told_by_sink(stack: Stack, path: str) -> dict[str, Any]:
+    url = f"{addresses(stack).reminder_sink}{path}"
     timeout = aiohttp.ClientTimeout(total=SINK_TIMEOUT_S)
-    async with (
-        aiohttp.ClientSession(timeout=timeout) as session,
-        session.get(f"{url}/stats") as answer,
-    ):
-        stats: dict[str, Any] = await answer.json()
-        return stats
+    async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as answer:
+        told: dict[str, Any] = await answer.json()
+        return told

@@ -54,6 +54,10 @@ async def _print_trace(
     if found:
         _title(console, f"The way of one lead: leadctl lead trace {lead_id}")
         render_trace(console, trace_id, found)
+    for reminder in outcome.reminders_of_one:
+        console.print(
+            f"reminder to {reminder['recipient_id']}: {reminder['text_zh']}", markup=False
+        )
 
 
 def _print_figures(console: Console, plan: Plan, outcome: Outcome) -> None:
