@@ -350,16 +350,14 @@ async def test_a_letter_does_not_show_the_row_that_the_database_refused(
     @bus.on_batch(SampleHappened, delays_s=())
     async def write_twice(events, uow):
         await uow.raw.execute("create unique index on effects (event_id)")
-        await uow.connection.exec_driver_sql(
-            "insert into effects values ('示例公司'), ('示例公司')"
-        )
+        await uow.raw.executemany(EFFECT, [("示例公司",), ("示例公司",)])
 
     async with running(bus, bus.reading):
         await send(stream_url, sample())
         [letter] = await eventually(lambda: letters(database))
 
     assert "unique" in letter.error
-    assert "示例" not in letter.error.partition("[SQL")[0]
+    assert "示例" not in letter.error
 
 
 async def test_a_handler_that_is_cancelled_from_within_has_failed_and_reading_goes_on(
