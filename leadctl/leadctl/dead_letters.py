@@ -161,7 +161,8 @@ async def _replay_outbox(
 
 
 def _render_letters(console: Console, answer: pb.ListDeadLettersResponse) -> None:
-    table = plain_table("event", "consumer", "tries", "first failed", "given up", "error", "trace")
+    columns = ("event", "consumer", "tries", "first failed", "given up", "error", "trace")
+    table = plain_table(*columns, folds=("consumer", "error"))
     for letter in answer.letters:
         table.add_row(
             letter.event_id,
@@ -177,13 +178,13 @@ def _render_letters(console: Console, answer: pb.ListDeadLettersResponse) -> Non
 
 def _render_backlogs(found: dict[str, pb.GetBacklogResponse | NotAnswered]) -> None:
     numbers = ("to publish", "retrying", "dead letters")
-    table = plain_table("service", *numbers, numbers=numbers)
+    table = plain_table("service", *numbers, "problem", numbers=numbers)
     for name, one in found.items():
         if isinstance(one, pb.GetBacklogResponse):
             counts = (one.outbox_count, one.retrying_count, one.dead_letter_count)
-            table.add_row(name, *map(str, counts))
+            table.add_row(name, *map(str, counts), "")
         else:
-            table.add_row(name, f"[red]{escape(str(one))}[/]")
+            table.add_row(name, "", "", "", f"[red]{escape(str(one))}[/]")
     screen().print(table)
 
 

@@ -105,9 +105,9 @@ def ledger_line(total: pb.LedgerLine) -> str:
 
 def render_ledger(console: Console, answer: pb.GetLedgerResponse) -> None:
     """Lines by channel and hour, their sum, and what is missing by name."""
-    table = plain_table("channel", "hour", *COUNTS, numbers=COUNTS)
+    table = plain_table("channel", "hour", *COUNTS, numbers=COUNTS, folds=("channel", "hour"))
     for line in answer.lines:
-        table.add_row(escape(line.channel), moment(line.hour)[:13] + "h", *_counts(line))
+        table.add_row(escape(line.channel), moment(line.hour)[5:13] + "h", *_counts(line))
     table.add_row("total", "", *_counts(answer.total), style="bold")
     console.print(table)
     if answer.in_flight_count:
@@ -123,7 +123,7 @@ def render_ledger(console: Console, answer: pb.GetLedgerResponse) -> None:
 def render_funnel(console: Console, answer: pb.GetFunnelResponse) -> None:
     """A row for each channel, day and outcome."""
     stages = ("leads", "granted", "reminded", "contacted")
-    table = plain_table("channel", "day", "outcome", *stages, numbers=stages)
+    table = plain_table("channel", "day", "outcome", *stages, numbers=stages, folds=("channel",))
     for line in answer.lines:
         counts = (line.lead_count, line.granted_count, line.reminded_count, line.contacted_count)
         table.add_row(escape(line.channel), line.day, line.outcome, *map(str, counts))

@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 from google.protobuf.json_format import MessageToDict
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable
+    from collections.abc import Awaitable, Callable, Collection, Coroutine
 
     from google.protobuf.message import Message
     from google.protobuf.timestamp_pb2 import Timestamp
@@ -77,11 +77,16 @@ def as_dict(answer: Message) -> dict[str, Any]:
     return _with_numbers(content, answer.DESCRIPTOR)
 
 
-def plain_table(*columns: str, numbers: Iterable[str] = ()) -> Table:
-    """A table without lines; the columns in `numbers` are set flush right, and none is folded."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+def plain_table(*columns: str, numbers: Collection[str] = (), folds: Collection[str] = ()) -> Table:
+    """A table without lines; columns in `numbers` are flush right.
+
+    On a narrow screen those in `folds` are folded, by default the last; the others never are.
+    """
+    table = Table(box=None, padding=(0, 2 if not numbers else 1, 0, 0), header_style="bold")
     for column in columns:
-        table.add_column(column, justify="right" if column in numbers else "left", no_wrap=True)
+        side: Literal["left", "right"] = "right" if column in numbers else "left"
+        may_fold = column in (folds or columns[-1:])
+        table.add_column(column, justify=side, no_wrap=not may_fold, overflow="fold")
     return table
 
 

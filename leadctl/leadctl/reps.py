@@ -67,7 +67,8 @@ async def all_reps(known: Services) -> pb.ListRepsResponse:
 def render_reps(console: Console, answer: pb.ListRepsResponse) -> None:
     """A row for each rep."""
     numbers = ("weight", "open", "given")
-    table = plain_table("rep", "covers", "industries", "manager", *numbers, numbers=numbers)
+    texts = ("covers", "industries", "manager")
+    table = plain_table("rep", *texts, *numbers, numbers=numbers, folds=texts)
     for load in answer.reps:
         rep = load.rep
         table.add_row(

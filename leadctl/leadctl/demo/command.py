@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from leadctl.demo.deliveries import DELIVERIES_MIN
 from leadctl.presentation import complain, screen
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from leadctl.stack.stack import Stack
 
 STOPPED_BY_SIGNAL = 130
-LEADS_MIN = 20
 LEADS_MAX = 200_000
 
 
@@ -39,7 +39,7 @@ class Wish:
 
 def demo(
     leads: Annotated[
-        int, typer.Option(min=LEADS_MIN, max=LEADS_MAX, help="How many deliveries to send.")
+        int, typer.Option(min=DELIVERIES_MIN, max=LEADS_MAX, help="How many deliveries to send.")
     ] = 1000,
     rate: Annotated[float, typer.Option(min=1, help="Deliveries begun in a second.")] = 250.0,
     seed: Annotated[int, typer.Option(min=0, help="Which made-up people.")] = 1,

@@ -71,7 +71,8 @@ def _print_figures(console: Console, plan: Plan, outcome: Outcome) -> None:
     console.print(
         f"reminders: {sink['reminders']} in {sink['webhooks']} webhooks, {team.manager_notices} of"
         f" them notices to managers; {team.contacted} customers contacted,"
-        f" {len(team.handed_on)} leads handed on because their owner let the clock run out"
+        f" {len(team.handed_on)} leads handed on because their owner let the clock run out",
+        soft_wrap=True,
     )
 
 

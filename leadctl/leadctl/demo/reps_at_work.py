@@ -9,9 +9,10 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
-import grpc
 from leadchain.assignment.v1.assignment_service_pb2 import MarkContactedRequest
 from leadchain.assignment.v1.assignment_service_pb2_grpc import AssignmentServiceStub
+
+from leadctl.clients import NotAnswered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 READ_EVERY_S = 0.1
 CALLS_AT_ONCE = 16
+AWAY = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
+CALL_AGAIN_AFTER_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 CONTACTED_OF_TEN = (0, 1, 3, 4, 6, 8)
 """Which of ten first owners, as their reminders come, make contact in time: 60 %."""
 
@@ -59,7 +62,7 @@ class RepsAtWork:
         self.manager_notices = 0
 
     async def work(self, done: asyncio.Event) -> None:
-        """Read and act until `done` is set; raises `NotAnswered` when assignment is away."""
+        """Read and act until `done` is set; raises `NotAnswered` when assignment stays away."""
         while not done.is_set():
             await self._act_on(self._file.new_reminders())
             self._noticed()
@@ -88,16 +91,30 @@ class RepsAtWork:
         return self._first_count % 10 in CONTACTED_OF_TEN
 
     async def _contact(self, lead_id: str, rep_id: str) -> None:
-        request = MarkContactedRequest(lead_id=lead_id, rep_id=rep_id)
-        with self._known.asking("assignment") as channel:
+        """Marks contact; a rep whom nobody answers calls again, as long as a restart may take."""
+        for wait_s in CALL_AGAIN_AFTER_S:
             try:
-                await AssignmentServiceStub(channel).MarkContacted(request)
-                self.contacted += 1
-            except grpc.aio.AioRpcError as refusal:
-                # The clock ran out between reminder and call; the next owner gets a reminder too.
-                if refusal.code() is not grpc.StatusCode.PERMISSION_DENIED:
+                await self._mark_contacted(lead_id, rep_id)
+            except NotAnswered as failure:
+                if failure.code not in AWAY:
                     raise
-                self.too_late += 1
+                await asyncio.sleep(wait_s)
+            else:
+                return
+        await self._mark_contacted(lead_id, rep_id)
+
+    async def _mark_contacted(self, lead_id: str, rep_id: str) -> None:
+        request = MarkContactedRequest(lead_id=lead_id, rep_id=rep_id)
+        try:
+            with self._known.asking("assignment") as channel:
+                await AssignmentServiceStub(channel).MarkContacted(request)
+        except NotAnswered as failure:
+            # The clock ran out between reminder and call; the next owner gets a reminder too.
+            if failure.code != "PERMISSION_DENIED":
+                raise
+            self.too_late += 1
+        else:
+            self.contacted += 1
 
 
 async def _until(done: asyncio.Event, seconds: float) -> None:
