@@ -162,12 +162,12 @@ async def test_an_undecodable_message_is_quarantined_at_once(database, bus, stre
 
 
 async def test_one_poison_message_in_a_batch_costs_only_itself(database, bus, stream_url, running):
-    batches: list[int] = []
+    poisoned_sizes: list[int] = []
 
     @bus.on_batch(SampleHappened, delays_s=(60.0,))
     async def remember(events, uow):
-        batches.append(len(events))
         if any(event.number == 13 for event in events):
+            poisoned_sizes.append(len(events))
             raise RuntimeError("poison")
         await uow.raw.executemany(EFFECT, [(event.event_id,) for event in events])
 
@@ -179,8 +179,8 @@ async def test_one_poison_message_in_a_batch_costs_only_itself(database, bus, st
     assert {event.event_id for event in events if event.number != 13} == set(
         await effects(database)
     )
-    assert batches[0] == 40
-    assert max(batches[1:]) == 1
+    assert poisoned_sizes[0] > 1
+    assert poisoned_sizes[1:] == [1]
 
 
 async def test_a_message_is_not_acknowledged_before_its_commit(database, bus, stream_url, running):
