@@ -7,6 +7,7 @@ import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ import psutil
 from leadctl.clients import Services
 from leadctl.demo.deliveries import WEBSITE_FORM, simple_deliveries
 from leadctl.demo.environment import demo_stack, introduce_people, open_doors
+from leadctl.demo.people import PEOPLE_MAX
 from leadctl.demo.sender import send, signed_headers
 from leadctl.ledger import current_funnel, current_latency, current_ledger
 from leadctl.stack.programs import SERVICES
@@ -22,7 +24,7 @@ from leadctl.stack.programs import SERVICES
 from bench.programs import Figures, measured, request_file
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from leadctl.demo.deliveries import Delivery
     from leadctl.demo.sender import Door
@@ -37,18 +39,16 @@ USUAL_SLA = Path(__file__).parents[1] / "services/assignment/assignment/policies
 
 @dataclass(slots=True)
 class Chain:
-    """A running stack with its website account, and the seed of the next made-up people."""
+    """A running stack with its website account, and deliveries of people who have never asked before."""
 
     stack: Stack
     known: Services
     door: Door
-    seed: int = 100
+    deliveries: Iterator[Delivery]
 
     def requests(self, count: int) -> list[bytes]:
-        """Signed requests of people who have never asked before, ready to be written to a socket."""
-        self.seed += 1
-        deliveries = simple_deliveries(count, seed=self.seed, at=datetime.now(UTC))
-        return [_request(self.door, delivery) for delivery in deliveries]
+        """Signed requests, ready to be written to a socket."""
+        return [_request(self.door, delivery) for delivery in islice(self.deliveries, count)]
 
     async def load(self, count: int, *, rate: float | None = None) -> Figures:
         """Sends `count` deliveries and waits until each lead's report row says reminded and granted.
@@ -81,11 +81,11 @@ class Chain:
 
     async def a_lead(self) -> str:
         """The id of a lead that has an owner."""
-        self.seed += 1
-        [delivery] = simple_deliveries(1, seed=self.seed, at=datetime.now(UTC))
         since = datetime.now(UTC)
         doors = {WEBSITE_FORM: self.door}
-        [receipt] = await send([delivery], doors, rate_per_s=1, connections=1, arrived=_ignore)
+        [receipt] = await send(
+            [next(self.deliveries)], doors, rate_per_s=1, connections=1, arrived=_ignore
+        )
         await self._all_reported(1, since)
         return receipt.item_id
 
@@ -130,7 +130,8 @@ async def running_chain(folder: Path) -> AsyncIterator[Chain]:
         async with Services(targets, stack.operator_token_file()) as known:
             doors = await open_doors(known, stack)
             await introduce_people(known, stack)
-            yield Chain(stack, known, doors[WEBSITE_FORM])
+            deliveries = simple_deliveries(PEOPLE_MAX, seed=1, at=datetime.now(UTC))
+            yield Chain(stack, known, doors[WEBSITE_FORM], deliveries)
     finally:
         await stack.down(purge=True)
 
