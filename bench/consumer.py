@@ -19,6 +19,7 @@ from servicekit.events import Event, new_id, subject_of
 from servicekit.schema import kit_metadata
 from servicekit.testing.sample_event import STREAM, SUBJECTS, SampleHappened
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 BATCH = 250
 WRITE = "insert into effects (event_id, at) select unnest($1::uuid[]), now()"
@@ -64,7 +65,8 @@ async def publish(nats_url: str, count: int) -> None:
 async def read_with_kit(nats_url: str, database_url: str, count: int) -> None:
     """One process of a service: claim, write, commit, acknowledge."""
     database = Database(database_url, service="bench")
-    async with database.engine.begin() as connection:
+    engine = create_async_engine(database_url.replace("postgresql://", "postgresql+asyncpg://"))
+    async with engine.begin() as connection:
         await connection.execute(
             text("drop table if exists effects, inbox, outbox, delivery_failures, dead_letters")
         )
@@ -72,6 +74,7 @@ async def read_with_kit(nats_url: str, database_url: str, count: int) -> None:
         await connection.execute(
             text("create table effects (event_id uuid primary key, at timestamptz)")
         )
+    await engine.dispose()
     handled = 0
     done = asyncio.Event()
     bus = Bus(nats_url, database=database)

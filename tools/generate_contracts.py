@@ -53,9 +53,9 @@ def generate(out: Path) -> None:
             f"--plugin=protoc-gen-mypy={plugin / 'protoc-gen-mypy'}",
             f"--plugin=protoc-gen-mypy_grpc={plugin / 'protoc-gen-mypy_grpc'}",
             f"--python_out={out}",
-            f"--mypy_out={out}",
+            f"--mypy_out=quiet:{out}",
             f"--grpc_python_out={out}",
-            f"--mypy_grpc_out={out}",
+            f"--mypy_grpc_out=quiet:{out}",
             *files,
         ]
     )

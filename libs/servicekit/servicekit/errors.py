@@ -142,6 +142,9 @@ def new_error_id() -> str:
 
 
 def _is_lost_dependency(error: BaseException) -> bool:
+    if isinstance(error, ValueError):
+        # The driver's word for an argument it cannot encode is a kind of its word for a lost connection.
+        return False
     kinds = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
     if kinds & _LOST_DEPENDENCIES or getattr(error, "connection_invalidated", False):
         return True

@@ -31,8 +31,13 @@ REQUEST_EXPIRES_S = 5.0
 """How long the server keeps a request; afterwards, or when the connection was renewed, it is asked again."""
 
 EXPIRY_MARGIN_S = 1.0
-GATHER_S = 0.02
-"""Under flow, how long a batch is gathered: a commit costs the same for one message as for fifty."""
+GATHER_MIN_S = 0.02
+GATHER_MAX_S = 0.15
+GATHER_FOR_EACH_S = 2.0
+"""Under flow a batch is gathered for twice as long as the one before took to handle, within these bounds.
+
+A commit costs the same for one message as for fifty; the busier the machine, the larger the batches that share it.
+"""
 
 FLOWING_S = 0.1
 """A batch this soon after the one before means flow."""
@@ -71,7 +76,8 @@ class Pull:
         self._arrived = asyncio.Event()
         self._requested = 0
         self._asked_at = 0.0
-        self._last_batch_at = 0.0
+        self._handed_out_at = 0.0
+        self._back_at = 0.0
         self._closed = False
         self.is_refused = False
 
@@ -99,20 +105,25 @@ class Pull:
 
         Raises `PullRefused`, and goes on to do so until `ask_again`, when the server refuses the request.
         """
+        self._back_at = time.monotonic()
         await self._ask()
         if not self._waiting and not self.is_refused:
             await self._wait()
-        elif len(self._waiting) < self._batch_size_max and self._is_flowing():
-            await asyncio.sleep(GATHER_S)
+        if 0 < len(self._waiting) < self._batch_size_max:
+            await asyncio.sleep(self._gather_s())
         if self.is_refused and not self._waiting:
             raise PullRefused(f"{self._durable} is not served")
         batch = await self._fresh(min(len(self._waiting), self._batch_size_max))
         if batch:
-            self._last_batch_at = time.monotonic()
+            self._handed_out_at = time.monotonic()
         return batch
 
-    def _is_flowing(self) -> bool:
-        return time.monotonic() - self._last_batch_at < FLOWING_S
+    def _gather_s(self) -> float:
+        """How long the next batch is gathered; not at all when nothing came for a while."""
+        if time.monotonic() - self._back_at > FLOWING_S:
+            return 0.0
+        took_s = self._back_at - self._handed_out_at
+        return min(max(GATHER_FOR_EACH_S * took_s, GATHER_MIN_S), GATHER_MAX_S)
 
     async def _fresh(self, size: int) -> list[Msg]:
         """Takes the oldest `size` messages, without those that the server is sending again."""

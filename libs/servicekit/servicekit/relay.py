@@ -10,10 +10,8 @@ import asyncio
 import json
 import uuid
 import zlib
-from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-import asyncpg
 import structlog
 from nats.errors import Error as NatsError
 
@@ -25,6 +23,7 @@ from servicekit.polling import Poller
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import asyncpg
     from nats.aio.client import Client
 
     from servicekit.database import Database
@@ -39,7 +38,6 @@ BATCH_BYTES_MAX = 8_000_000
 """Payload after which a batch is full: what this process and the server hold in memory for it."""
 
 PUBLISH_TIMEOUT_S = 10.0
-UNLOCK_TIMEOUT_S = 2.0
 DUPLICATE_IN_BATCH = 10201
 """The server's error for a batch that holds a message id it has seen."""
 
@@ -61,8 +59,8 @@ class Relay:
         self._database = database
         self._connect = connect
         self._poller = Poller(self.name, self._step, idle_s=0.05)
-        self._held: AsyncExitStack | None = None
         self._raw: asyncpg.Connection | None = None
+        self._has_lock = False
         self._lock_key = zlib.crc32(b"leadchain-outbox-relay")
         database.on_publish.append(self._poller.wake)
 
@@ -73,7 +71,7 @@ class Relay:
     async def stop(self) -> None:
         """Ends the running batch and gives the lock up."""
         await self._poller.stop()
-        await self._release()
+        self._hang_up()
 
     def problem(self) -> str | None:
         """Why the relay is not ready."""
@@ -92,38 +90,30 @@ class Relay:
                 await outbox.mark_published(raw, row_ids)
                 metrics.OUTBOX_PUBLISHED.labels(stream_of(events[0].event_type)).inc(len(events))
         except BaseException:
-            await self._release()
+            self._hang_up()
             raise
         is_full = sum(len(event.payload) for event in events) >= BATCH_BYTES_MAX
         return is_full or len(events) == BATCH_SIZE_MAX
 
     async def _locked_connection(self) -> asyncpg.Connection | None:
-        """The connection that holds the lock; None while another replica holds it."""
-        if self._raw is not None:
-            return self._raw
-        async with AsyncExitStack() as stack:
-            raw = await stack.enter_async_context(self._database.raw())
-            if not await raw.fetchval("select pg_try_advisory_lock($1)", self._lock_key):
-                return None
-            self._held, self._raw = stack.pop_all(), raw
-        return self._raw
+        """The connection that holds the lock; None while another replica holds it.
 
-    async def _release(self) -> None:
-        """Gives the lock up; a connection that may still hold it ends, for in the pool it would hold it for ever."""
-        held, raw = self._held, self._raw
-        self._held = self._raw = None
-        if held is None or raw is None:
-            return
-        is_unlocked = False
-        try:
-            async with asyncio.timeout(UNLOCK_TIMEOUT_S):
-                is_unlocked = await raw.fetchval("select pg_advisory_unlock($1)", self._lock_key)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            log.info("relay_lock_lost", error=type(error).__name__)
-        finally:
-            if not is_unlocked:
-                raw.terminate()
-            await held.aclose()
+        It does not wait for the disk: a mark that is lost in a crash makes its row leave twice, which is harmless.
+        """
+        if self._raw is None or self._raw.is_closed():
+            self._hang_up()
+            self._raw = await self._database.dial(synchronous_commit="off")
+        if not self._has_lock:
+            self._has_lock = await self._raw.fetchval(
+                "select pg_try_advisory_lock($1)", self._lock_key
+            )
+        return self._raw if self._has_lock else None
+
+    def _hang_up(self) -> None:
+        """Ends the connection, and the lock with it."""
+        raw, self._raw, self._has_lock = self._raw, None, False
+        if raw is not None:
+            raw.terminate()
 
     async def _publish(self, events: Sequence[OutgoingEvent]) -> None:
         stream, source = stream_of(events[0].event_type), self._database.service

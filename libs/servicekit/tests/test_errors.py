@@ -3,6 +3,7 @@
 import asyncpg
 import pytest
 import sqlalchemy.exc
+from asyncpg.exceptions import _base
 from servicekit.errors import (
     Ack,
     AlreadyExists,
@@ -114,3 +115,9 @@ def test_the_seconds_to_wait_travel_with_the_error() -> None:
 
 def test_error_ids_are_distinct() -> None:
     assert len({new_error_id() for _ in range(1000)}) == 1000
+
+
+def test_an_argument_that_cannot_be_encoded_is_a_defect_and_not_a_lost_dependency() -> None:
+    assert (
+        outcome_of(_base.DataError("invalid input for query argument $1")).grpc_code == "INTERNAL"
+    )

@@ -7,6 +7,7 @@ delivery waits for nobody.
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,10 @@ LOADED_GATHER_S = 0.002
 """After a group of this size the next one gathers for a moment: a commit costs as much as a dozen deliveries."""
 
 PRESSING_SIZE = 16
-"""From this many deliveries waiting or under way on, storing goes before everything else."""
+"""From this many deliveries at once on, storing goes before everything else."""
+
+PRESSURE_LASTS_S = 0.05
+"""How long after such a group more of the kind is expected: senders are reading their answers."""
 
 RETRY_AFTER_S = 1.0
 
@@ -44,13 +48,15 @@ class GroupCommit:
         self._waiting: list[tuple[Arrival, asyncio.Future[UUID]]] = []
         self._under_way = 0
         self._last_size = 0
+        self._pressed_until = 0.0
         self.wake = _nobody
         self.stored_count = 0
 
     @property
     def is_pressed(self) -> bool:
         """Whether senders are waiting in numbers."""
-        return len(self._waiting) + self._under_way >= PRESSING_SIZE
+        is_crowded = len(self._waiting) + self._under_way >= PRESSING_SIZE
+        return is_crowded or time.monotonic() < self._pressed_until
 
     def check_room(self) -> None:
         """Raises `Unavailable` when too many deliveries wait already."""
@@ -80,6 +86,8 @@ class GroupCommit:
                 await self._flush(sorted(group, key=_place))
             finally:
                 self._under_way = 0
+            if len(group) >= PRESSING_SIZE:
+                self._pressed_until = time.monotonic() + PRESSURE_LASTS_S
         return bool(self._waiting)
 
     async def _flush(self, group: list[tuple[Arrival, asyncio.Future[UUID]]]) -> None:

@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from lead_intake.commands import Desk
     from lead_intake.group_commit import GroupCommit
 
-BATCH_SIZE_MAX = 200
+BATCH_SIZE_MAX = 250
 GATHER_S = 0.03
 """How long deliveries gather before the next batch: the most that one waits for the mapper when it is idle."""
 
-PRESSED_INTERVAL_S = 0.25
+PRESSED_INTERVAL_S = 1.0
+PRESSED_FOR_S_MAX = 5.0
+"""Pressure that lasts longer is no burst but the load, and mapping takes its full share."""
+
 LOOK_ANYWAY_S = 1.0
 """How often the mapper looks for deliveries that it was not told of: a replica's, a replay's, a dead process's."""
 
@@ -46,6 +49,7 @@ class Mapper:
         self._on_awaiting = on_awaiting
         self._stored_count = -1
         self._last_batch_s = float("-inf")
+        self._calm_at_s = time.monotonic()
 
     async def step(self) -> bool:
         """Maps one batch if it is time for one; says whether there may be more."""
@@ -67,7 +71,10 @@ class Mapper:
         self._stored_count = -1
 
     def _is_time(self) -> bool:
-        waited_s = time.monotonic() - self._last_batch_s
-        if self._commits.is_pressed:
+        now_s = time.monotonic()
+        waited_s = now_s - self._last_batch_s
+        if not self._commits.is_pressed:
+            self._calm_at_s = now_s
+        elif now_s - self._calm_at_s < PRESSED_FOR_S_MAX:
             return waited_s >= PRESSED_INTERVAL_S
         return waited_s >= LOOK_ANYWAY_S or self._commits.stored_count != self._stored_count

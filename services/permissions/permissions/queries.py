@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,6 @@ from permissions.domain import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import asyncpg
     from servicekit.database import Database
 
     from permissions.domain import AuditEntry, Decision, LeadId, Ownership, Question
@@ -44,10 +42,7 @@ class Verdict:
 
 
 class Checks:
-    """Answers single checks, with one statement for all that are asked at about the same time.
-
-    Keeps one connection of the pool, because borrowing one costs more than the look-up. A part of a service.
-    """
+    """Answers single checks, with one statement for all that are asked at about the same time. A part of a service."""
 
     name = "checks"
 
@@ -56,18 +51,14 @@ class Checks:
         self._asked: list[_Asked] = []
         self._crowded = False
         self._poller = Poller(self.name, self._answer_all, idle_s=IDLE_S)
-        self._kept = AsyncExitStack()
-        self._raw: asyncpg.Connection | None = None
 
     async def start(self) -> None:
         """Begins to answer."""
         await self._poller.start()
 
     async def stop(self) -> None:
-        """Ends and gives the connection back; nobody may be waiting for an answer any more."""
+        """Ends; nobody may be waiting for an answer any more."""
         await self._poller.stop()
-        self._raw = None
-        await self._kept.aclose()
 
     def problem(self) -> str | None:
         """None: whether the database answers is the database's own readiness."""
@@ -97,20 +88,14 @@ class Checks:
 
     async def _answer(self, asked: Sequence[_Asked]) -> None:
         try:
-            raw = await self._connection()
-            ownerships = await store.ownerships_of(raw, {each.lead_id for each in asked})
+            async with self._database.raw() as raw:
+                ownerships = await store.ownerships_of(raw, {each.lead_id for each in asked})
         except Exception as error:  # noqa: BLE001 - each caller is told of the fault and answers for it
             for each in asked:
                 each.fail(error)
         else:
             for each in asked:
                 each.answer(ownerships.get(each.lead_id))
-
-    async def _connection(self) -> asyncpg.Connection:
-        if self._raw is None or self._raw.is_closed():
-            await self._kept.aclose()
-            self._raw = await self._kept.enter_async_context(self._database.raw())
-        return self._raw
 
 
 @dataclass(frozen=True, slots=True)
