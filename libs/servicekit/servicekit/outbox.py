@@ -21,13 +21,15 @@ insert into outbox (event_id, event_type, key, payload, occurred_at, traceparent
 select * from unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::timestamptz[], $6::text[])
 """
 _UNPUBLISHED = """
-with oldest as (
-  select id, event_id::text, event_type, key, payload, occurred_at, traceparent
-  from outbox where published_at is null order by id limit $1
-), sized as (
-  select id, sum(octet_length(payload)) over (order by id) - octet_length(payload) as bytes_before from oldest
-)
-select oldest.* from oldest join sized using (id) where bytes_before < $2 order by id
+select id, event_id, event_type, key, payload, occurred_at, traceparent
+from (
+  select *, sum(octet_length(payload)) over (order by id rows unbounded preceding) as bytes_so_far
+  from (
+    select id, event_id::text, event_type, key, payload, occurred_at, traceparent
+    from outbox where published_at is null order by id limit $1
+  ) as oldest
+) as sized
+where bytes_so_far - octet_length(payload) < $2 order by id
 """
 _MARK = "update outbox set published_at = now() where id = any($1::bigint[])"
 _PENDING = "select count(*) from outbox where published_at is null"
