@@ -21,6 +21,7 @@ from nats.js.api import ConsumerConfig, DeliverPolicy
 from servicekit.consumer import Consumer
 from servicekit.errors import NotFound
 from servicekit.events import Event, name_of, new_id, stream_of, subject_filter
+from servicekit.message_headers import read_headers_plainly
 from servicekit.polling import Poller
 from servicekit.pull import Pull, PullRefused
 from servicekit.retry_schedule import DELAYS_S
@@ -104,10 +105,12 @@ class Bus:
         *,
         batch_size_max: int = BATCH_SIZE_MAX,
         delays_s: tuple[float, ...] | None = None,
+        is_convergent: bool = False,
     ) -> Callable[[Callable[[Sequence[E], UnitOfWork], Awaitable[None]]], None]:
         """Registers a handler that gets the events of a batch together, for work that one statement does for all.
 
-        When it fails, it is called again with each event alone. `delays_s` replaces the retry schedule.
+        When it fails, it is called again with each event alone. `delays_s` replaces the retry schedule. A handler that
+        `is_convergent` may see an event more than once, for which it saves the inbox's row.
         """
 
         def register(handle: Callable[[Sequence[E], UnitOfWork], Awaitable[None]]) -> None:
@@ -120,6 +123,7 @@ class Bus:
                 self._database,
                 delays_s=DELAYS_S if delays_s is None else delays_s,
                 handler_timeout_s=self._ack_wait_s / 3,
+                is_convergent=is_convergent,
             )
             self.consumers[name] = consumer  # type: ignore[assignment]  # E is erased at run time
             self._batch_sizes[name] = batch_size_max
@@ -136,6 +140,7 @@ class Bus:
     async def start(self) -> None:
         """Connects; waits for a server that is not up yet."""
         self._client = await self._broker.connect()
+        read_headers_plainly(self._client)
 
     async def stop(self) -> None:
         """Disconnects."""

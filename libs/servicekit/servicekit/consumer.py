@@ -42,10 +42,11 @@ class Consumer(Generic[E]):
     """Handles the messages of one event type.
 
     `name` is the durable's name and the inbox's. `handle` gets the events that this consumer has not yet handled, in
-    order, and the unit of work; whatever it raises is a failed try.
+    order, and the unit of work; whatever it raises is a failed try. Where `is_convergent`, handling an event again or
+    late changes nothing, so that the inbox need not remember it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the bus makes it from what a service registered
         self,
         name: str,
         event_class: type[E],
@@ -54,6 +55,7 @@ class Consumer(Generic[E]):
         *,
         delays_s: tuple[float, ...] = DELAYS_S,
         handler_timeout_s: float = HANDLER_TIMEOUT_S,
+        is_convergent: bool = False,
     ) -> None:
         self.name = name
         self.event_class = event_class
@@ -62,6 +64,7 @@ class Consumer(Generic[E]):
         self._database = database
         self._delays_s = delays_s
         self._handler_timeout_s = handler_timeout_s
+        self._is_convergent = is_convergent
         self._handled = metrics.MESSAGES_PROCESSED.labels(consumer=name)
         self._duplicates = metrics.INBOX_DUPLICATES.labels(consumer=name)
         self._batch_size = metrics.HANDLER_BATCH_SIZE.labels(consumer=name)
@@ -95,7 +98,7 @@ class Consumer(Generic[E]):
             asyncio.timeout(self._handler_timeout_s),
             self._database.unit_of_work(traces={event.event_id: letter.traceparent}) as uow,
         ):
-            if await inbox.claim(uow.raw, self.name, [event.event_id]):
+            if await self._claimed(uow, [event.event_id]):
                 await self._run([event], uow)
             await dead_letters.discard(uow.raw, self.name, letter.event_id)
 
@@ -167,7 +170,7 @@ class Consumer(Generic[E]):
                 asyncio.timeout(self._handler_timeout_s),
                 self._database.unit_of_work(traces=traces) as uow,
             ):
-                claimed = await inbox.claim(uow.raw, self.name, list(traces))
+                claimed = await self._claimed(uow, list(traces))
                 fresh = [d.event for d in deliveries if _take(claimed, d.event_id)]
                 self._duplicates.inc(len(deliveries) - len(fresh))
                 if fresh:
@@ -175,6 +178,12 @@ class Consumer(Generic[E]):
                 again = [d.event_id for d in deliveries if d.delivery_count > 1]
                 if again:
                     await dead_letters.forget_failures(uow.raw, self.name, again)
+
+    async def _claimed(self, uow: UnitOfWork, event_ids: Sequence[str]) -> set[str]:
+        """The events that are to be handled."""
+        if self._is_convergent:
+            return set(event_ids)
+        return await inbox.claim(uow.raw, self.name, event_ids)
 
     async def _run(self, events: Sequence[E], uow: UnitOfWork) -> None:
         """Calls the handler; a cancellation that is the handler's own is a fault like any other."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -27,6 +28,7 @@ log = structlog.get_logger()
 START_TIMEOUT_S = 60.0
 WATCHDOG_MARGIN_S = 3.0
 
+COLLECT_AFTER_OBJECTS = 50_000
 EXIT_CLEAN = 0
 EXIT_FAILED = 1
 
@@ -76,6 +78,7 @@ class Service:
         except BaseException:
             await self.stop()
             raise
+        _spare_the_collector()
         log.info("service_started", service=self.name)
 
     async def stop(self) -> int:
@@ -125,6 +128,17 @@ class Service:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, end)
+
+
+def _spare_the_collector() -> None:
+    """Takes what lives as long as the process out of garbage collection, and collects less often.
+
+    Batches make and drop thousands of objects that are in no cycle; looking through them at the usual threshold of 700
+    cost a tenth of a busy consumer's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER_OBJECTS, 20, 50)
 
 
 def _end_process_after(wait_s: float) -> None:

@@ -82,6 +82,21 @@ async def test_a_duplicate_delivery_runs_the_effects_once(database, bus, stream_
         assert await effects(database) == [twice.event_id, last.event_id]
 
 
+async def test_a_convergent_handler_sees_an_event_as_often_as_it_comes(
+    database, bus, stream_url, running
+):
+    @bus.on_batch(SampleHappened, is_convergent=True)
+    async def remember(events, uow):
+        await uow.raw.executemany(EFFECT, [(event.event_id,) for event in events])
+
+    async with running(bus, bus.reading):
+        await send(stream_url, twice := sample())
+        await eventually(lambda: _count_is(database, 1))
+        await send(stream_url, twice)
+
+        await eventually(lambda: _count_is(database, 2))
+
+
 async def test_a_failing_handler_is_tried_again_after_its_delays_and_then_quarantined(
     database, bus, stream_url, running
 ):

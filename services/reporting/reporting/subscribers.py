@@ -1,4 +1,7 @@
-"""Every event about a lead: reporting reads them all, to say where each lead stands and stood."""
+"""Every event about a lead: reporting reads them all, to say where each lead stands and stood.
+
+Projections converge: an event that comes twice or late leaves the row that it would have left.
+"""
 
 from __future__ import annotations
 
@@ -45,6 +48,6 @@ def subscribe(bus: Bus) -> None:
 
 
 def _project(bus: Bus, event_class: type[E], translate: Callable[[E, str | None], Fact]) -> None:
-    @bus.on_batch(event_class)
+    @bus.on_batch(event_class, is_convergent=True)
     async def project(events: Sequence[E], uow: UnitOfWork) -> None:
         await projections.project(uow, events, translate)
