@@ -38,7 +38,7 @@ log = structlog.get_logger()
 
 ACK_WAIT_S = 30.0
 ACK_PENDING_MAX = 20_000
-BATCH_SIZE_MAX = 250
+BATCH_SIZE_MAX = 400
 STOP_TIMEOUT_S = 15.0
 """How long a running batch may go on when the service ends; it comes again if it was not done."""
 

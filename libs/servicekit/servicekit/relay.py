@@ -37,6 +37,9 @@ BATCH_SIZE_MAX = 1000
 BATCH_BYTES_MAX = 8_000_000
 """Payload after which a batch is full: what this process and the server hold in memory for it."""
 
+PUBLISHED_WITHOUT_PAUSE = 25
+"""Messages put on the wire, 30 µs each, before others of the process have a turn."""
+
 PUBLISH_TIMEOUT_S = 10.0
 DUPLICATE_IN_BATCH = 10201
 """The server's error for a batch that holds a message id it has seen."""
@@ -144,6 +147,8 @@ async def publish_batch(
         subject = subject_of(event.event_type, event.key)
         if number < len(events):
             await client.publish(subject, event.payload, headers=headers)
+            if number % PUBLISHED_WITHOUT_PAUSE == 0:
+                await asyncio.sleep(0)
         else:
             headers["Nats-Batch-Commit"] = "1"
             answer = await client.request(

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from lead_intake.store.items import ItemRecord, KeptPlace
 
 NAME_LENGTH_MAX = 100
-MAPPED_WITHOUT_PAUSE = 50
+MAPPED_WITHOUT_PAUSE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,11 +251,13 @@ async def _keep(uow: UnitOfWork, found: Sequence[Item], seals: Seals, *, keep: A
         return
     records: list[ItemRecord] = []
     events: list[tuple[Item, Event]] = []
-    for item in found:
+    for number, item in enumerate(found, start=1):
         record, event = wire.record_of(item, seals)
         records.append(record)
         if event is not None:
             events.append((item, event))
+        if number % MAPPED_WITHOUT_PAUSE == 0:
+            await asyncio.sleep(0)
     kept: set[UUID] = await keep(uow.raw, records)
     for item, event in events:
         if item.lead_id in kept:
