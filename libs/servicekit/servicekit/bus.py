@@ -148,8 +148,12 @@ class Bus:
         self._client = None
 
     def problem(self) -> str | None:
-        """Why the bus is not ready."""
-        return None if self._client is not None and self._client.is_connected else "disconnected"
+        """Why the bus is not ready.
+
+        A service that reads nothing serves without it: what it states waits in its outbox.
+        """
+        is_connected = self._client is not None and self._client.is_connected
+        return None if is_connected or not self.consumers else "disconnected"
 
     async def replay(self, letter: DeadLetter) -> None:
         """Handles a dead letter again; raises `NotFound` when this service no longer reads such events."""

@@ -103,6 +103,14 @@ REMINDERS = Counter(
     "Reminders by outcome: delivered, retried or failed.",
     ("outcome",),
 )
+LEDGER_MISSING = Gauge(
+    "leadchain_ledger_missing",
+    "Leads of the last day that one service has and a later one should have, at the last check.",
+)
+LEDGER_CHECKED_AT = Gauge(
+    "leadchain_ledger_checked_timestamp_seconds",
+    "When every book was last read and compared, in Unix seconds.",
+)
 WORKER_STEP_ERRORS = Counter(
     "leadchain_worker_step_errors_total",
     "Steps of a background worker that raised, by exception type; the worker goes on.",

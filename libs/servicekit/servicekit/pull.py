@@ -34,7 +34,7 @@ EXPIRY_MARGIN_S = 1.0
 GATHER_MIN_S = 0.05
 GATHER_MAX_S = 0.25
 GATHER_FOR_EACH_S = 3.0
-"""Under flow a batch is gathered for twice as long as the one before took to handle, within these bounds.
+"""Under flow a batch is gathered for three times as long as the one before took to handle, within these bounds.
 
 A commit costs the same for one message as for fifty; the busier the machine, the larger the batches that share it.
 """

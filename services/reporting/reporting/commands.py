@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
+from servicekit import metrics
 
 from reporting import queries, store, wire
 from reporting.domain import Span
@@ -50,6 +51,9 @@ class LedgerCheck:
         ledger = await queries.get_ledger(self._keepers, Span(since), now=now, grace=self._grace)
         if ledger.unreachable:
             log.warning("ledger_not_proved", unreachable=ledger.unreachable)
+        else:
+            metrics.LEDGER_MISSING.set(len(ledger.missing))
+            metrics.LEDGER_CHECKED_AT.set(now.timestamp())
         for start in range(0, len(ledger.missing), BATCH_SIZE):
             async with self._database.unit_of_work() as uow:
                 await report_missing(uow, ledger.missing[start : start + BATCH_SIZE])

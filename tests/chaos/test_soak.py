@@ -1,0 +1,52 @@
+"""The long form of the kill test: every process and both servers, round after round, under load.
+
+`CHAOS_ROUNDS` says how many rounds (default 5, about two minutes each).
+"""
+
+import asyncio
+import os
+import random
+import signal
+
+import pytest
+from leadctl.clients import NotAnswered
+from leadctl.ledger import current_ledger
+from servicekit.testing.waiting import eventually
+
+ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "5"))
+VICTIMS = (
+    "lead-intake", "identity", "assignment", "permissions", "notification", "reporting", "nats", "postgres",
+)  # fmt: skip
+DELIVERIES = 1500
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(ROUNDS * 600)]
+
+
+@pytest.mark.parametrize("round_no", range(ROUNDS))
+async def test_no_lead_is_lost_whatever_is_killed(round_no, stack, known, make_plan, play):
+    before = await current_ledger(known)
+    planned = make_plan(DELIVERIES, seed=1000 + round_no)
+    async with asyncio.TaskGroup() as tasks:
+        performance = tasks.create_task(play(planned, rate_per_s=25.0))
+        tasks.create_task(kill_all_in_some_order(stack, known, seed=round_no))
+    outcome = performance.result()
+
+    after = outcome.books.ledger.total
+    assert after.missing_count == 0
+    assert after.accepted_count - before.total.accepted_count == planned.expected().accepted
+    assert after.assigned_count - before.total.assigned_count == planned.expected().assigned
+
+
+async def kill_all_in_some_order(stack, known, *, seed):
+    await eventually(lambda: _answers(known), deadline_s=30)
+    for name in random.Random(seed).sample(VICTIMS, len(VICTIMS)):
+        await asyncio.to_thread(stack.kill, name, signal.SIGKILL)
+        await stack.start(name)
+        await eventually(lambda: _answers(known), deadline_s=60, what=f"the chain after {name}")
+
+
+async def _answers(known):
+    try:
+        return not (await current_ledger(known)).unreachable
+    except NotAnswered:
+        return False
