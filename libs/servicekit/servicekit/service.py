@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import gc
 import os
 import signal
-import sys
 import threading
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
-import uvloop
-
-from servicekit import migrations
-from servicekit.logs import configure_logging
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from servicekit.chassis import Chassis
-    from servicekit.settings import ServiceSettings
+    from collections.abc import Sequence
 
 log = structlog.get_logger()
 
@@ -156,48 +147,3 @@ async def _stop_part(part: Part) -> int:
         log.exception("stop_failed", part=part.name)
         return EXIT_FAILED
     return EXIT_CLEAN
-
-
-S = TypeVar("S", bound="ServiceSettings")
-
-
-def run(build: Callable[[S], Chassis], settings_class: type[S], package: str) -> None:
-    """The command line of a service: serve, or migrate its database. Exits the process."""
-    arguments = _parser(settings_class.service).parse_args()
-    settings = settings_class()
-    configure_logging(settings_class.service, settings.log_level)
-    database_url = settings.database_url.get_secret_value()
-    match arguments.command:
-        case "migrate":
-            migrations.upgrade(database_url, package)
-        case "revise":
-            migrations.revise(database_url, package, arguments.message)
-        case "check-migrations":
-            migrations.check(database_url, package)
-        case "asyncapi":
-            sys.stdout.write(asyncio.run(_asyncapi(build, settings)) + "\n")
-        case _:
-            sys.exit(uvloop.run(_serve(build, settings)))
-
-
-async def _serve(build: Callable[[S], Chassis], settings: S) -> int:
-    return await build(settings).service().run()
-
-
-async def _asyncapi(build: Callable[[S], Chassis], settings: S) -> str:
-    return build(settings).bus.asyncapi()
-
-
-def _parser(service: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=f"python -m {service.replace('-', '_')}",
-        description=f"Leadchain's {service}. Settings are environment variables.",
-    )
-    commands = parser.add_subparsers(dest="command", metavar="command")
-    commands.add_parser("serve", help="serve until SIGTERM (default)")
-    commands.add_parser("migrate", help="bring the database to the newest revision")
-    revise = commands.add_parser("revise", help="write the next migration from the models")
-    revise.add_argument("message")
-    commands.add_parser("check-migrations", help="fail when models and migrations differ")
-    commands.add_parser("asyncapi", help="print what the service reads, as AsyncAPI 3.0")
-    return parser

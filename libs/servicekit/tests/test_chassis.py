@@ -21,16 +21,16 @@ from servicekit.testing.waiting import eventually
 from servicekit.v1 import operations_service_pb2 as pb
 from servicekit.v1.operations_service_pb2_grpc import OperationsServiceStub
 
-PROGRAM = """
-import asyncio
+SETTINGS = """
 from typing import ClassVar
-from servicekit.chassis import Chassis
-from servicekit.service import run
 from servicekit.settings import ServiceSettings
-from servicekit.testing.sample_event import SampleHappened
 
 class Settings(ServiceSettings):
     service: ClassVar[str] = "kit"
+"""
+APP = """
+from servicekit.chassis import Chassis
+from servicekit.testing.sample_event import SampleHappened
 
 def build(settings):
     chassis = Chassis(settings)
@@ -42,8 +42,11 @@ def build(settings):
         await uow.raw.execute("insert into effects (event_id) values ($1)", event.event_id)
 
     return chassis
+"""
+MAIN = """
+from servicekit.command_line import run
 
-run(build, Settings, "kit")
+run("kit")
 """
 
 
@@ -95,8 +98,12 @@ async def service(database, stream_url, tmp_path):
         "GRPC_PORT": str(ports["grpc"]),
         "GRACE_PERIOD_S": "5",
     }
+    (tmp_path / "kit").mkdir()
+    for name, text in {"__init__": "", "settings": SETTINGS, "app": APP, "__main__": MAIN}.items():
+        (tmp_path / "kit" / f"{name}.py").write_text(text)
     process = subprocess.Popen(  # noqa: ASYNC220 - starts at once
-        [sys.executable, "-c", PROGRAM],
+        [sys.executable, "-m", "kit"],
+        cwd=tmp_path,
         env=os.environ | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -1,8 +1,5 @@
-"""Runs assignment: `python -m assignment [serve | migrate | revise | check-migrations | asyncapi]`."""
+"""`python -m assignment`: serves, or migrates its database."""
 
-from servicekit.service import run
+from servicekit.command_line import run
 
-from assignment.app import build
-from assignment.settings import Settings
-
-run(build, Settings, "assignment")
+run("assignment")

@@ -1,9 +1,5 @@
-"""Runs lead-intake: `python -m lead_intake [migrate | ...]`."""
+"""`python -m lead_intake`: serves, or migrates its database."""
 
-from servicekit.service import run
+from servicekit.command_line import run
 
-from lead_intake.app import build
-from lead_intake.settings import Settings
-
-if __name__ == "__main__":
-    run(build, Settings, "lead_intake")
+run("lead_intake")

@@ -1,9 +1,5 @@
-"""Runs notification."""
+"""`python -m notification`: serves, or migrates its database."""
 
-from servicekit.service import run
+from servicekit.command_line import run
 
-from notification.app import build
-from notification.settings import Settings
-
-if __name__ == "__main__":
-    run(build, Settings, "notification")
+run("notification")

@@ -1,9 +1,5 @@
-"""Runs reporting."""
+"""`python -m reporting`: serves, or migrates its database."""
 
-from servicekit.service import run
+from servicekit.command_line import run
 
-from reporting.app import build
-from reporting.settings import Settings
-
-if __name__ == "__main__":
-    run(build, Settings, "reporting")
+run("reporting")
