@@ -44,7 +44,7 @@ fmt-check: setup
 types: setup ## mypy --strict
 	@$(bin)/mypy --no-error-summary $(typed) bench tools
 arch: setup ## who may import whom
-	@$(bin)/lint-imports
+	@$(bin)/lint-imports > /dev/null || $(bin)/lint-imports
 
 ## Contracts
 proto: setup ## generate libs/contracts from proto/

@@ -87,6 +87,31 @@ def start(name: Name) -> None:
 
 
 @streams_app.command()
+def rights(
+    folder: Annotated[
+        Path,
+        typer.Option(
+            help="Where streams.yaml and permissions.yaml are.", show_default="deploy/nats"
+        ),
+    ] = DEPLOYED_NATS,
+) -> None:
+    """Print the `authorization` block of a NATS server: each service's user and what it may do.
+
+    The server reads each password from its environment, such as $LEAD_INTAKE_NATS_PASSWORD.
+    """
+    from servicekit.local.nats_permissions import load_users, render_authorization
+    from servicekit.streams import load_definitions
+
+    users = load_users(folder / "permissions.yaml")
+    names = [row.service for row in users.services] + [users.operator]
+    marks = {name: f"${name.replace('-', '_').upper()}_NATS_PASSWORD" for name in names}
+    text = render_authorization(users, load_definitions(folder / "streams.yaml"), passwords=marks)
+    for mark in marks.values():
+        text = text.replace(f'"{mark}"', mark)
+    typer.echo(text)
+
+
+@streams_app.command()
 def apply(
     nats_url: Annotated[str, typer.Option(help="A cluster; else the local stack's.")] = "",
     user: Annotated[str, typer.Option(envvar="NATS_USER", help="With --nats-url.")] = "",
