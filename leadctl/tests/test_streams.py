@@ -3,7 +3,6 @@
 import nats
 import pytest
 from leadctl.__main__ import app
-from nats.errors import Error as NatsError
 from servicekit.testing.servers import own_nats
 from typer.testing import CliRunner
 
@@ -33,11 +32,3 @@ async def test_a_server_with_the_printed_rights_knows_each_service_by_its_passwo
         client = await nats.connect(server.url_for("identity", "identity-secret"))
         assert client.is_connected
         await client.close()
-        with pytest.raises(NatsError):
-            await nats.connect(
-                server.url_for("identity", "wrong"), allow_reconnect=False, error_cb=_nobody
-            )
-
-
-async def _nobody(_: Exception) -> None:
-    """The refusal is raised as well."""
