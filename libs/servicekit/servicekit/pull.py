@@ -10,6 +10,7 @@ import asyncio
 import json
 import time
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import structlog
@@ -74,6 +75,7 @@ class Pull:
         self._subscription: Subscription | None = None
         self._waiting: deque[tuple[float, Msg]] = deque()
         self._arrived = asyncio.Event()
+        self._filled = asyncio.Event()
         self._requested = 0
         self._asked_at = 0.0
         self._handed_out_at = 0.0
@@ -89,6 +91,7 @@ class Pull:
         """Ends a waiting `next_batch`, listens no more and hands back the messages not yet handed out."""
         self._closed = True
         self._arrived.set()
+        self._filled.set()
         if self._subscription is not None and self._client.is_connected:
             await self._subscription.unsubscribe()
         await hand_back(message for _, message in self._waiting)
@@ -110,13 +113,25 @@ class Pull:
         if not self._waiting and not self.is_refused:
             await self._wait()
         if 0 < len(self._waiting) < self._batch_size_max:
-            await asyncio.sleep(self._gather_s())
+            await self._gather()
         if self.is_refused and not self._waiting:
             raise PullRefused(f"{self._durable} is not served")
         batch = await self._fresh(min(len(self._waiting), self._batch_size_max))
         if batch:
+            # The next batch comes while this one is handled; a refusal is told when that one is asked for.
+            with suppress(PullRefused):
+                await self._ask()
             self._handed_out_at = time.monotonic()
         return batch
+
+    async def _gather(self) -> None:
+        """Lets a batch fill for a while."""
+        self._filled.clear()
+        try:
+            async with asyncio.timeout(self._gather_s()):
+                await self._filled.wait()
+        except TimeoutError:
+            pass
 
     def _gather_s(self) -> float:
         """How long the next batch is gathered; not at all when nothing came for a while."""
@@ -178,6 +193,8 @@ class Pull:
             self._requested = max(self._requested - 1, 0)
             self._waiting.append((time.monotonic(), message))
             self._arrived.set()
+            if len(self._waiting) >= self._batch_size_max:
+                self._filled.set()
         else:
             self._end_request(message.headers or {})
 
