@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import structlog
 from opentelemetry.trace import SpanKind
 from servicekit.polling import Poller
 from servicekit.telemetry import Span, TraceContext, internal_span
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 LANES = 32
 """Webhooks under way at the same time, at most one for a recipient."""
+
+log = structlog.get_logger()
 
 LEASE_S = 30.0
 """How long a bundle is ours; ten times the deadline of a try."""
@@ -133,7 +136,12 @@ class Sender:
 
     async def _lane(self) -> None:
         while (bundle := await self._queue.get()) is not None:
-            self._answers.append(await self._send(bundle))
+            try:
+                self._answers.append(await self._send(bundle))
+            except Exception:
+                # A bundle that breaks the sending costs only itself: it comes again when its lease is over.
+                log.exception("bundle_not_sent", recipient_id=bundle.recipient_id)
+                self._busy_until_s[bundle.recipient_id] = time.monotonic() + LEASE_S
 
     async def _send(self, bundle: Bundle) -> tuple[Bundle, Answer]:
         recipient = self._recipients.get(bundle.recipient_id)
