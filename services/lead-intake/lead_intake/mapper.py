@@ -24,7 +24,7 @@ BATCH_SIZE_MAX = 250
 GATHER_S = 0.03
 """How long deliveries gather before the next batch: the most that one waits for the mapper when it is idle."""
 
-PRESSED_INTERVAL_S = 1.0
+PRESSED_INTERVAL_S = 2.0
 PRESSED_FOR_S_MAX = 5.0
 """Pressure that lasts longer is no burst but the load, and mapping takes its full share."""
 
