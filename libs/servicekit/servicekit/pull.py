@@ -33,7 +33,7 @@ REQUEST_EXPIRES_S = 5.0
 
 EXPIRY_MARGIN_S = 1.0
 GATHER_MIN_S = 0.05
-GATHER_MAX_S = 0.25
+GATHER_MAX_S = 0.15
 GATHER_FOR_EACH_S = 3.0
 """Under flow a batch is gathered for three times as long as the one before took to handle, within these bounds.
 
