@@ -63,5 +63,7 @@ migration: setup ## write a migration: make migration s=identity m="add a table"
 ## Ship
 image: ## build one service's image: make image s=identity
 	@docker build -f deploy/docker/Dockerfile --build-arg SERVICE=$(s) -t leadchain/$(s) .
+k8s-render: setup ## print an environment's manifests: make k8s-render o=production
+	@$(bin)/kubectl kustomize deploy/k8s/overlays/$(o)
 lock: ## renew requirements.lock
 	@$(bin)/uv lock -q && $(bin)/uv export -q --format requirements-txt --all-groups --all-extras --no-emit-workspace --no-header -o requirements.lock

@@ -1,7 +1,6 @@
 """One service's PostgreSQL: the pool, and the unit of work in which everything that is decided is written.
 
-Statements go to asyncpg: a checkout of its pool costs a tenth of SQLAlchemy's, and a batch's arrays a fortieth of an
-ORM's rows. SQLAlchemy describes the tables and migrates them. Nothing but this file begins or ends a transaction.
+Statements go to asyncpg, whose pool and arrays cost less than SQLAlchemy's (docs/adr/0012). SQLAlchemy describes the tables and migrates them. Nothing but this file begins or ends a transaction.
 """
 
 from __future__ import annotations

@@ -124,8 +124,8 @@ class Service:
 def _spare_the_collector() -> None:
     """Takes what lives as long as the process out of garbage collection, and collects less often.
 
-    Batches make and drop thousands of objects that are in no cycle; looking through them at the usual threshold of 700
-    cost a tenth of a busy consumer's time.
+    Batches make and drop thousands of objects that are in no cycle; at the usual threshold of 700 the collector would
+    look through them several times a batch.
     """
     gc.collect()
     gc.freeze()
