@@ -1,6 +1,7 @@
 """One service's PostgreSQL: the pool, and the unit of work in which everything that is decided is written.
 
-Statements go to asyncpg, whose pool and arrays cost less than SQLAlchemy's (docs/adr/0012). SQLAlchemy describes the tables and migrates them. Nothing but this file begins or ends a transaction.
+Statements go to asyncpg, whose pool and arrays cost less than SQLAlchemy's (docs/adr/0012). SQLAlchemy describes the
+tables and migrates them. Nothing but this file begins or ends a transaction.
 """
 
 from __future__ import annotations
