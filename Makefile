@@ -4,7 +4,7 @@
 
 bin := .venv/bin
 LEADS ?= 1000
-typed := libs/servicekit/servicekit leadctl/leadctl $(patsubst %/__init__.py,%,$(wildcard services/*/*/__init__.py))
+typed := libs/servicekit/servicekit libs/accesskit/accesskit auditor/auditor leadctl/leadctl $(patsubst %/__init__.py,%,$(wildcard services/*/*/__init__.py))
 
 help: ## show this help
 	@awk -F ':.*## ' '/^## /{printf "\n%s\n", substr($$0,4)} /^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

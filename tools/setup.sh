@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
 stamp=.venv/.installed
-digest=$(cat requirements.lock libs/*/pyproject.toml services/*/pyproject.toml leadctl/pyproject.toml | sha256sum | cut -d' ' -f1)
+digest=$(cat requirements.lock libs/*/pyproject.toml services/*/pyproject.toml leadctl/pyproject.toml auditor/pyproject.toml | sha256sum | cut -d' ' -f1)
 [ "$(cat "$stamp" 2>/dev/null)" = "$digest" ] && exit 0
 
 if [ ! -x .venv/bin/python ]; then
@@ -24,7 +24,7 @@ if ! .venv/bin/python -m uv --version >/dev/null 2>&1; then
 fi
 uv pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
 set --
-for package in libs/*/ services/*/ leadctl/; do
+for package in libs/*/ services/*/ leadctl/ auditor/; do
     [ -f "$package/pyproject.toml" ] && set -- "$@" -e "./${package%/}"
 done
 uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation "$@"

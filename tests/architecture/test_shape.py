@@ -12,7 +12,16 @@ FUNCTION_LINES_MAX = 60
 MEDIAN_FUNCTION_LINES_MAX = 10
 LEFTOVER_BOXES = {"utils", "helpers", "base", "common", "misc", "manager", "managers"}
 EMPTY_ROLES = ("Manager", "Processor", "Handler", "Helper", "Util")
-FOLDERS = ("libs/servicekit", "services", "leadctl", "tools", "bench", "tests")
+FOLDERS = (
+    "libs/servicekit",
+    "libs/accesskit",
+    "auditor",
+    "services",
+    "leadctl",
+    "tools",
+    "bench",
+    "tests",
+)
 
 
 def sources():
