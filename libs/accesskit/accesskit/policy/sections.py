@@ -27,8 +27,9 @@ class Rule(msgspec.Struct, frozen=True):
     """One sentence of the policy: these subjects may, or may not, do these actions on these types.
 
     `roles` and `principals` (ids of services) say who; with both empty it is everybody. `relation` is the relation in
-    which the subject must stand to the resource; empty means to any resource. With `needs_lease` an allow is void once
-    the owner's lease is read-only or over. `condition` names a condition of the model, which must hold. With `fields`
+    which the subject must stand to the resource; empty means to any resource. With `lease` `held` an allow is void once the
+    owner's lease is read-only or over; with `pool` it is void until then, and while a former owner cools down.
+    `condition` names a condition of the model, which must hold. With `fields`
     the rule concerns only questions about fields: an allow covers no other, a deny forbids these.
     """
 
@@ -39,7 +40,7 @@ class Rule(msgspec.Struct, frozen=True):
     on: tuple[str, ...]
     actions: tuple[str, ...]
     relation: str = ""
-    needs_lease: bool = False
+    lease: Literal["", "held", "pool"] = ""
     condition: str = ""
     fields: frozenset[str] = frozenset()
     obligations: tuple[Obligation, ...] = ()
