@@ -112,4 +112,4 @@ def to_plain(change: Change) -> dict[str, Any]:
 
 def from_plain(plain: object) -> Change:
     """The change that `to_plain` wrote; raises `msgspec.ValidationError`."""
-    return msgspec.convert(plain, Change)  # type: ignore[call-overload, no-any-return]
+    return msgspec.convert(plain, Change)  # type: ignore[no-any-return]

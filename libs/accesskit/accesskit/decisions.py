@@ -80,8 +80,11 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """A decision with what led to it: `path` are the facts in order, `tried` each rule that might have allowed it
-    and why it did not, `remedies` what would change a refusal."""
+    """A decision with what led to it.
+
+    `path` are the facts in order, `tried` each rule that might have allowed it and why it did not, `remedies` what
+    would change a refusal.
+    """
 
     decision: Decision
     revision: int

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from servicekit import metrics
+from servicekit.announcements import Announcements
 from servicekit.auth import TokenVerifier
 from servicekit.book import BookServicer
 from servicekit.bus import Bus
@@ -55,6 +56,8 @@ class Chassis:
             user=settings.nats_user,
             password=password.get_secret_value() if password else None,
         )
+        self.announcements = Announcements(self.bus.client, source=self.name)
+        self.database.on_announce.append(self.announcements.send)
         self.relay = Relay(self.database, self.bus.client)
         self.grpc = GrpcServer(
             settings.bind_host,
@@ -89,6 +92,7 @@ class Chassis:
             telemetry,
             self.database,
             self.bus,
+            self.announcements,
             self.relay,
             housekeeping(self.database, self._settings),
             *self.workers,

@@ -20,7 +20,7 @@ from servicekit.events import OutgoingEvent, new_id
 from servicekit.telemetry.context import normalised
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 
     from servicekit.events import Event
 
@@ -56,6 +56,7 @@ class UnitOfWork:
         self.raw = raw
         self.now = now
         self.outgoing: list[OutgoingEvent] = []
+        self.announced: list[OutgoingEvent] = []
         self._traces = traces
 
     def publish(self, event: Event, *, key: str, cause: Event | str | None = None) -> None:
@@ -66,6 +67,21 @@ class UnitOfWork:
         continues that trace. Fills in `event_id` and `occurred_at` where they are empty. Raises `TooLarge` when the
         event cannot be on the bus.
         """
+        self.outgoing.append(self._addressed(event, key=key, trace=self._trace_of(cause)))
+
+    def announce(self, event: Event, *, key: str) -> None:
+        """Tells whoever listens right now about `event`, at once after the commit; nobody else ever hears of it.
+
+        For what must be known within milliseconds and can be asked for by whoever missed it. Raises `TooLarge`.
+        """
+        trace = telemetry.current_traceparent()
+        self.announced.append(self._addressed(event, key=key, trace=trace))
+
+    def traceparent_of(self, event: Event) -> str | None:
+        """The traceparent with which effects of a handled event continue; None when it is not traced."""
+        return self._traces.get(event.event_id)
+
+    def _addressed(self, event: Event, *, key: str, trace: str | None) -> OutgoingEvent:
         event.event_id = event.event_id or new_id()
         if not event.occurred_at.seconds:
             event.occurred_at.FromDatetime(self.now)
@@ -73,20 +89,14 @@ class UnitOfWork:
         if len(payload) > EVENT_BYTES_MAX:
             name = event.DESCRIPTOR.name
             raise TooLarge(f"{name} of {len(payload)} bytes, {EVENT_BYTES_MAX} fit")
-        self.outgoing.append(
-            OutgoingEvent(
-                event_id=event.event_id,
-                event_type=event.DESCRIPTOR.full_name,
-                key=key,
-                payload=payload,
-                occurred_at=self.now,
-                traceparent=self._trace_of(cause),
-            )
+        return OutgoingEvent(
+            event_id=event.event_id,
+            event_type=event.DESCRIPTOR.full_name,
+            key=key,
+            payload=payload,
+            occurred_at=self.now,
+            traceparent=trace,
         )
-
-    def traceparent_of(self, event: Event) -> str | None:
-        """The traceparent with which effects of a handled event continue; None when it is not traced."""
-        return self._traces.get(event.event_id)
 
     def _trace_of(self, cause: Event | str | None) -> str | None:
         if cause is None:
@@ -119,6 +129,7 @@ class Database:
         self._pool: asyncpg.Pool | None = None
         self._reachable = False
         self.on_publish: list[Callable[[], None]] = []
+        self.on_announce: list[Callable[[Sequence[OutgoingEvent]], Awaitable[None]]] = []
 
     async def start(self) -> None:
         """Opens the first connection; raises `Unavailable` when the server does not answer."""
@@ -191,6 +202,9 @@ class Database:
                     yield uow
                     if uow.outgoing:
                         await outbox.store(raw, uow.outgoing)
+        if uow.announced:
+            for announce in self.on_announce:
+                await announce(uow.announced)
         if uow.outgoing:
             self.published()
 

@@ -1,14 +1,37 @@
 """Puts permissions together."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from leadchain.permissions.v1.events_pb2 import FactsChanged
 from servicekit.chassis import Chassis
 
 from permissions import rpc, subscribers
-from permissions.settings import Settings
+from permissions.queries.live import Live
+
+if TYPE_CHECKING:
+    from permissions.settings import Settings
 
 
 def build(settings: Settings) -> Chassis:
     """permissions, ready to be started."""
     chassis = Chassis(settings)
+    live = follow(chassis)
     subscribers.subscribe(chassis.bus)
-    chassis.workers.append(rpc.serve(chassis.grpc, chassis.database))
+    for service in rpc.SERVICES:
+        service.serve(chassis, live)
     return chassis
+
+
+def follow(chassis: Chassis) -> Live:
+    """The state in memory, awake at every commit of this process and of the others."""
+    live = Live(chassis.database)
+    chassis.workers.append(live)
+
+    async def wake(_: object) -> None:
+        live.wake()
+
+    chassis.database.on_announce.append(wake)
+    chassis.announcements.hear(FactsChanged, lambda _: live.wake())
+    return live

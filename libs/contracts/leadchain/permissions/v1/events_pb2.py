@@ -23,15 +23,28 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from leadchain.permissions.v1 import changes_pb2 as leadchain_dot_permissions_dot_v1_dot_changes__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%leadchain/permissions/v1/events.proto\x12\x18leadchain.permissions.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe8\x01\n\x10OwnershipGranted\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07lead_id\x18\x03 \x01(\t\x12\x10\n\x08owner_id\x18\x04 \x01(\t\x12\x19\n\x11previous_owner_id\x18\x05 \x01(\t\x12\x11\n\taudit_seq\x18\x06 \x01(\x04\x12\x0f\n\x07\x63hannel\x18\x07 \x01(\t\x12/\n\x0breceived_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%leadchain/permissions/v1/events.proto\x12\x18leadchain.permissions.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a&leadchain/permissions/v1/changes.proto\"\xe8\x01\n\x10OwnershipGranted\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07lead_id\x18\x03 \x01(\t\x12\x10\n\x08owner_id\x18\x04 \x01(\t\x12\x19\n\x11previous_owner_id\x18\x05 \x01(\t\x12\x11\n\taudit_seq\x18\x06 \x01(\x04\x12\x0f\n\x07\x63hannel\x18\x07 \x01(\t\x12/\n\x0breceived_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc1\x01\n\x0c\x46\x61\x63tsChanged\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06log_id\x18\x03 \x01(\t\x12\x19\n\x11previous_revision\x18\x04 \x01(\x04\x12\x10\n\x08revision\x18\x05 \x01(\x04\x12\x31\n\x07\x63hanges\x18\x06 \x03(\x0b\x32 .leadchain.permissions.v1.Change\"\xea\x01\n\x10OwnershipDemoted\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x08resource\x18\x03 \x01(\x0b\x32 .leadchain.permissions.v1.Entity\x12\x10\n\x08owner_id\x18\x04 \x01(\t\x12\r\n\x05state\x18\x05 \x01(\t\x12+\n\x07next_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\taudit_seq\x18\x07 \x01(\x04\"\xc7\x01\n\x10\x43ustomerReleased\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x08resource\x18\x03 \x01(\x0b\x32 .leadchain.permissions.v1.Entity\x12\x19\n\x11previous_owner_id\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x11\n\taudit_seq\x18\x06 \x01(\x04\"\xe5\x01\n\x0f\x41pprovalDecided\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x14\n\x0crequester_id\x18\x04 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x05 \x01(\t\x12\x32\n\x08resource\x18\x06 \x01(\x0b\x32 .leadchain.permissions.v1.Entity\x12\x0e\n\x06status\x18\x07 \x01(\t\x12\x11\n\taudit_seq\x18\x08 \x01(\x04\"\x9c\x01\n\x0fSessionsRevoked\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cprincipal_id\x18\x03 \x01(\t\x12\r\n\x05\x65poch\x18\x04 \x01(\r\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x11\n\taudit_seq\x18\x06 \x01(\x04\"\x9e\x01\n\x0b\x41uditSealed\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06log_id\x18\x03 \x01(\t\x12\x0c\n\x04size\x18\x04 \x01(\x04\x12\x0c\n\x04root\x18\x05 \x01(\x0c\x12\x12\n\nchain_hash\x18\x06 \x01(\x0c\x12\x0c\n\x04note\x18\x07 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'leadchain.permissions.v1.events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_OWNERSHIPGRANTED']._serialized_start=101
-  _globals['_OWNERSHIPGRANTED']._serialized_end=333
+  _globals['_OWNERSHIPGRANTED']._serialized_start=141
+  _globals['_OWNERSHIPGRANTED']._serialized_end=373
+  _globals['_FACTSCHANGED']._serialized_start=376
+  _globals['_FACTSCHANGED']._serialized_end=569
+  _globals['_OWNERSHIPDEMOTED']._serialized_start=572
+  _globals['_OWNERSHIPDEMOTED']._serialized_end=806
+  _globals['_CUSTOMERRELEASED']._serialized_start=809
+  _globals['_CUSTOMERRELEASED']._serialized_end=1008
+  _globals['_APPROVALDECIDED']._serialized_start=1011
+  _globals['_APPROVALDECIDED']._serialized_end=1240
+  _globals['_SESSIONSREVOKED']._serialized_start=1243
+  _globals['_SESSIONSREVOKED']._serialized_end=1399
+  _globals['_AUDITSEALED']._serialized_start=1402
+  _globals['_AUDITSEALED']._serialized_end=1560
 # @@protoc_insertion_point(module_scope)

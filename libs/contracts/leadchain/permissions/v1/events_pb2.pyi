@@ -3,9 +3,12 @@
 isort:skip_file
 Facts that permissions states: whose rights changed."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from leadchain.permissions.v1 import changes_pb2 as _changes_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -70,3 +73,295 @@ class OwnershipGranted(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OwnershipGranted: _TypeAlias = OwnershipGranted  # noqa: Y015
+
+@_typing.final
+class FactsChanged(_message.Message):
+    """What decisions are made from has changed. Announced after each commit, not kept on a stream: a replica that misses one
+    sees the gap in the revisions and asks FactsService.Watch.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    LOG_ID_FIELD_NUMBER: _builtins.int
+    PREVIOUS_REVISION_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """UUIDv7 of this event."""
+    log_id: _builtins.str
+    """Which log the revisions are of."""
+    previous_revision: _builtins.int
+    """The revision before these changes."""
+    revision: _builtins.int
+    """The revision with them. Equal to the one before in a sign of life, sent every second."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When the fact became true."""
+
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[_changes_pb2.Change]:
+        """The changes, in their order."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        log_id: _builtins.str = ...,
+        previous_revision: _builtins.int = ...,
+        revision: _builtins.int = ...,
+        changes: _abc.Iterable[_changes_pb2.Change] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "event_id", b"event_id", "log_id", b"log_id", "occurred_at", b"occurred_at", "previous_revision", b"previous_revision", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FactsChanged: _TypeAlias = FactsChanged  # noqa: Y015
+
+@_typing.final
+class OwnershipDemoted(_message.Message):
+    """The owner of a resource nears, or has reached, the end of the lease."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    RESOURCE_FIELD_NUMBER: _builtins.int
+    OWNER_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    NEXT_AT_FIELD_NUMBER: _builtins.int
+    AUDIT_SEQ_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """UUIDv7 of this event."""
+    owner_id: _builtins.str
+    """The owner."""
+    state: _builtins.str
+    """The state now: notice or readonly."""
+    audit_seq: _builtins.int
+    """Audit entry that records it."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When the fact became true."""
+
+    @_builtins.property
+    def resource(self) -> _changes_pb2.Entity:
+        """What is owned."""
+
+    @_builtins.property
+    def next_at(self) -> _timestamp_pb2.Timestamp:
+        """When the next state begins without an effective follow-up."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        resource: _changes_pb2.Entity | None = ...,
+        owner_id: _builtins.str = ...,
+        state: _builtins.str = ...,
+        next_at: _timestamp_pb2.Timestamp | None = ...,
+        audit_seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["next_at", b"next_at", "occurred_at", b"occurred_at", "resource", b"resource"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audit_seq", b"audit_seq", "event_id", b"event_id", "next_at", b"next_at", "occurred_at", b"occurred_at", "owner_id", b"owner_id", "resource", b"resource", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OwnershipDemoted: _TypeAlias = OwnershipDemoted  # noqa: Y015
+
+@_typing.final
+class CustomerReleased(_message.Message):
+    """A resource has gone to the public pool."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    RESOURCE_FIELD_NUMBER: _builtins.int
+    PREVIOUS_OWNER_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    AUDIT_SEQ_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """UUIDv7 of this event."""
+    previous_owner_id: _builtins.str
+    """Who owned it."""
+    reason: _builtins.str
+    """lapsed, released, offboarded."""
+    audit_seq: _builtins.int
+    """Audit entry that records it."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When the fact became true."""
+
+    @_builtins.property
+    def resource(self) -> _changes_pb2.Entity:
+        """What was released."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        resource: _changes_pb2.Entity | None = ...,
+        previous_owner_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        audit_seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at", "resource", b"resource"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audit_seq", b"audit_seq", "event_id", b"event_id", "occurred_at", b"occurred_at", "previous_owner_id", b"previous_owner_id", "reason", b"reason", "resource", b"resource"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CustomerReleased: _TypeAlias = CustomerReleased  # noqa: Y015
+
+@_typing.final
+class ApprovalDecided(_message.Message):
+    """A request for a sensitive action was decided."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    REQUESTER_ID_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    RESOURCE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    AUDIT_SEQ_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """UUIDv7 of this event."""
+    request_id: _builtins.str
+    """UUIDv7 of the request."""
+    requester_id: _builtins.str
+    """Who asked."""
+    action: _builtins.str
+    """The action."""
+    status: _builtins.str
+    """approved, denied, expired, cancelled, or used."""
+    audit_seq: _builtins.int
+    """Audit entry that records it."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When the fact became true."""
+
+    @_builtins.property
+    def resource(self) -> _changes_pb2.Entity:
+        """What it is done to."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        request_id: _builtins.str = ...,
+        requester_id: _builtins.str = ...,
+        action: _builtins.str = ...,
+        resource: _changes_pb2.Entity | None = ...,
+        status: _builtins.str = ...,
+        audit_seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at", "resource", b"resource"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "audit_seq", b"audit_seq", "event_id", b"event_id", "occurred_at", b"occurred_at", "request_id", b"request_id", "requester_id", b"requester_id", "resource", b"resource", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApprovalDecided: _TypeAlias = ApprovalDecided  # noqa: Y015
+
+@_typing.final
+class SessionsRevoked(_message.Message):
+    """Sessions of a principal are void."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_ID_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    AUDIT_SEQ_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """UUIDv7 of this event."""
+    principal_id: _builtins.str
+    """Whose sessions."""
+    epoch: _builtins.int
+    """Tokens of a lower epoch are void."""
+    reason: _builtins.str
+    """offboarded, suspended, revoked."""
+    audit_seq: _builtins.int
+    """Audit entry that records it."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When the fact became true."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        principal_id: _builtins.str = ...,
+        epoch: _builtins.int = ...,
+        reason: _builtins.str = ...,
+        audit_seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audit_seq", b"audit_seq", "epoch", b"epoch", "event_id", b"event_id", "occurred_at", b"occurred_at", "principal_id", b"principal_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SessionsRevoked: _TypeAlias = SessionsRevoked  # noqa: Y015
+
+@_typing.final
+class AuditSealed(_message.Message):
+    """The audit log up to here is sealed: whoever keeps this can prove a later change of what it covers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    LOG_ID_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    ROOT_FIELD_NUMBER: _builtins.int
+    CHAIN_HASH_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """UUIDv7 of this event."""
+    log_id: _builtins.str
+    """Which log."""
+    size: _builtins.int
+    """Entries covered."""
+    root: _builtins.bytes
+    """Root of the RFC 6962 tree over the entries' bytes, 32 bytes."""
+    chain_hash: _builtins.bytes
+    """Hash of the last entry covered, 32 bytes."""
+    note: _builtins.str
+    """The signed note, as text: origin, size, root, chain hash, signature lines."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When the fact became true."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        log_id: _builtins.str = ...,
+        size: _builtins.int = ...,
+        root: _builtins.bytes = ...,
+        chain_hash: _builtins.bytes = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chain_hash", b"chain_hash", "event_id", b"event_id", "log_id", b"log_id", "note", b"note", "occurred_at", b"occurred_at", "root", b"root", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditSealed: _TypeAlias = AuditSealed  # noqa: Y015

@@ -23,33 +23,103 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from leadchain.permissions.v1 import changes_pb2 as leadchain_dot_permissions_dot_v1_dot_changes__pb2
+from servicekit.v1 import access_pb2 as servicekit_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2leadchain/permissions/v1/permissions_service.proto\x12\x18leadchain.permissions.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"C\n\x0c\x43heckRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x02 \x01(\t\x12\x0f\n\x07lead_id\x18\x03 \x01(\t\"C\n\rCheckResponse\x12\x0f\n\x07\x61llowed\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x11\n\taudit_seq\x18\x03 \x01(\x04\"K\n\x11\x42\x61tchCheckRequest\x12\x36\n\x06\x63hecks\x18\x01 \x03(\x0b\x32&.leadchain.permissions.v1.CheckRequest\"N\n\x12\x42\x61tchCheckResponse\x12\x38\n\x07results\x18\x01 \x03(\x0b\x32\'.leadchain.permissions.v1.CheckResponse\"?\n\x17ListAuditEntriesRequest\x12\x11\n\tafter_seq\x18\x01 \x01(\x04\x12\x11\n\tpage_size\x18\x02 \x01(\r\"f\n\nAuditEntry\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12/\n\x0brecorded_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x66\x61\x63t\x18\x03 \x01(\x0c\x12\x0c\n\x04hash\x18\x04 \x01(\x0c\"Q\n\x18ListAuditEntriesResponse\x12\x35\n\x07\x65ntries\x18\x01 \x03(\x0b\x32$.leadchain.permissions.v1.AuditEntry\"\x14\n\x12VerifyAuditRequest\"Q\n\x13VerifyAuditResponse\x12\x0e\n\x06intact\x18\x01 \x01(\x08\x12\x13\n\x0b\x65ntry_count\x18\x02 \x01(\x04\x12\x15\n\rfirst_bad_seq\x18\x03 \x01(\x04\x32\xbe\x03\n\x12PermissionsService\x12X\n\x05\x43heck\x12&.leadchain.permissions.v1.CheckRequest\x1a\'.leadchain.permissions.v1.CheckResponse\x12g\n\nBatchCheck\x12+.leadchain.permissions.v1.BatchCheckRequest\x1a,.leadchain.permissions.v1.BatchCheckResponse\x12y\n\x10ListAuditEntries\x12\x31.leadchain.permissions.v1.ListAuditEntriesRequest\x1a\x32.leadchain.permissions.v1.ListAuditEntriesResponse\x12j\n\x0bVerifyAudit\x12,.leadchain.permissions.v1.VerifyAuditRequest\x1a-.leadchain.permissions.v1.VerifyAuditResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2leadchain/permissions/v1/permissions_service.proto\x12\x18leadchain.permissions.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a&leadchain/permissions/v1/changes.proto\x1a\x1aservicekit/v1/access.proto\"/\n\x0b\x43onsistency\x12\x10\n\x08\x61t_least\x18\x01 \x01(\t\x12\x0e\n\x06latest\x18\x02 \x01(\x08\"V\n\rCircumstances\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x11\n\tdevice_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\r\n\x05\x65poch\x18\x04 \x01(\r\"\xc3\x02\n\x0c\x43heckRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x02 \x01(\t\x12\x0f\n\x07lead_id\x18\x03 \x01(\t\x12\x32\n\x08resource\x18\x04 \x01(\x0b\x32 .leadchain.permissions.v1.Entity\x12\x14\n\x0c\x63ontext_json\x18\x05 \x01(\t\x12:\n\x0b\x63onsistency\x18\x06 \x01(\x0b\x32%.leadchain.permissions.v1.Consistency\x12\x0e\n\x06\x66ields\x18\x07 \x03(\t\x12>\n\rcircumstances\x18\x08 \x01(\x0b\x32\'.leadchain.permissions.v1.Circumstances\x12\x13\n\x0b\x61pproval_id\x18\t \x01(\t\x12\x13\n\x0bparams_hash\x18\n \x01(\t\"\x8e\x01\n\nObligation\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x42\n\x07\x64\x65tails\x18\x02 \x03(\x0b\x32\x31.leadchain.permissions.v1.Obligation.DetailsEntry\x1a.\n\x0c\x44\x65tailsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"<\n\x11RequestableAccess\x12\x10\n\x08template\x18\x01 \x01(\t\x12\x15\n\rbinding_token\x18\x02 \x01(\t\"\x8f\x03\n\rCheckResponse\x12\x0f\n\x07\x61llowed\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x11\n\taudit_seq\x18\x03 \x01(\x04\x12\x32\n\x07outcome\x18\x04 \x01(\x0e\x32!.leadchain.permissions.v1.Outcome\x12\x0c\n\x04rule\x18\x05 \x01(\t\x12,\n\x04path\x18\x06 \x03(\x0b\x32\x1e.leadchain.permissions.v1.Fact\x12\x0f\n\x07missing\x18\x07 \x03(\t\x12\x39\n\x0bobligations\x18\x08 \x03(\x0b\x32$.leadchain.permissions.v1.Obligation\x12@\n\x0brequestable\x18\t \x01(\x0b\x32+.leadchain.permissions.v1.RequestableAccess\x12\x10\n\x08remedies\x18\n \x03(\t\x12\x16\n\x0epolicy_version\x18\x0b \x01(\r\x12\r\n\x05token\x18\x0c \x01(\t\x12\x13\n\x0b\x64\x65\x63ision_id\x18\r \x01(\t\"W\n\x12\x43heckStreamRequest\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x35\n\x05\x63heck\x18\x02 \x01(\x0b\x32&.leadchain.permissions.v1.CheckRequest\"i\n\x13\x43heckStreamResponse\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x37\n\x06result\x18\x02 \x01(\x0b\x32\'.leadchain.permissions.v1.CheckResponse\x12\r\n\x05\x65rror\x18\x03 \x01(\t\"\xae\x02\n\x11\x42\x61tchCheckRequest\x12\x36\n\x06\x63hecks\x18\x01 \x03(\x0b\x32&.leadchain.permissions.v1.CheckRequest\x12\x12\n\nsubject_id\x18\x02 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x03 \x01(\t\x12\x15\n\rresource_type\x18\x04 \x01(\t\x12\x14\n\x0cresource_ids\x18\x05 \x03(\t\x12\x14\n\x0c\x63ontext_json\x18\x06 \x01(\t\x12:\n\x0b\x63onsistency\x18\x07 \x01(\x0b\x32%.leadchain.permissions.v1.Consistency\x12>\n\rcircumstances\x18\x08 \x01(\x0b\x32\'.leadchain.permissions.v1.Circumstances\"\x92\x01\n\x12\x42\x61tchCheckResponse\x12\x38\n\x07results\x18\x01 \x03(\x0b\x32\'.leadchain.permissions.v1.CheckResponse\x12\x33\n\x08outcomes\x18\x02 \x03(\x0e\x32!.leadchain.permissions.v1.Outcome\x12\r\n\x05token\x18\x03 \x01(\t\"\xcd\x01\n\rLookupRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x02 \x01(\t\x12\x15\n\rresource_type\x18\x03 \x01(\t\x12\x10\n\x08\x61\x66ter_id\x18\x04 \x01(\t\x12\r\n\x05limit\x18\x05 \x01(\r\x12\x14\n\x0c\x63ontext_json\x18\x06 \x01(\t\x12:\n\x0b\x63onsistency\x18\x07 \x01(\x0b\x32%.leadchain.permissions.v1.Consistency\x12\x0e\n\x06pinned\x18\x08 \x01(\t\"n\n\x0eLookupResponse\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x17\n\x0f\x63onditional_ids\x18\x02 \x03(\t\x12\x10\n\x08\x63omplete\x18\x03 \x01(\x08\x12\r\n\x05token\x18\x04 \x01(\t\x12\x15\n\ris_everything\x18\x05 \x01(\x08\"\xce\x01\n\x15LookupSubjectsRequest\x12\x0e\n\x06\x61\x63tion\x18\x01 \x01(\t\x12\x32\n\x08resource\x18\x02 \x01(\x0b\x32 .leadchain.permissions.v1.Entity\x12\x10\n\x08\x61\x66ter_id\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\r\x12\x14\n\x0c\x63ontext_json\x18\x05 \x01(\t\x12:\n\x0b\x63onsistency\x18\x06 \x01(\x0b\x32%.leadchain.permissions.v1.Consistency\"F\n\x16LookupSubjectsResponse\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x10\n\x08\x63omplete\x18\x02 \x01(\x08\x12\r\n\x05token\x18\x03 \x01(\t\"\xc8\x01\n\rFilterRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x02 \x01(\t\x12\x15\n\rresource_type\x18\x03 \x01(\t\x12\x11\n\tid_column\x18\x04 \x01(\t\x12\x17\n\x0f\x66irst_parameter\x18\x05 \x01(\r\x12\x14\n\x0c\x63ontext_json\x18\x06 \x01(\t\x12:\n\x0b\x63onsistency\x18\x07 \x01(\x0b\x32%.leadchain.permissions.v1.Consistency\"j\n\x0e\x46ilterResponse\x12\x11\n\tpredicate\x18\x01 \x01(\t\x12\x36\n\nparameters\x18\x02 \x03(\x0b\x32\".leadchain.permissions.v1.TextList\x12\r\n\x05token\x18\x03 \x01(\t\"\x1a\n\x08TextList\x12\x0e\n\x06values\x18\x01 \x03(\t\"U\n\rExpandRequest\x12\x32\n\x08resource\x18\x01 \x01(\x0b\x32 .leadchain.permissions.v1.Entity\x12\x10\n\x08relation\x18\x02 \x01(\t\"2\n\x0e\x45xpandResponse\x12\x11\n\ttree_json\x18\x01 \x01(\t\x12\r\n\x05token\x18\x02 \x01(\t\"G\n\x0e\x45xplainRequest\x12\x35\n\x05\x63heck\x18\x01 \x01(\x0b\x32&.leadchain.permissions.v1.CheckRequest\"\xb7\x01\n\x0f\x45xplainResponse\x12\x37\n\x06result\x18\x01 \x01(\x0b\x32\'.leadchain.permissions.v1.CheckResponse\x12\x32\n\x05tried\x18\x02 \x03(\x0b\x32#.leadchain.permissions.v1.TriedRule\x12\x37\n\x06shadow\x18\x03 \x01(\x0b\x32\'.leadchain.permissions.v1.CheckResponse\")\n\tTriedRule\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"$\n\rReplayRequest\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\"\xaa\x01\n\x0eReplayResponse\x12\x11\n\taudit_seq\x18\x01 \x01(\x04\x12\x39\n\x08recorded\x18\x02 \x01(\x0b\x32\'.leadchain.permissions.v1.CheckResponse\x12\x39\n\x08replayed\x18\x03 \x01(\x0b\x32\'.leadchain.permissions.v1.CheckResponse\x12\x0f\n\x07is_same\x18\x04 \x01(\x08\"?\n\x17ListAuditEntriesRequest\x12\x11\n\tafter_seq\x18\x01 \x01(\x04\x12\x11\n\tpage_size\x18\x02 \x01(\r\"f\n\nAuditEntry\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12/\n\x0brecorded_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x66\x61\x63t\x18\x03 \x01(\x0c\x12\x0c\n\x04hash\x18\x04 \x01(\x0c\"Q\n\x18ListAuditEntriesResponse\x12\x35\n\x07\x65ntries\x18\x01 \x03(\x0b\x32$.leadchain.permissions.v1.AuditEntry\"\x14\n\x12VerifyAuditRequest\"Q\n\x13VerifyAuditResponse\x12\x0e\n\x06intact\x18\x01 \x01(\x08\x12\x13\n\x0b\x65ntry_count\x18\x02 \x01(\x04\x12\x15\n\rfirst_bad_seq\x18\x03 \x01(\x04*`\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x11\n\rOUTCOME_ALLOW\x10\x01\x12\x10\n\x0cOUTCOME_DENY\x10\x02\x12\x17\n\x13OUTCOME_CONDITIONAL\x10\x03\x32\xa9\n\n\x12PermissionsService\x12`\n\x05\x43heck\x12&.leadchain.permissions.v1.CheckRequest\x1a\'.leadchain.permissions.v1.CheckResponse\"\x06\xda\xe7\x18\x02(\x01\x12v\n\x0b\x43heckStream\x12,.leadchain.permissions.v1.CheckStreamRequest\x1a-.leadchain.permissions.v1.CheckStreamResponse\"\x06\xda\xe7\x18\x02(\x01(\x01\x30\x01\x12o\n\nBatchCheck\x12+.leadchain.permissions.v1.BatchCheckRequest\x1a,.leadchain.permissions.v1.BatchCheckResponse\"\x06\xda\xe7\x18\x02(\x01\x12\x65\n\x06Lookup\x12\'.leadchain.permissions.v1.LookupRequest\x1a(.leadchain.permissions.v1.LookupResponse\"\x06\xda\xe7\x18\x02(\x01\x30\x01\x12}\n\x0eLookupSubjects\x12/.leadchain.permissions.v1.LookupSubjectsRequest\x1a\x30.leadchain.permissions.v1.LookupSubjectsResponse\"\x06\xda\xe7\x18\x02(\x01\x30\x01\x12\x63\n\x06\x46ilter\x12\'.leadchain.permissions.v1.FilterRequest\x1a(.leadchain.permissions.v1.FilterResponse\"\x06\xda\xe7\x18\x02(\x01\x12\x63\n\x06\x45xpand\x12\'.leadchain.permissions.v1.ExpandRequest\x1a(.leadchain.permissions.v1.ExpandResponse\"\x06\xda\xe7\x18\x02(\x01\x12\x66\n\x07\x45xplain\x12(.leadchain.permissions.v1.ExplainRequest\x1a).leadchain.permissions.v1.ExplainResponse\"\x06\xda\xe7\x18\x02(\x01\x12\x7f\n\x06Replay\x12\'.leadchain.permissions.v1.ReplayRequest\x1a(.leadchain.permissions.v1.ReplayResponse\"\"\xda\xe7\x18\x1e\n\x04read\x12\taudit_log\"\x0bpermissions\x12\x9d\x01\n\x10ListAuditEntries\x12\x31.leadchain.permissions.v1.ListAuditEntriesRequest\x1a\x32.leadchain.permissions.v1.ListAuditEntriesResponse\"\"\xda\xe7\x18\x1e\n\x04read\x12\taudit_log\"\x0bpermissions\x12\x8e\x01\n\x0bVerifyAudit\x12,.leadchain.permissions.v1.VerifyAuditRequest\x1a-.leadchain.permissions.v1.VerifyAuditResponse\"\"\xda\xe7\x18\x1e\n\x04read\x12\taudit_log\"\x0bpermissionsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'leadchain.permissions.v1.permissions_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CHECKREQUEST']._serialized_start=113
-  _globals['_CHECKREQUEST']._serialized_end=180
-  _globals['_CHECKRESPONSE']._serialized_start=182
-  _globals['_CHECKRESPONSE']._serialized_end=249
-  _globals['_BATCHCHECKREQUEST']._serialized_start=251
-  _globals['_BATCHCHECKREQUEST']._serialized_end=326
-  _globals['_BATCHCHECKRESPONSE']._serialized_start=328
-  _globals['_BATCHCHECKRESPONSE']._serialized_end=406
-  _globals['_LISTAUDITENTRIESREQUEST']._serialized_start=408
-  _globals['_LISTAUDITENTRIESREQUEST']._serialized_end=471
-  _globals['_AUDITENTRY']._serialized_start=473
-  _globals['_AUDITENTRY']._serialized_end=575
-  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_start=577
-  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_end=658
-  _globals['_VERIFYAUDITREQUEST']._serialized_start=660
-  _globals['_VERIFYAUDITREQUEST']._serialized_end=680
-  _globals['_VERIFYAUDITRESPONSE']._serialized_start=682
-  _globals['_VERIFYAUDITRESPONSE']._serialized_end=763
-  _globals['_PERMISSIONSSERVICE']._serialized_start=766
-  _globals['_PERMISSIONSSERVICE']._serialized_end=1212
+  _globals['_OBLIGATION_DETAILSENTRY']._loaded_options = None
+  _globals['_OBLIGATION_DETAILSENTRY']._serialized_options = b'8\001'
+  _globals['_PERMISSIONSSERVICE'].methods_by_name['Check']._loaded_options = None
+  _globals['_PERMISSIONSSERVICE'].methods_by_name['Check']._serialized_options = b'\332\347\030\002(\001'
+  _globals['_PERMISSIONSSERVICE'].methods_by_name['CheckStream']._loaded_options = None
+  _globals['_PERMISSIONSSERVICE'].methods_by_name['CheckStream']._serialized_options = b'\332\347\030\002(\001'
+  _globals['_PERMISSIONSSERVICE'].methods_by_name['BatchCheck']._loaded_options = None
+  _globals['_PERMISSIONSSERVICE'].methods_by_name['BatchCheck']._serialized_options = b'\332\347\030\002(\001'
+  _globals['_PERMISSIONSSERVICE'].methods_by_name['Lookup']._loaded_options = None
+  _globals['_PERMISSIONSSERVICE'].methods_by_name['Lookup']._serialized_options = b'\332\347\030\002(\001'
+  _globals['_PERMISSIONSSERVICE'].methods_by_name['LookupSubjects']._loaded_options = None
+  _globals['_PERMISSIONSSERVICE'].methods_by_name['LookupSubjects']._serialized_options = b'\332\347\030\002(\001'
+  _globals['_PERMISSIONSSERVICE'].methods_by_name['Filter']._loaded_options = None
+  _globals['_PERMISSIONSSERVICE'].methods_by_name['Filter']._serialized_options = b'\332\347\030\002(\001'
+  _globals['_PERMISSIONSSERVICE'].methods_by_name['Expand']._loaded_options = None
+  _globals['_PERMISSIONSSERVICE'].methods_by_name['Expand']._serialized_options = b'\332\347\030\002(\001'
+  _globals['_PERMISSIONSSERVICE'].methods_by_name['Explain']._loaded_options = None
+  _globals['_PERMISSIONSSERVICE'].methods_by_name['Explain']._serialized_options = b'\332\347\030\002(\001'
+  _globals['_PERMISSIONSSERVICE'].methods_by_name['Replay']._loaded_options = None
+  _globals['_PERMISSIONSSERVICE'].methods_by_name['Replay']._serialized_options = b'\332\347\030\036\n\004read\022\taudit_log\"\013permissions'
+  _globals['_PERMISSIONSSERVICE'].methods_by_name['ListAuditEntries']._loaded_options = None
+  _globals['_PERMISSIONSSERVICE'].methods_by_name['ListAuditEntries']._serialized_options = b'\332\347\030\036\n\004read\022\taudit_log\"\013permissions'
+  _globals['_PERMISSIONSSERVICE'].methods_by_name['VerifyAudit']._loaded_options = None
+  _globals['_PERMISSIONSSERVICE'].methods_by_name['VerifyAudit']._serialized_options = b'\332\347\030\036\n\004read\022\taudit_log\"\013permissions'
+  _globals['_OUTCOME']._serialized_start=3852
+  _globals['_OUTCOME']._serialized_end=3948
+  _globals['_CONSISTENCY']._serialized_start=181
+  _globals['_CONSISTENCY']._serialized_end=228
+  _globals['_CIRCUMSTANCES']._serialized_start=230
+  _globals['_CIRCUMSTANCES']._serialized_end=316
+  _globals['_CHECKREQUEST']._serialized_start=319
+  _globals['_CHECKREQUEST']._serialized_end=642
+  _globals['_OBLIGATION']._serialized_start=645
+  _globals['_OBLIGATION']._serialized_end=787
+  _globals['_OBLIGATION_DETAILSENTRY']._serialized_start=741
+  _globals['_OBLIGATION_DETAILSENTRY']._serialized_end=787
+  _globals['_REQUESTABLEACCESS']._serialized_start=789
+  _globals['_REQUESTABLEACCESS']._serialized_end=849
+  _globals['_CHECKRESPONSE']._serialized_start=852
+  _globals['_CHECKRESPONSE']._serialized_end=1251
+  _globals['_CHECKSTREAMREQUEST']._serialized_start=1253
+  _globals['_CHECKSTREAMREQUEST']._serialized_end=1340
+  _globals['_CHECKSTREAMRESPONSE']._serialized_start=1342
+  _globals['_CHECKSTREAMRESPONSE']._serialized_end=1447
+  _globals['_BATCHCHECKREQUEST']._serialized_start=1450
+  _globals['_BATCHCHECKREQUEST']._serialized_end=1752
+  _globals['_BATCHCHECKRESPONSE']._serialized_start=1755
+  _globals['_BATCHCHECKRESPONSE']._serialized_end=1901
+  _globals['_LOOKUPREQUEST']._serialized_start=1904
+  _globals['_LOOKUPREQUEST']._serialized_end=2109
+  _globals['_LOOKUPRESPONSE']._serialized_start=2111
+  _globals['_LOOKUPRESPONSE']._serialized_end=2221
+  _globals['_LOOKUPSUBJECTSREQUEST']._serialized_start=2224
+  _globals['_LOOKUPSUBJECTSREQUEST']._serialized_end=2430
+  _globals['_LOOKUPSUBJECTSRESPONSE']._serialized_start=2432
+  _globals['_LOOKUPSUBJECTSRESPONSE']._serialized_end=2502
+  _globals['_FILTERREQUEST']._serialized_start=2505
+  _globals['_FILTERREQUEST']._serialized_end=2705
+  _globals['_FILTERRESPONSE']._serialized_start=2707
+  _globals['_FILTERRESPONSE']._serialized_end=2813
+  _globals['_TEXTLIST']._serialized_start=2815
+  _globals['_TEXTLIST']._serialized_end=2841
+  _globals['_EXPANDREQUEST']._serialized_start=2843
+  _globals['_EXPANDREQUEST']._serialized_end=2928
+  _globals['_EXPANDRESPONSE']._serialized_start=2930
+  _globals['_EXPANDRESPONSE']._serialized_end=2980
+  _globals['_EXPLAINREQUEST']._serialized_start=2982
+  _globals['_EXPLAINREQUEST']._serialized_end=3053
+  _globals['_EXPLAINRESPONSE']._serialized_start=3056
+  _globals['_EXPLAINRESPONSE']._serialized_end=3239
+  _globals['_TRIEDRULE']._serialized_start=3241
+  _globals['_TRIEDRULE']._serialized_end=3282
+  _globals['_REPLAYREQUEST']._serialized_start=3284
+  _globals['_REPLAYREQUEST']._serialized_end=3320
+  _globals['_REPLAYRESPONSE']._serialized_start=3323
+  _globals['_REPLAYRESPONSE']._serialized_end=3493
+  _globals['_LISTAUDITENTRIESREQUEST']._serialized_start=3495
+  _globals['_LISTAUDITENTRIESREQUEST']._serialized_end=3558
+  _globals['_AUDITENTRY']._serialized_start=3560
+  _globals['_AUDITENTRY']._serialized_end=3662
+  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_start=3664
+  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_end=3745
+  _globals['_VERIFYAUDITREQUEST']._serialized_start=3747
+  _globals['_VERIFYAUDITREQUEST']._serialized_end=3767
+  _globals['_VERIFYAUDITRESPONSE']._serialized_start=3769
+  _globals['_VERIFYAUDITRESPONSE']._serialized_end=3850
+  _globals['_PERMISSIONSSERVICE']._serialized_start=3951
+  _globals['_PERMISSIONSSERVICE']._serialized_end=5272
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,8 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from leadchain.permissions.v1 import changes_pb2 as _changes_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -19,6 +21,94 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _Outcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Outcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    OUTCOME_UNSPECIFIED: _Outcome.ValueType  # 0
+    """Not said."""
+    OUTCOME_ALLOW: _Outcome.ValueType  # 1
+    """They may."""
+    OUTCOME_DENY: _Outcome.ValueType  # 2
+    """They may not."""
+    OUTCOME_CONDITIONAL: _Outcome.ValueType  # 3
+    """It depends on context values that were not given."""
+
+class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
+    """What an answer is."""
+
+OUTCOME_UNSPECIFIED: Outcome.ValueType  # 0
+"""Not said."""
+OUTCOME_ALLOW: Outcome.ValueType  # 1
+"""They may."""
+OUTCOME_DENY: Outcome.ValueType  # 2
+"""They may not."""
+OUTCOME_CONDITIONAL: Outcome.ValueType  # 3
+"""It depends on context values that were not given."""
+Global___Outcome: _TypeAlias = Outcome  # noqa: Y015
+
+@_typing.final
+class Consistency(_message.Message):
+    """How fresh an answer must be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_LEAST_FIELD_NUMBER: _builtins.int
+    LATEST_FIELD_NUMBER: _builtins.int
+    at_least: _builtins.str
+    """Consistency token that the answer must not predate; empty when any recent state will do."""
+    latest: _builtins.bool
+    """Whether the answer must see every write committed before the question."""
+    def __init__(
+        self,
+        *,
+        at_least: _builtins.str = ...,
+        latest: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least", b"at_least", "latest", b"latest"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Consistency: _TypeAlias = Consistency  # noqa: Y015
+
+@_typing.final
+class Circumstances(_message.Message):
+    """What an authenticated gateway knows of the transport; never copied from a client's headers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    DEVICE_ID_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    """The caller's session."""
+    device_id: _builtins.str
+    """The device that proved its key in this session."""
+    address: _builtins.str
+    """The peer's IP address."""
+    epoch: _builtins.int
+    """Epoch of the caller's token; 0 when it states none."""
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        device_id: _builtins.str = ...,
+        address: _builtins.str = ...,
+        epoch: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "device_id", b"device_id", "epoch", b"epoch", "session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Circumstances: _TypeAlias = Circumstances  # noqa: Y015
+
 @_typing.final
 class CheckRequest(_message.Message):
     """May this subject do this to this resource?"""
@@ -28,26 +118,136 @@ class CheckRequest(_message.Message):
     SUBJECT_ID_FIELD_NUMBER: _builtins.int
     ACTION_FIELD_NUMBER: _builtins.int
     LEAD_ID_FIELD_NUMBER: _builtins.int
+    RESOURCE_FIELD_NUMBER: _builtins.int
+    CONTEXT_JSON_FIELD_NUMBER: _builtins.int
+    CONSISTENCY_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    CIRCUMSTANCES_FIELD_NUMBER: _builtins.int
+    APPROVAL_ID_FIELD_NUMBER: _builtins.int
+    PARAMS_HASH_FIELD_NUMBER: _builtins.int
     subject_id: _builtins.str
-    """Who asks, a rep or a service."""
+    """Who asks, a person or a service."""
     action: _builtins.str
-    """What they want: read or edit."""
+    """What they want, an action of the policy such as read or edit."""
     lead_id: _builtins.str
-    """UUID of the lead."""
+    """UUID of a lead, short for a resource of type lead."""
+    context_json: _builtins.str
+    """Values for conditions, a JSON object; empty when none."""
+    approval_id: _builtins.str
+    """Approval of a sensitive action."""
+    params_hash: _builtins.str
+    """SHA-256, hex, of the sensitive action's canonical arguments."""
+    @_builtins.property
+    def resource(self) -> _changes_pb2.Entity:
+        """What it is done to; not needed with a lead_id."""
+
+    @_builtins.property
+    def consistency(self) -> Global___Consistency:
+        """How fresh the answer must be."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the fields that are to be written or read."""
+
+    @_builtins.property
+    def circumstances(self) -> Global___Circumstances:
+        """What is known of the transport."""
+
     def __init__(
         self,
         *,
         subject_id: _builtins.str = ...,
         action: _builtins.str = ...,
         lead_id: _builtins.str = ...,
+        resource: _changes_pb2.Entity | None = ...,
+        context_json: _builtins.str = ...,
+        consistency: Global___Consistency | None = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+        circumstances: Global___Circumstances | None = ...,
+        approval_id: _builtins.str = ...,
+        params_hash: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["circumstances", b"circumstances", "consistency", b"consistency", "resource", b"resource"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "lead_id", b"lead_id", "subject_id", b"subject_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "approval_id", b"approval_id", "circumstances", b"circumstances", "consistency", b"consistency", "context_json", b"context_json", "fields", b"fields", "lead_id", b"lead_id", "params_hash", b"params_hash", "resource", b"resource", "subject_id", b"subject_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CheckRequest: _TypeAlias = CheckRequest  # noqa: Y015
+
+@_typing.final
+class Obligation(_message.Message):
+    """What the caller must do along with an allowed action."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class DetailsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    KIND_FIELD_NUMBER: _builtins.int
+    DETAILS_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """step-up, watermark, mask, notification."""
+    @_builtins.property
+    def details(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Its details."""
+
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        details: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["details", b"details", "kind", b"kind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Obligation: _TypeAlias = Obligation  # noqa: Y015
+
+@_typing.final
+class RequestableAccess(_message.Message):
+    """How a refused sensitive action can be requested."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEMPLATE_FIELD_NUMBER: _builtins.int
+    BINDING_TOKEN_FIELD_NUMBER: _builtins.int
+    template: _builtins.str
+    """Approval template."""
+    binding_token: _builtins.str
+    """Binds the request to this question: subject, action, resource and arguments."""
+    def __init__(
+        self,
+        *,
+        template: _builtins.str = ...,
+        binding_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["binding_token", b"binding_token", "template", b"template"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestableAccess: _TypeAlias = RequestableAccess  # noqa: Y015
 
 @_typing.final
 class CheckResponse(_message.Message):
@@ -58,46 +258,190 @@ class CheckResponse(_message.Message):
     ALLOWED_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     AUDIT_SEQ_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
+    OBLIGATIONS_FIELD_NUMBER: _builtins.int
+    REQUESTABLE_FIELD_NUMBER: _builtins.int
+    REMEDIES_FIELD_NUMBER: _builtins.int
+    POLICY_VERSION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
     allowed: _builtins.bool
-    """Whether they may."""
+    """Whether they may; false for a conditional answer."""
     reason: _builtins.str
-    """Why or why not: owner, not_owner, unknown_lead or unknown_action."""
+    """Why or why not, a code such as owner, not_owner, lease_readonly or approval_required."""
     audit_seq: _builtins.int
-    """Sequence number of the audit entry that made it so; 0 when none did."""
+    """Audit entry of the newest fact that made it so; 0 when none did."""
+    outcome: Global___Outcome.ValueType
+    """The answer in three values."""
+    rule: _builtins.str
+    """Rule of the policy that decided, or the guard that refused."""
+    policy_version: _builtins.int
+    """Version of the policy."""
+    token: _builtins.str
+    """Consistency token of the state that was read."""
+    decision_id: _builtins.str
+    """Id under which the decision is audited; empty when it is not."""
+    @_builtins.property
+    def path(self) -> _containers.RepeatedCompositeFieldContainer[_changes_pb2.Fact]:
+        """Facts by which it is allowed, outermost first."""
+
+    @_builtins.property
+    def missing(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Context values that a conditional answer lacks."""
+
+    @_builtins.property
+    def obligations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Obligation]:
+        """What the caller must do along with the action."""
+
+    @_builtins.property
+    def requestable(self) -> Global___RequestableAccess:
+        """Set when the action can be requested."""
+
+    @_builtins.property
+    def remedies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What would change a refusal, in plain words."""
+
     def __init__(
         self,
         *,
         allowed: _builtins.bool = ...,
         reason: _builtins.str = ...,
         audit_seq: _builtins.int = ...,
+        outcome: Global___Outcome.ValueType = ...,
+        rule: _builtins.str = ...,
+        path: _abc.Iterable[_changes_pb2.Fact] | None = ...,
+        missing: _abc.Iterable[_builtins.str] | None = ...,
+        obligations: _abc.Iterable[Global___Obligation] | None = ...,
+        requestable: Global___RequestableAccess | None = ...,
+        remedies: _abc.Iterable[_builtins.str] | None = ...,
+        policy_version: _builtins.int = ...,
+        token: _builtins.str = ...,
+        decision_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["requestable", b"requestable"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed", b"allowed", "audit_seq", b"audit_seq", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed", b"allowed", "audit_seq", b"audit_seq", "decision_id", b"decision_id", "missing", b"missing", "obligations", b"obligations", "outcome", b"outcome", "path", b"path", "policy_version", b"policy_version", "reason", b"reason", "remedies", b"remedies", "requestable", b"requestable", "rule", b"rule", "token", b"token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CheckResponse: _TypeAlias = CheckResponse  # noqa: Y015
 
 @_typing.final
+class CheckStreamRequest(_message.Message):
+    """A question on an open call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    CHECK_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    """Repeated in the answer."""
+    @_builtins.property
+    def check(self) -> Global___CheckRequest:
+        """The question."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        check: Global___CheckRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["check", b"check"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["check", b"check", "id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckStreamRequest: _TypeAlias = CheckStreamRequest  # noqa: Y015
+
+@_typing.final
+class CheckStreamResponse(_message.Message):
+    """An answer on an open call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    """Of the question."""
+    error: _builtins.str
+    """Why the question was refused, such as malformed; empty when it was answered."""
+    @_builtins.property
+    def result(self) -> Global___CheckResponse:
+        """The answer; empty when the question was refused."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        result: Global___CheckResponse | None = ...,
+        error: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "id", b"id", "result", b"result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckStreamResponse: _TypeAlias = CheckStreamResponse  # noqa: Y015
+
+@_typing.final
 class BatchCheckRequest(_message.Message):
-    """Many questions."""
+    """Many questions: a list of any, or one subject and action for many resources."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CHECKS_FIELD_NUMBER: _builtins.int
+    SUBJECT_ID_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    RESOURCE_TYPE_FIELD_NUMBER: _builtins.int
+    RESOURCE_IDS_FIELD_NUMBER: _builtins.int
+    CONTEXT_JSON_FIELD_NUMBER: _builtins.int
+    CONSISTENCY_FIELD_NUMBER: _builtins.int
+    CIRCUMSTANCES_FIELD_NUMBER: _builtins.int
+    subject_id: _builtins.str
+    """Who asks, for resource_ids."""
+    action: _builtins.str
+    """What they want, for resource_ids."""
+    resource_type: _builtins.str
+    """Type of the resources, for resource_ids."""
+    context_json: _builtins.str
+    """Values for conditions, for resource_ids."""
     @_builtins.property
     def checks(self) -> _containers.RepeatedCompositeFieldContainer[Global___CheckRequest]:
         """At most 2,000."""
+
+    @_builtins.property
+    def resource_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """At most 2,000, instead of checks."""
+
+    @_builtins.property
+    def consistency(self) -> Global___Consistency:
+        """How fresh the answers must be."""
+
+    @_builtins.property
+    def circumstances(self) -> Global___Circumstances:
+        """What is known of the transport, for resource_ids."""
 
     def __init__(
         self,
         *,
         checks: _abc.Iterable[Global___CheckRequest] | None = ...,
+        subject_id: _builtins.str = ...,
+        action: _builtins.str = ...,
+        resource_type: _builtins.str = ...,
+        resource_ids: _abc.Iterable[_builtins.str] | None = ...,
+        context_json: _builtins.str = ...,
+        consistency: Global___Consistency | None = ...,
+        circumstances: Global___Circumstances | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["circumstances", b"circumstances", "consistency", b"consistency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checks", b"checks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "checks", b"checks", "circumstances", b"circumstances", "consistency", b"consistency", "context_json", b"context_json", "resource_ids", b"resource_ids", "resource_type", b"resource_type", "subject_id", b"subject_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -110,22 +454,508 @@ class BatchCheckResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RESULTS_FIELD_NUMBER: _builtins.int
+    OUTCOMES_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    token: _builtins.str
+    """Consistency token of the state that was read, one for all answers."""
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___CheckResponse]:
-        """The answers."""
+        """The answers to checks."""
+
+    @_builtins.property
+    def outcomes(self) -> _containers.RepeatedScalarFieldContainer[Global___Outcome.ValueType]:
+        """The answers to resource_ids."""
 
     def __init__(
         self,
         *,
         results: _abc.Iterable[Global___CheckResponse] | None = ...,
+        outcomes: _abc.Iterable[Global___Outcome.ValueType] | None = ...,
+        token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcomes", b"outcomes", "results", b"results", "token", b"token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BatchCheckResponse: _TypeAlias = BatchCheckResponse  # noqa: Y015
+
+@_typing.final
+class LookupRequest(_message.Message):
+    """Which resources a subject may do an action to."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBJECT_ID_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    RESOURCE_TYPE_FIELD_NUMBER: _builtins.int
+    AFTER_ID_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    CONTEXT_JSON_FIELD_NUMBER: _builtins.int
+    CONSISTENCY_FIELD_NUMBER: _builtins.int
+    PINNED_FIELD_NUMBER: _builtins.int
+    subject_id: _builtins.str
+    """Who."""
+    action: _builtins.str
+    """What they want to do."""
+    resource_type: _builtins.str
+    """Type of the resources."""
+    after_id: _builtins.str
+    """Ids after this one, in byte order."""
+    limit: _builtins.int
+    """At most this many in all; every one when zero."""
+    context_json: _builtins.str
+    """Values for conditions."""
+    pinned: _builtins.str
+    """Token of an earlier answer whose traversal goes on; refused when that state is gone."""
+    @_builtins.property
+    def consistency(self) -> Global___Consistency:
+        """How fresh the answer must be."""
+
+    def __init__(
+        self,
+        *,
+        subject_id: _builtins.str = ...,
+        action: _builtins.str = ...,
+        resource_type: _builtins.str = ...,
+        after_id: _builtins.str = ...,
+        limit: _builtins.int = ...,
+        context_json: _builtins.str = ...,
+        consistency: Global___Consistency | None = ...,
+        pinned: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "after_id", b"after_id", "consistency", b"consistency", "context_json", b"context_json", "limit", b"limit", "pinned", b"pinned", "resource_type", b"resource_type", "subject_id", b"subject_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LookupRequest: _TypeAlias = LookupRequest  # noqa: Y015
+
+@_typing.final
+class LookupResponse(_message.Message):
+    """Some of the ids, at most 2,000."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDS_FIELD_NUMBER: _builtins.int
+    CONDITIONAL_IDS_FIELD_NUMBER: _builtins.int
+    COMPLETE_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    IS_EVERYTHING_FIELD_NUMBER: _builtins.int
+    complete: _builtins.bool
+    """Whether nothing is left after these."""
+    token: _builtins.str
+    """Consistency token, the same for the whole traversal."""
+    is_everything: _builtins.bool
+    """Whether every resource of the type is allowed, listed here or not."""
+    @_builtins.property
+    def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids, in byte order."""
+
+    @_builtins.property
+    def conditional_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids that depend on context values that were not given."""
+
+    def __init__(
+        self,
+        *,
+        ids: _abc.Iterable[_builtins.str] | None = ...,
+        conditional_ids: _abc.Iterable[_builtins.str] | None = ...,
+        complete: _builtins.bool = ...,
+        token: _builtins.str = ...,
+        is_everything: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["complete", b"complete", "conditional_ids", b"conditional_ids", "ids", b"ids", "is_everything", b"is_everything", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LookupResponse: _TypeAlias = LookupResponse  # noqa: Y015
+
+@_typing.final
+class LookupSubjectsRequest(_message.Message):
+    """Who may do an action to a resource."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTION_FIELD_NUMBER: _builtins.int
+    RESOURCE_FIELD_NUMBER: _builtins.int
+    AFTER_ID_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    CONTEXT_JSON_FIELD_NUMBER: _builtins.int
+    CONSISTENCY_FIELD_NUMBER: _builtins.int
+    action: _builtins.str
+    """The action."""
+    after_id: _builtins.str
+    """Subjects after this one, in byte order."""
+    limit: _builtins.int
+    """At most this many in all; every one when zero."""
+    context_json: _builtins.str
+    """Values for conditions."""
+    @_builtins.property
+    def resource(self) -> _changes_pb2.Entity:
+        """What it is done to."""
+
+    @_builtins.property
+    def consistency(self) -> Global___Consistency:
+        """How fresh the answer must be."""
+
+    def __init__(
+        self,
+        *,
+        action: _builtins.str = ...,
+        resource: _changes_pb2.Entity | None = ...,
+        after_id: _builtins.str = ...,
+        limit: _builtins.int = ...,
+        context_json: _builtins.str = ...,
+        consistency: Global___Consistency | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "resource", b"resource"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "after_id", b"after_id", "consistency", b"consistency", "context_json", b"context_json", "limit", b"limit", "resource", b"resource"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LookupSubjectsRequest: _TypeAlias = LookupSubjectsRequest  # noqa: Y015
+
+@_typing.final
+class LookupSubjectsResponse(_message.Message):
+    """Some of the subjects, at most 2,000."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDS_FIELD_NUMBER: _builtins.int
+    COMPLETE_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    complete: _builtins.bool
+    """Whether nothing is left after these."""
+    token: _builtins.str
+    """Consistency token, the same for all parts."""
+    @_builtins.property
+    def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids, in byte order."""
+
+    def __init__(
+        self,
+        *,
+        ids: _abc.Iterable[_builtins.str] | None = ...,
+        complete: _builtins.bool = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["complete", b"complete", "ids", b"ids", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LookupSubjectsResponse: _TypeAlias = LookupSubjectsResponse  # noqa: Y015
+
+@_typing.final
+class FilterRequest(_message.Message):
+    """Asks for a predicate."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBJECT_ID_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    RESOURCE_TYPE_FIELD_NUMBER: _builtins.int
+    ID_COLUMN_FIELD_NUMBER: _builtins.int
+    FIRST_PARAMETER_FIELD_NUMBER: _builtins.int
+    CONTEXT_JSON_FIELD_NUMBER: _builtins.int
+    CONSISTENCY_FIELD_NUMBER: _builtins.int
+    subject_id: _builtins.str
+    """Who."""
+    action: _builtins.str
+    """What they want to do."""
+    resource_type: _builtins.str
+    """Type of the resources."""
+    id_column: _builtins.str
+    """Column of the caller's query that holds the resource's id."""
+    first_parameter: _builtins.int
+    """Number of the first parameter, 1 when zero."""
+    context_json: _builtins.str
+    """Values for conditions."""
+    @_builtins.property
+    def consistency(self) -> Global___Consistency:
+        """How fresh the answer must be."""
+
+    def __init__(
+        self,
+        *,
+        subject_id: _builtins.str = ...,
+        action: _builtins.str = ...,
+        resource_type: _builtins.str = ...,
+        id_column: _builtins.str = ...,
+        first_parameter: _builtins.int = ...,
+        context_json: _builtins.str = ...,
+        consistency: Global___Consistency | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "consistency", b"consistency", "context_json", b"context_json", "first_parameter", b"first_parameter", "id_column", b"id_column", "resource_type", b"resource_type", "subject_id", b"subject_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FilterRequest: _TypeAlias = FilterRequest  # noqa: Y015
+
+@_typing.final
+class FilterResponse(_message.Message):
+    """A predicate in PostgreSQL's syntax; what was valid at the token, for some seconds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PREDICATE_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    predicate: _builtins.str
+    """SQL with numbered parameters, such as id = any($1)."""
+    token: _builtins.str
+    """Consistency token of the state that was read."""
+    @_builtins.property
+    def parameters(self) -> _containers.RepeatedCompositeFieldContainer[Global___TextList]:
+        """One list of text for each parameter."""
+
+    def __init__(
+        self,
+        *,
+        predicate: _builtins.str = ...,
+        parameters: _abc.Iterable[Global___TextList] | None = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters", "predicate", b"predicate", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FilterResponse: _TypeAlias = FilterResponse  # noqa: Y015
+
+@_typing.final
+class TextList(_message.Message):
+    """A list of text."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The texts."""
+
+    def __init__(
+        self,
+        *,
+        values: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TextList: _TypeAlias = TextList  # noqa: Y015
+
+@_typing.final
+class ExpandRequest(_message.Message):
+    """Asks how a relation comes about."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESOURCE_FIELD_NUMBER: _builtins.int
+    RELATION_FIELD_NUMBER: _builtins.int
+    relation: _builtins.str
+    """Relation of the model."""
+    @_builtins.property
+    def resource(self) -> _changes_pb2.Entity:
+        """The resource."""
+
+    def __init__(
+        self,
+        *,
+        resource: _changes_pb2.Entity | None = ...,
+        relation: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["resource", b"resource"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["relation", b"relation", "resource", b"resource"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExpandRequest: _TypeAlias = ExpandRequest  # noqa: Y015
+
+@_typing.final
+class ExpandResponse(_message.Message):
+    """A tree."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TREE_JSON_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    tree_json: _builtins.str
+    """The tree, a JSON object: union, intersection, exclusion or leaf."""
+    token: _builtins.str
+    """Consistency token of the state that was read."""
+    def __init__(
+        self,
+        *,
+        tree_json: _builtins.str = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["token", b"token", "tree_json", b"tree_json"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExpandResponse: _TypeAlias = ExpandResponse  # noqa: Y015
+
+@_typing.final
+class ExplainRequest(_message.Message):
+    """Asks why."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHECK_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def check(self) -> Global___CheckRequest:
+        """The question."""
+
+    def __init__(
+        self,
+        *,
+        check: Global___CheckRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["check", b"check"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["check", b"check"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainRequest: _TypeAlias = ExplainRequest  # noqa: Y015
+
+@_typing.final
+class ExplainResponse(_message.Message):
+    """Why."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULT_FIELD_NUMBER: _builtins.int
+    TRIED_FIELD_NUMBER: _builtins.int
+    SHADOW_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def result(self) -> Global___CheckResponse:
+        """The answer; the same as Check gives."""
+
+    @_builtins.property
+    def tried(self) -> _containers.RepeatedCompositeFieldContainer[Global___TriedRule]:
+        """Each rule that might have allowed it, and why it did not."""
+
+    @_builtins.property
+    def shadow(self) -> Global___CheckResponse:
+        """What the shadow policy would have answered; empty when there is none."""
+
+    def __init__(
+        self,
+        *,
+        result: Global___CheckResponse | None = ...,
+        tried: _abc.Iterable[Global___TriedRule] | None = ...,
+        shadow: Global___CheckResponse | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["result", b"result", "shadow", b"shadow"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["result", b"result", "shadow", b"shadow", "tried", b"tried"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainResponse: _TypeAlias = ExplainResponse  # noqa: Y015
+
+@_typing.final
+class TriedRule(_message.Message):
+    """A rule that did not allow it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    rule: _builtins.str
+    """Id of the rule."""
+    reason: _builtins.str
+    """Why not, a code."""
+    def __init__(
+        self,
+        *,
+        rule: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "rule", b"rule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TriedRule: _TypeAlias = TriedRule  # noqa: Y015
+
+@_typing.final
+class ReplayRequest(_message.Message):
+    """Asks for an audited decision again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    decision_id: _builtins.str
+    """Id under which it was audited."""
+    def __init__(
+        self,
+        *,
+        decision_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplayRequest: _TypeAlias = ReplayRequest  # noqa: Y015
+
+@_typing.final
+class ReplayResponse(_message.Message):
+    """Then and now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUDIT_SEQ_FIELD_NUMBER: _builtins.int
+    RECORDED_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    IS_SAME_FIELD_NUMBER: _builtins.int
+    audit_seq: _builtins.int
+    """Audit entry of the decision."""
+    is_same: _builtins.bool
+    """Whether they are the same."""
+    @_builtins.property
+    def recorded(self) -> Global___CheckResponse:
+        """What was answered then."""
+
+    @_builtins.property
+    def replayed(self) -> Global___CheckResponse:
+        """What the same state and policy answer, made again."""
+
+    def __init__(
+        self,
+        *,
+        audit_seq: _builtins.int = ...,
+        recorded: Global___CheckResponse | None = ...,
+        replayed: Global___CheckResponse | None = ...,
+        is_same: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["recorded", b"recorded", "replayed", b"replayed"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audit_seq", b"audit_seq", "is_same", b"is_same", "recorded", b"recorded", "replayed", b"replayed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplayResponse: _TypeAlias = ReplayResponse  # noqa: Y015
 
 @_typing.final
 class ListAuditEntriesRequest(_message.Message):

@@ -40,10 +40,45 @@ class PermissionsServiceStub:
                 request_serializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.CheckRequest.SerializeToString,
                 response_deserializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.CheckResponse.FromString,
                 _registered_method=True)
+        self.CheckStream = channel.stream_stream(
+                '/leadchain.permissions.v1.PermissionsService/CheckStream',
+                request_serializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.CheckStreamRequest.SerializeToString,
+                response_deserializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.CheckStreamResponse.FromString,
+                _registered_method=True)
         self.BatchCheck = channel.unary_unary(
                 '/leadchain.permissions.v1.PermissionsService/BatchCheck',
                 request_serializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.BatchCheckRequest.SerializeToString,
                 response_deserializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.BatchCheckResponse.FromString,
+                _registered_method=True)
+        self.Lookup = channel.unary_stream(
+                '/leadchain.permissions.v1.PermissionsService/Lookup',
+                request_serializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.LookupRequest.SerializeToString,
+                response_deserializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.LookupResponse.FromString,
+                _registered_method=True)
+        self.LookupSubjects = channel.unary_stream(
+                '/leadchain.permissions.v1.PermissionsService/LookupSubjects',
+                request_serializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.LookupSubjectsRequest.SerializeToString,
+                response_deserializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.LookupSubjectsResponse.FromString,
+                _registered_method=True)
+        self.Filter = channel.unary_unary(
+                '/leadchain.permissions.v1.PermissionsService/Filter',
+                request_serializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.FilterRequest.SerializeToString,
+                response_deserializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.FilterResponse.FromString,
+                _registered_method=True)
+        self.Expand = channel.unary_unary(
+                '/leadchain.permissions.v1.PermissionsService/Expand',
+                request_serializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.ExpandRequest.SerializeToString,
+                response_deserializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.ExpandResponse.FromString,
+                _registered_method=True)
+        self.Explain = channel.unary_unary(
+                '/leadchain.permissions.v1.PermissionsService/Explain',
+                request_serializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.ExplainRequest.SerializeToString,
+                response_deserializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.ExplainResponse.FromString,
+                _registered_method=True)
+        self.Replay = channel.unary_unary(
+                '/leadchain.permissions.v1.PermissionsService/Replay',
+                request_serializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.ReplayRequest.SerializeToString,
+                response_deserializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.ReplayResponse.FromString,
                 _registered_method=True)
         self.ListAuditEntries = channel.unary_unary(
                 '/leadchain.permissions.v1.PermissionsService/ListAuditEntries',
@@ -68,8 +103,57 @@ class PermissionsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CheckStream(self, request_iterator, context):
+        """Decisions over one open call: each answer follows its question.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def BatchCheck(self, request, context):
         """Many decisions at once, at most 2,000.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Lookup(self, request, context):
+        """What a subject may do an action to: ids in order, all of one revision.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LookupSubjects(self, request, context):
+        """Who may do an action to a resource; without the suspended, the departed and test accounts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Filter(self, request, context):
+        """A predicate for the caller's SQL that holds for just what the subject may do an action to.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Expand(self, request, context):
+        """How a relation of a resource comes about, as a tree.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Explain(self, request, context):
+        """A decision with everything that led to it, and what would change it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Replay(self, request, context):
+        """An audited decision, made again from the state and the policy of its time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -97,10 +181,45 @@ def add_PermissionsServiceServicer_to_server(servicer, server):
                     request_deserializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.CheckRequest.FromString,
                     response_serializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.CheckResponse.SerializeToString,
             ),
+            'CheckStream': grpc.stream_stream_rpc_method_handler(
+                    servicer.CheckStream,
+                    request_deserializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.CheckStreamRequest.FromString,
+                    response_serializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.CheckStreamResponse.SerializeToString,
+            ),
             'BatchCheck': grpc.unary_unary_rpc_method_handler(
                     servicer.BatchCheck,
                     request_deserializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.BatchCheckRequest.FromString,
                     response_serializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.BatchCheckResponse.SerializeToString,
+            ),
+            'Lookup': grpc.unary_stream_rpc_method_handler(
+                    servicer.Lookup,
+                    request_deserializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.LookupRequest.FromString,
+                    response_serializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.LookupResponse.SerializeToString,
+            ),
+            'LookupSubjects': grpc.unary_stream_rpc_method_handler(
+                    servicer.LookupSubjects,
+                    request_deserializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.LookupSubjectsRequest.FromString,
+                    response_serializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.LookupSubjectsResponse.SerializeToString,
+            ),
+            'Filter': grpc.unary_unary_rpc_method_handler(
+                    servicer.Filter,
+                    request_deserializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.FilterRequest.FromString,
+                    response_serializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.FilterResponse.SerializeToString,
+            ),
+            'Expand': grpc.unary_unary_rpc_method_handler(
+                    servicer.Expand,
+                    request_deserializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.ExpandRequest.FromString,
+                    response_serializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.ExpandResponse.SerializeToString,
+            ),
+            'Explain': grpc.unary_unary_rpc_method_handler(
+                    servicer.Explain,
+                    request_deserializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.ExplainRequest.FromString,
+                    response_serializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.ExplainResponse.SerializeToString,
+            ),
+            'Replay': grpc.unary_unary_rpc_method_handler(
+                    servicer.Replay,
+                    request_deserializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.ReplayRequest.FromString,
+                    response_serializer=leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.ReplayResponse.SerializeToString,
             ),
             'ListAuditEntries': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAuditEntries,
@@ -152,6 +271,33 @@ class PermissionsService:
             _registered_method=True)
 
     @staticmethod
+    def CheckStream(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/leadchain.permissions.v1.PermissionsService/CheckStream',
+            leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.CheckStreamRequest.SerializeToString,
+            leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.CheckStreamResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def BatchCheck(request,
             target,
             options=(),
@@ -168,6 +314,168 @@ class PermissionsService:
             '/leadchain.permissions.v1.PermissionsService/BatchCheck',
             leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.BatchCheckRequest.SerializeToString,
             leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.BatchCheckResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Lookup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/leadchain.permissions.v1.PermissionsService/Lookup',
+            leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.LookupRequest.SerializeToString,
+            leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.LookupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LookupSubjects(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/leadchain.permissions.v1.PermissionsService/LookupSubjects',
+            leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.LookupSubjectsRequest.SerializeToString,
+            leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.LookupSubjectsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Filter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadchain.permissions.v1.PermissionsService/Filter',
+            leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.FilterRequest.SerializeToString,
+            leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.FilterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Expand(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadchain.permissions.v1.PermissionsService/Expand',
+            leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.ExpandRequest.SerializeToString,
+            leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.ExpandResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Explain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadchain.permissions.v1.PermissionsService/Explain',
+            leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.ExplainRequest.SerializeToString,
+            leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.ExplainResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Replay(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadchain.permissions.v1.PermissionsService/Replay',
+            leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.ReplayRequest.SerializeToString,
+            leadchain_dot_permissions_dot_v1_dot_permissions__service__pb2.ReplayResponse.FromString,
             options,
             channel_credentials,
             insecure,

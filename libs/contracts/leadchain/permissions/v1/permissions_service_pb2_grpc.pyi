@@ -35,8 +35,22 @@ class PermissionsServiceStub:
     def __new__(cls, channel: _aio.Channel) -> PermissionsServiceAsyncStub: ...
     Check: _grpc.UnaryUnaryMultiCallable[_permissions_service_pb2.CheckRequest, _permissions_service_pb2.CheckResponse]
     """One decision, with its reason."""
+    CheckStream: _grpc.StreamStreamMultiCallable[_permissions_service_pb2.CheckStreamRequest, _permissions_service_pb2.CheckStreamResponse]
+    """Decisions over one open call: each answer follows its question."""
     BatchCheck: _grpc.UnaryUnaryMultiCallable[_permissions_service_pb2.BatchCheckRequest, _permissions_service_pb2.BatchCheckResponse]
     """Many decisions at once, at most 2,000."""
+    Lookup: _grpc.UnaryStreamMultiCallable[_permissions_service_pb2.LookupRequest, _permissions_service_pb2.LookupResponse]
+    """What a subject may do an action to: ids in order, all of one revision."""
+    LookupSubjects: _grpc.UnaryStreamMultiCallable[_permissions_service_pb2.LookupSubjectsRequest, _permissions_service_pb2.LookupSubjectsResponse]
+    """Who may do an action to a resource; without the suspended, the departed and test accounts."""
+    Filter: _grpc.UnaryUnaryMultiCallable[_permissions_service_pb2.FilterRequest, _permissions_service_pb2.FilterResponse]
+    """A predicate for the caller's SQL that holds for just what the subject may do an action to."""
+    Expand: _grpc.UnaryUnaryMultiCallable[_permissions_service_pb2.ExpandRequest, _permissions_service_pb2.ExpandResponse]
+    """How a relation of a resource comes about, as a tree."""
+    Explain: _grpc.UnaryUnaryMultiCallable[_permissions_service_pb2.ExplainRequest, _permissions_service_pb2.ExplainResponse]
+    """A decision with everything that led to it, and what would change it."""
+    Replay: _grpc.UnaryUnaryMultiCallable[_permissions_service_pb2.ReplayRequest, _permissions_service_pb2.ReplayResponse]
+    """An audited decision, made again from the state and the policy of its time."""
     ListAuditEntries: _grpc.UnaryUnaryMultiCallable[_permissions_service_pb2.ListAuditEntriesRequest, _permissions_service_pb2.ListAuditEntriesResponse]
     """The audit log, oldest first."""
     VerifyAudit: _grpc.UnaryUnaryMultiCallable[_permissions_service_pb2.VerifyAuditRequest, _permissions_service_pb2.VerifyAuditResponse]
@@ -49,8 +63,22 @@ class PermissionsServiceAsyncStub(PermissionsServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Check: _aio.UnaryUnaryMultiCallable[_permissions_service_pb2.CheckRequest, _permissions_service_pb2.CheckResponse]  # type: ignore[assignment]
     """One decision, with its reason."""
+    CheckStream: _aio.StreamStreamMultiCallable[_permissions_service_pb2.CheckStreamRequest, _permissions_service_pb2.CheckStreamResponse]  # type: ignore[assignment]
+    """Decisions over one open call: each answer follows its question."""
     BatchCheck: _aio.UnaryUnaryMultiCallable[_permissions_service_pb2.BatchCheckRequest, _permissions_service_pb2.BatchCheckResponse]  # type: ignore[assignment]
     """Many decisions at once, at most 2,000."""
+    Lookup: _aio.UnaryStreamMultiCallable[_permissions_service_pb2.LookupRequest, _permissions_service_pb2.LookupResponse]  # type: ignore[assignment]
+    """What a subject may do an action to: ids in order, all of one revision."""
+    LookupSubjects: _aio.UnaryStreamMultiCallable[_permissions_service_pb2.LookupSubjectsRequest, _permissions_service_pb2.LookupSubjectsResponse]  # type: ignore[assignment]
+    """Who may do an action to a resource; without the suspended, the departed and test accounts."""
+    Filter: _aio.UnaryUnaryMultiCallable[_permissions_service_pb2.FilterRequest, _permissions_service_pb2.FilterResponse]  # type: ignore[assignment]
+    """A predicate for the caller's SQL that holds for just what the subject may do an action to."""
+    Expand: _aio.UnaryUnaryMultiCallable[_permissions_service_pb2.ExpandRequest, _permissions_service_pb2.ExpandResponse]  # type: ignore[assignment]
+    """How a relation of a resource comes about, as a tree."""
+    Explain: _aio.UnaryUnaryMultiCallable[_permissions_service_pb2.ExplainRequest, _permissions_service_pb2.ExplainResponse]  # type: ignore[assignment]
+    """A decision with everything that led to it, and what would change it."""
+    Replay: _aio.UnaryUnaryMultiCallable[_permissions_service_pb2.ReplayRequest, _permissions_service_pb2.ReplayResponse]  # type: ignore[assignment]
+    """An audited decision, made again from the state and the policy of its time."""
     ListAuditEntries: _aio.UnaryUnaryMultiCallable[_permissions_service_pb2.ListAuditEntriesRequest, _permissions_service_pb2.ListAuditEntriesResponse]  # type: ignore[assignment]
     """The audit log, oldest first."""
     VerifyAudit: _aio.UnaryUnaryMultiCallable[_permissions_service_pb2.VerifyAuditRequest, _permissions_service_pb2.VerifyAuditResponse]  # type: ignore[assignment]
@@ -68,12 +96,68 @@ class PermissionsServiceServicer(metaclass=_abc_1.ABCMeta):
         """One decision, with its reason."""
 
     @_abc_1.abstractmethod
+    def CheckStream(
+        self,
+        request_iterator: _MaybeAsyncIterator[_permissions_service_pb2.CheckStreamRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_permissions_service_pb2.CheckStreamResponse], _abc.AsyncIterator[_permissions_service_pb2.CheckStreamResponse]]:
+        """Decisions over one open call: each answer follows its question."""
+
+    @_abc_1.abstractmethod
     def BatchCheck(
         self,
         request: _permissions_service_pb2.BatchCheckRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_permissions_service_pb2.BatchCheckResponse, _abc.Awaitable[_permissions_service_pb2.BatchCheckResponse]]:
         """Many decisions at once, at most 2,000."""
+
+    @_abc_1.abstractmethod
+    def Lookup(
+        self,
+        request: _permissions_service_pb2.LookupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_permissions_service_pb2.LookupResponse], _abc.AsyncIterator[_permissions_service_pb2.LookupResponse]]:
+        """What a subject may do an action to: ids in order, all of one revision."""
+
+    @_abc_1.abstractmethod
+    def LookupSubjects(
+        self,
+        request: _permissions_service_pb2.LookupSubjectsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_permissions_service_pb2.LookupSubjectsResponse], _abc.AsyncIterator[_permissions_service_pb2.LookupSubjectsResponse]]:
+        """Who may do an action to a resource; without the suspended, the departed and test accounts."""
+
+    @_abc_1.abstractmethod
+    def Filter(
+        self,
+        request: _permissions_service_pb2.FilterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_permissions_service_pb2.FilterResponse, _abc.Awaitable[_permissions_service_pb2.FilterResponse]]:
+        """A predicate for the caller's SQL that holds for just what the subject may do an action to."""
+
+    @_abc_1.abstractmethod
+    def Expand(
+        self,
+        request: _permissions_service_pb2.ExpandRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_permissions_service_pb2.ExpandResponse, _abc.Awaitable[_permissions_service_pb2.ExpandResponse]]:
+        """How a relation of a resource comes about, as a tree."""
+
+    @_abc_1.abstractmethod
+    def Explain(
+        self,
+        request: _permissions_service_pb2.ExplainRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_permissions_service_pb2.ExplainResponse, _abc.Awaitable[_permissions_service_pb2.ExplainResponse]]:
+        """A decision with everything that led to it, and what would change it."""
+
+    @_abc_1.abstractmethod
+    def Replay(
+        self,
+        request: _permissions_service_pb2.ReplayRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_permissions_service_pb2.ReplayResponse, _abc.Awaitable[_permissions_service_pb2.ReplayResponse]]:
+        """An audited decision, made again from the state and the policy of its time."""
 
     @_abc_1.abstractmethod
     def ListAuditEntries(

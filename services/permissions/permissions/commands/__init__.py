@@ -1,0 +1,1 @@
+"""What permissions does, one module for each noun."""

@@ -1,0 +1,92 @@
+"""Recording: the one way in which permissions' state changes.
+
+`begin` locks the end of the audit log before anything is read that will be changed, so that writers follow one another
+and whatever they decide is decided on the newest state. `Log.append` numbers what happened; `Log.finish` writes it
+and announces the changes to every replica.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from accesskit import wire as changes_wire
+from accesskit.tokens import Token
+from leadchain.permissions.v1.events_pb2 import FactsChanged
+
+from permissions.domain.audit import AuditHead, entry_after
+from permissions.store import audit
+
+if TYPE_CHECKING:
+    from accesskit.changes import Change
+    from servicekit.database import UnitOfWork
+
+    from permissions.domain.audit import AuditEntry, Event
+
+ANNOUNCED_CHANGES_MAX = 2000
+"""Changes in one announcement, which must stay below 1 MB; replicas ask for more of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Where the log ends after a write: its last entry, its revision, and the token that stands for that state."""
+
+    seq: int
+    revision: int
+    token: str
+
+
+class Log:
+    """The end of the audit log, held by one transaction."""
+
+    def __init__(self, uow: UnitOfWork, head: AuditHead) -> None:
+        self._uow = uow
+        self._head = head
+        self._entries: list[AuditEntry] = []
+        self._changes: list[Change] = []
+        self._revision_before = head.revision
+
+    @property
+    def now_s(self) -> float:
+        """The time of everything in this transaction, Unix seconds."""
+        return self._uow.now.timestamp()
+
+    @property
+    def next_seq(self) -> int:
+        """The number that the next appended entry will have; a change states it in its `seq`."""
+        return self._head.seq + 1
+
+    def append(self, event: Event) -> int:
+        """Adds an entry; returns its number."""
+        entry = entry_after(self._head, event, recorded_at=self._uow.now)
+        revision = entry.seq if entry.changes_state else self._head.revision
+        self._head = AuditHead(entry.seq, entry.hash, revision, self._head.log_id)
+        self._entries.append(entry)
+        self._changes.extend(event.changes)
+        return entry.seq
+
+    async def finish(self) -> Recorded:
+        """Writes the entries and the log's new end, and has the changes announced when the transaction commits."""
+        if self._entries:
+            await audit.append(self._uow.raw, self._entries, self._head)
+        if self._changes:
+            self._announce()
+        token = Token(self._head.log_id, self._head.revision)
+        return Recorded(self._head.seq, self._head.revision, str(token))
+
+    def _announce(self) -> None:
+        fits = len(self._changes) <= ANNOUNCED_CHANGES_MAX
+        changes = [changes_wire.change_to_pb(change) for change in self._changes] if fits else []
+        event = FactsChanged(
+            log_id=self._head.log_id,
+            # Without its changes the announcement only says that there are some, which leaves a gap to be filled.
+            previous_revision=self._revision_before if fits else self._head.revision,
+            revision=self._head.revision,
+            changes=changes,
+        )
+        self._uow.announce(event, key="permissions")
+
+
+async def begin(uow: UnitOfWork) -> Log:
+    """Locks the end of the log; nobody else changes permissions' state until this transaction ends."""
+    return Log(uow, await audit.lock_head(uow.raw))

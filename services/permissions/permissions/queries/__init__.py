@@ -1,0 +1,1 @@
+"""What permissions can be asked, one module for each noun."""

@@ -1,0 +1,145 @@
+"""The state that decisions are made from, in memory, as of a revision of the log.
+
+Loaded from the tables at the start, then kept by the entries that each commit adds. An announcement says that there
+are some; the entries themselves are read from the log, so nothing is applied that is not committed, and nothing is
+left out. Without announcements it looks every second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import TYPE_CHECKING
+
+from accesskit.changes import from_plain
+from accesskit.engine import Engine
+from accesskit.tokens import Token
+from servicekit.errors import Conflict, Unavailable
+from servicekit.polling import Poller
+
+from permissions.store import audit, loading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import asyncpg
+    from accesskit.changes import Change
+    from servicekit.database import Database
+
+    from permissions.domain.audit import AuditEntry
+
+PAGE_SIZE = 1000
+IDLE_S = 1.0
+STALENESS_MAX_S = 5.0
+"""A state that has not been compared with the log for longer answers nothing."""
+
+
+class AheadOfLog(Conflict):
+    """A consistency token of a revision that this log has never reached."""
+
+    def __init__(self) -> None:
+        super().__init__("the consistency token is ahead of the log")
+
+
+class Live:
+    """The engine and what keeps it up to date. A part of a service.
+
+    `on_changes` are told of changes after they have been applied, with the revisions before and after. `clock` gives
+    Unix seconds.
+    """
+
+    name = "live"
+
+    def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
+        self.engine = Engine()
+        self.log_id = ""
+        self.on_changes: list[Callable[[int, int, Sequence[Change]], None]] = []
+        self._database = database
+        self._clock = clock
+        self._catching_up = asyncio.Lock()
+        self._seen_at_s = float("-inf")
+        self._poller = Poller(self.name, self._poll, idle_s=IDLE_S)
+
+    @property
+    def now_s(self) -> float:
+        """The time at which a decision is made, Unix seconds."""
+        return self._clock()
+
+    @property
+    def token(self) -> str:
+        """The consistency token of the state as it is now."""
+        return str(Token(self.log_id, self.engine.revision))
+
+    async def start(self) -> None:
+        """Loads the state; raises `Unavailable` when the database is away."""
+        async with self._database.raw() as raw, raw.transaction(isolation="repeatable_read"):
+            head = await audit.head(raw)
+            self.log_id = head.log_id
+            self.engine.apply(await loading.every_change(raw), revision=head.revision)
+        self._seen_at_s = time.monotonic()
+        await self._poller.start()
+
+    async def stop(self) -> None:
+        """Follows the log no longer."""
+        await self._poller.stop()
+
+    def problem(self) -> str | None:
+        """Why nothing is answered."""
+        if time.monotonic() - self._seen_at_s > STALENESS_MAX_S:
+            return "the state is stale"
+        return self._poller.problem()
+
+    def wake(self) -> None:
+        """Looks at the log now; called for each announcement."""
+        self._poller.wake()
+
+    async def at_least(self, token_text: str) -> None:
+        """Waits until the state is no older than a token, where one is given.
+
+        Raises `MalformedToken`, `ForeignToken`, `AheadOfLog` or `Unavailable`.
+        """
+        if not token_text:
+            self._refuse_stale()
+            return
+        token = Token.parse(token_text, log_id=self.log_id)
+        if token.revision > self.engine.revision:
+            await self.catch_up()
+        if token.revision > self.engine.revision:
+            raise AheadOfLog
+
+    async def catch_up(self) -> None:
+        """Applies all that was committed before the call."""
+        async with self._catching_up:
+            async with self._database.raw() as raw:
+                await self._apply_new(raw)
+            self._seen_at_s = time.monotonic()
+
+    async def _poll(self) -> bool:
+        await self.catch_up()
+        return False
+
+    async def _apply_new(self, raw: asyncpg.Connection) -> None:
+        while True:
+            before = self.engine.revision
+            entries = await audit.changing_entries_after(raw, before, limit=PAGE_SIZE)
+            if not entries:
+                return
+            self._apply(before, entries)
+
+    def _apply(self, before: int, entries: Sequence[AuditEntry]) -> None:
+        changes = [change for entry in entries for change in changes_of(entry)]
+        revision = entries[-1].seq
+        self.engine.apply(changes, revision=revision)
+        for tell in self.on_changes:
+            tell(before, revision, changes)
+
+    def _refuse_stale(self) -> None:
+        if time.monotonic() - self._seen_at_s > STALENESS_MAX_S:
+            raise Unavailable("the state of permissions is stale")
+
+
+def changes_of(entry: AuditEntry) -> list[Change]:
+    """The changes that an entry states."""
+    stated = json.loads(entry.fact)
+    return [from_plain(plain) for plain in stated.get("changes", ())]

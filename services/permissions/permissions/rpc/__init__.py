@@ -1,0 +1,5 @@
+"""RPCs of permissions, one module for each gRPC service; each has `serve(chassis, live)`."""
+
+from permissions.rpc import approvals, audit, decisions, exports, facts, leases, policies, sessions
+
+SERVICES = (decisions, facts, policies, leases, approvals, sessions, exports, audit)

@@ -1,0 +1,14 @@
+"""LeasesService."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from servicekit.chassis import Chassis
+
+    from permissions.queries.live import Live
+
+
+def serve(chassis: Chassis, live: Live) -> None:
+    """Answers LeasesService on the chassis' gRPC host."""
