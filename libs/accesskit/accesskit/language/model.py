@@ -112,7 +112,10 @@ class Type:
 
 @dataclass(frozen=True, slots=True)
 class ParameterType:
-    """`string`, `int`, `uint`, `double`, `bool`, `timestamp`, `duration`, `ipaddress`, `any`, `list<item>` or `map<item>`."""
+    """`string`, `int`, `uint`, `double`, `bool`, `timestamp`, `duration`, `ipaddress`, `any`, `list`, `map`.
+
+    Only a list and a map have an `item`; a map's keys are strings.
+    """
 
     name: str
     item: "ParameterType | None" = None
