@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, TypedDict, Unpack, cast
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -34,6 +34,7 @@ ALGORITHMS: Final = ("Ed25519", "EdDSA", "ES256")
 LOCAL_ISSUER: Final = "leadchain-local"
 
 _TOKEN_BYTES_MAX = 8192
+_NUMBER_MAX = 2**53
 _JWKS_BYTES_MAX = 256 * 1024
 _FETCH_TIMEOUT_S = 5.0
 _REFRESH_AFTER_S = 60.0
@@ -47,11 +48,21 @@ _current_caller: ContextVar["Caller | None"] = ContextVar("current_caller", defa
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An authenticated party: who, what it may ask for, and the token that proved it."""
+    """An authenticated party: who, what it may ask for, and the token that proved it.
+
+    `epoch`, `session_id` and `device_id` (claims `epoch`, `sid`, `device_id`) say which revocations end the token; None
+    or empty when it states none. `amr` are the methods by which the person proved to be there (RFC 8176), `auth_time`
+    when, in Unix seconds.
+    """
 
     subject: str
     scopes: frozenset[str]
     token_id: str
+    epoch: int | None = None
+    session_id: str = ""
+    device_id: str = ""
+    amr: frozenset[str] = frozenset()
+    auth_time: float | None = None
 
     def require(self, scope: str) -> None:
         """Raise Forbidden unless the token carries `scope`."""
@@ -75,6 +86,9 @@ class TokenVerifier:
     The key set is read from a file or an https address (plain http only on loopback), again every
     minute and when a token names a key it lacks, never more often than every 5 s. A token found
     good is remembered for a minute at most, so a withdrawn key stops working within two.
+
+    `is_revoked`, where it is set, is asked at every request, also for a remembered token: no request is accepted after
+    it has begun to say yes. It must answer at once, from memory.
     """
 
     def __init__(
@@ -95,6 +109,7 @@ class TokenVerifier:
         self._tried_at_s = float("-inf")
         self._reloading = asyncio.Lock()
         self._remembered: dict[str, tuple[Caller, float]] = {}
+        self.is_revoked: Callable[[Caller], bool] | None = None
 
     async def load(self) -> None:
         """Read the key set now; Unavailable when it cannot be read or holds no usable key."""
@@ -103,25 +118,33 @@ class TokenVerifier:
             raise Unavailable("signing keys are not available", retry_after_s=5.0)
 
     def remembered(self, token: str) -> Caller | None:
-        """The caller of a token that `verify` accepted lately, else None; costs one lookup."""
+        """The caller of a token that `verify` accepted lately, else None; costs one lookup.
+
+        Raises Unauthenticated (`revoked`) when the token has been revoked since.
+        """
         entry = self._remembered.get(token)
         if entry is None or entry[1] <= self._clock():
             return None
-        return entry[0]
+        return self._unrevoked(entry[0])
 
     async def verify(self, token: str) -> Caller:
         """The caller that `token` proves.
 
         Raises Unauthenticated with a short code (`malformed`, `unknown_key`, `bad_signature`,
-        `expired`, `not_for_us`), or Unavailable while no key set could ever be read.
+        `expired`, `not_for_us`, `revoked`), or Unavailable while no key set could ever be read.
         """
         known = self.remembered(token)
         if known is not None:
             return known
         key = await self._key_of(token)
         claims = self._claims(token, key)
-        caller = _caller(claims)
+        caller = self._unrevoked(_caller(claims))
         self._remember(token, caller, expires_at_s=float(claims["exp"]))
+        return caller
+
+    def _unrevoked(self, caller: Caller) -> Caller:
+        if self.is_revoked is not None and self.is_revoked(caller):
+            raise Unauthenticated("revoked")
         return caller
 
     async def _key_of(self, token: str) -> Key:
@@ -180,6 +203,16 @@ def new_signing_key(issuer: str = LOCAL_ISSUER) -> tuple[dict[str, Any], dict[st
     return cast("dict[str, Any]", private), public
 
 
+class SessionClaims(TypedDict, total=False):
+    """What a token may say of the session that it belongs to; `auth_time` is Unix time in seconds."""
+
+    epoch: int
+    session_id: str
+    device_id: str
+    amr: Collection[str]
+    auth_time: float
+
+
 def mint_token(
     private_jwk: Mapping[str, Any],
     *,
@@ -188,6 +221,7 @@ def mint_token(
     audience: str,
     lifetime_s: float,
     now: datetime,
+    **session: Unpack[SessionClaims],
 ) -> str:
     """A signed token for `subject`, good from `now` for `lifetime_s`; for local stacks and tests.
 
@@ -206,9 +240,19 @@ def mint_token(
         "iat": issued_at_s,
         "nbf": issued_at_s,
         "exp": int(issued_at_s + lifetime_s),
+        **_session_claims(session),
     }
     header = {"alg": "Ed25519", "kid": members["kid"]}
     return jwt.encode(header, claims, OKPKey.import_key(members), algorithms=ALGORITHMS)
+
+
+def _session_claims(session: SessionClaims) -> dict[str, Any]:
+    claims: dict[str, Any] = dict(session)
+    if "session_id" in claims:
+        claims["sid"] = claims.pop("session_id")
+    if "amr" in claims:
+        claims["amr"] = sorted(claims["amr"])
+    return claims
 
 
 def _source(jwks: Path | str) -> Path | str:
@@ -273,7 +317,43 @@ def _reason(error: Exception) -> str:
 
 
 def _caller(claims: Mapping[str, Any]) -> Caller:
-    scope = claims.get("scope", "")
-    if not isinstance(claims["sub"], str) or not isinstance(scope, str):
+    methods = claims.get("amr", [])
+    if not isinstance(methods, list) or not all(isinstance(method, str) for method in methods):
         raise Unauthenticated("malformed")
-    return Caller(claims["sub"], frozenset(scope.split()), str(claims.get("jti", "")))
+    return Caller(
+        subject=_text(claims, "sub"),
+        scopes=frozenset(_text(claims, "scope").split()),
+        token_id=str(claims.get("jti", "")),
+        epoch=_epoch(claims),
+        session_id=_text(claims, "sid"),
+        device_id=_text(claims, "device_id"),
+        amr=frozenset(methods),
+        auth_time=_number(claims, "auth_time"),
+    )
+
+
+def _text(claims: Mapping[str, Any], name: str) -> str:
+    value = claims.get(name, "")
+    if not isinstance(value, str):
+        raise Unauthenticated("malformed")
+    return value
+
+
+def _number(claims: Mapping[str, Any], name: str) -> float | None:
+    value = claims.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Unauthenticated("malformed")
+    if not 0 <= value <= _NUMBER_MAX:
+        raise Unauthenticated("malformed")
+    return float(value)
+
+
+def _epoch(claims: Mapping[str, Any]) -> int | None:
+    value = _number(claims, "epoch")
+    if value is None:
+        return None
+    if value != int(value) or value < 1:
+        raise Unauthenticated("malformed")
+    return int(value)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import pytest
 from aiohttp import web
@@ -16,6 +16,7 @@ from joserfc.jwk import ECKey, OctKey, OKPKey
 from servicekit.auth import (
     LOCAL_ISSUER,
     Caller,
+    SessionClaims,
     TokenVerifier,
     become,
     current_caller,
@@ -51,7 +52,13 @@ class Issuer:
         self.private, self.public = new_signing_key()
         self.file.write_text(json.dumps(self.public))
 
-    def token(self, *, audience: str = "leadchain", lifetime_s: float = 300) -> str:
+    def token(
+        self,
+        *,
+        audience: str = "leadchain",
+        lifetime_s: float = 300,
+        **session: Unpack[SessionClaims],
+    ) -> str:
         """A token that is good at noon."""
         return mint_token(
             self.private,
@@ -60,7 +67,14 @@ class Issuer:
             audience=audience,
             lifetime_s=lifetime_s,
             now=NOON,
+            **session,
         )
+
+    def signed(self, claims: dict[str, Any]) -> str:
+        """A token that states just these claims."""
+        members = {name: value for name, value in self.private.items() if name != "iss"}
+        header = {"alg": "Ed25519", "kid": members["kid"]}
+        return jwt.encode(header, claims, OKPKey.import_key(members), algorithms=["Ed25519"])
 
 
 @pytest.fixture
@@ -152,13 +166,90 @@ async def test_a_token_for_another_audience_is_not_for_us(
 async def test_a_claim_that_is_wrong_or_absent_is_refused(
     issuer: Issuer, verifier: TokenVerifier, change: dict[str, Any]
 ) -> None:
-    members = {name: value for name, value in issuer.private.items() if name != "iss"}
-    header = {"alg": "Ed25519", "kid": members["kid"]}
-    key = OKPKey.import_key(members)
+    assert await refusal(verifier, issuer.signed(claims(**change))) == "not_for_us"
 
-    token = jwt.encode(header, claims(**change), key, algorithms=["Ed25519"])
 
-    assert await refusal(verifier, token) == "not_for_us"
+@pytest.mark.parametrize(
+    "audience", [[], "", "leadchain2", ["payroll"], 7, {"leadchain": 1}], ids=str
+)
+async def test_a_token_that_does_not_name_us_as_its_audience_is_refused(
+    issuer: Issuer, verifier: TokenVerifier, audience: object
+) -> None:
+    token = issuer.signed(claims(aud=audience))
+
+    assert await refusal(verifier, token) in {"not_for_us", "malformed"}
+
+
+async def test_a_token_states_its_epoch_session_and_second_factor(
+    issuer: Issuer, verifier: TokenVerifier
+) -> None:
+    token = issuer.token(
+        epoch=3, session_id="s1", device_id="d1", amr=["pwd", "hwk"], auth_time=NOON.timestamp()
+    )
+
+    caller = await verifier.verify(token)
+
+    assert (caller.epoch, caller.session_id, caller.device_id) == (3, "s1", "d1")
+    assert caller.amr == {"pwd", "hwk"}
+    assert caller.auth_time == NOON.timestamp()
+
+
+async def test_a_token_of_no_session_states_none(issuer: Issuer, verifier: TokenVerifier) -> None:
+    caller = await verifier.verify(issuer.token())
+
+    assert (caller.epoch, caller.session_id, caller.device_id) == (None, "", "")
+    assert (caller.amr, caller.auth_time) == (frozenset(), None)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epoch": "3"},
+        {"epoch": True},
+        {"epoch": 0},
+        {"epoch": 1.5},
+        {"epoch": 10**400},
+        {"epoch": float("inf")},
+        {"sid": 4},
+        {"device_id": ["d1"]},
+        {"amr": "pwd"},
+        {"amr": [1]},
+        {"auth_time": "noon"},
+        {"auth_time": float("nan")},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+async def test_a_session_claim_of_another_kind_makes_the_token_malformed(
+    issuer: Issuer, verifier: TokenVerifier, change: dict[str, Any]
+) -> None:
+    assert await refusal(verifier, issuer.signed(claims(**change))) == "malformed"
+
+
+async def test_a_revoked_token_is_refused_at_once_although_it_was_remembered(
+    issuer: Issuer, verifier: TokenVerifier
+) -> None:
+    token, other = issuer.token(session_id="s1"), issuer.token(session_id="s2")
+    await verifier.verify(token)
+    await verifier.verify(other)
+    revoked: set[str] = set()
+    verifier.is_revoked = lambda caller: caller.session_id in revoked
+    assert verifier.remembered(token) is not None
+
+    revoked.add("s1")
+
+    with pytest.raises(Unauthenticated, match="revoked"):
+        verifier.remembered(token)
+    assert await refusal(verifier, token) == "revoked"
+    assert verifier.remembered(other) is not None
+
+
+async def test_a_token_revoked_before_its_first_use_is_refused(
+    issuer: Issuer, verifier: TokenVerifier
+) -> None:
+    verifier.is_revoked = lambda caller: caller.epoch == 1
+
+    assert await refusal(verifier, issuer.token(epoch=1)) == "revoked"
+    assert await verifier.verify(issuer.token(epoch=2))
 
 
 async def test_a_signature_by_another_key_under_a_known_id_is_refused(
