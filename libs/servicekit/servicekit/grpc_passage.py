@@ -18,7 +18,8 @@ import grpc
 import structlog
 from google.protobuf.message import DecodeError
 
-from servicekit.auth import TokenVerifier, become
+from servicekit.access import Guard, Need
+from servicekit.auth import TokenVerifier, become, current_caller
 from servicekit.errors import (
     Ack,
     Invalid,
@@ -55,16 +56,17 @@ class RpcLimits:
     grace_s: float = 10.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Rules:
-    """What every call of a host has to pass."""
+    """What every call of a host has to pass. Without a guard, whoever has a good token may call."""
 
     verifier: TokenVerifier | None
     limits: RpcLimits
+    guard: Guard | None = None
 
 
-def guarded(method: Method, name: str, rules: Rules) -> Method:
-    """`method` behind the guard; `name` is its full name, `package.Service/Method`.
+def guarded(method: Method, name: str, rules: Rules, need: Need | None = None) -> Method:
+    """`method` behind the guard; `name` is its full name, `package.Service/Method`, `need` what a caller needs.
 
     Raises TypeError for a method that is not async.
     """
@@ -75,7 +77,7 @@ def guarded(method: Method, name: str, rules: Rules) -> Method:
     early, late = (parse, _as_is) if method.request_streaming else (None, parse)
     guard = _streaming if method.response_streaming else _unary
     return _FACTORIES[method.request_streaming, method.response_streaming](
-        guard(behaviour, late, _Route(name, rules)), early, method.response_serializer
+        guard(behaviour, late, _Route(name, rules, need)), early, method.response_serializer
     )
 
 
@@ -91,7 +93,10 @@ def _unary(behaviour: _Behaviour, parse: Callable[[Any], Any], route: "_Route") 
     async def answer(request: Any, context: _Context) -> Any:
         async with _Passage(route, context) as passage:
             await passage.admit()
-            return await behaviour(parse(request), context)
+            message = parse(request)
+            if route.need is not None:
+                await route.permit(message)
+            return await behaviour(message, context)
 
     return answer
 
@@ -100,7 +105,10 @@ def _streaming(behaviour: _Behaviour, parse: Callable[[Any], Any], route: "_Rout
     async def stream(request: Any, context: _Context) -> None:
         async with _Passage(route, context) as passage:
             await passage.admit()
-            await _write_all(behaviour(parse(request), context), context)
+            message = parse(request)
+            if route.need is not None:
+                await route.permit(message)
+            await _write_all(behaviour(message, context), context)
 
     return stream
 
@@ -140,10 +148,11 @@ def behaviour_of(method: Method) -> _Behaviour:
 class _Route:
     """One method of a host, with what is looked up once instead of per call."""
 
-    __slots__ = ("_rules", "finished_ok", "method")
+    __slots__ = ("_rules", "finished_ok", "method", "need")
 
-    def __init__(self, method: str, rules: Rules) -> None:
+    def __init__(self, method: str, rules: Rules, need: Need | None) -> None:
         self.method = method
+        self.need = need if need is not None and not need.any_caller else None
         self._rules = rules
         self.finished_ok = RPC_DURATION_S.labels(method=method, code="OK").observe
 
@@ -161,6 +170,12 @@ class _Route:
             return
         token = _bearer(metadata)
         become(verifier.remembered(token) or await verifier.verify(token))
+
+    async def permit(self, message: Any) -> None:
+        """Raise Forbidden unless the guard lets the caller do what the method stands for."""
+        guard, need, caller = self._rules.guard, self.need, current_caller()
+        if guard is not None and need is not None and caller is not None:
+            await guard.permit(caller, need, message)
 
 
 def _bearer(metadata: Iterable[tuple[str, str]]) -> str:

@@ -15,6 +15,7 @@ from grpc_health.v1 import (
 )
 from grpc_reflection.v1alpha import reflection
 
+from servicekit.access import Guard, Need, needs_of
 from servicekit.auth import TokenVerifier
 from servicekit.grpc_passage import Method, RpcLimits, Rules, behaviour_of, guarded
 from servicekit.tls import TlsFiles
@@ -50,9 +51,9 @@ class GrpcServer:
             raise ValueError("a gRPC host without a token verifier must be asked for: insecure")
         self.port = port
         self._host = host
-        self._verifier = verifier
+        self._rules = Rules(verifier, limits)
+        self._needless: list[str] = []
         self._tls = tls
-        self._limits = limits
         self._methods: dict[str, dict[str, Method]] = {}
         self._health = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None
@@ -66,19 +67,37 @@ class GrpcServer:
         Call before `start`. Raises TypeError for a method that is not async, ValueError when the
         generated code belongs to another service than `full_service_name`.
         """
-        registrar = _Registrar(Rules(self._verifier, self._limits))
+        needs = needs_of(full_service_name)
+        registrar = _Registrar(self._rules, needs)
         add_servicer(servicer, registrar)
         if set(registrar.methods) != {full_service_name}:
             raise ValueError(f"{add_servicer.__name__} does not register {full_service_name}")
         self._methods.update(registrar.methods)
+        self._needless += [
+            f"{full_service_name}/{name}" for name, need in needs.items() if need is None
+        ]
+
+    def guard_with(self, guard: Guard) -> None:
+        """Let `guard` decide about every call whose contract does not let any caller in."""
+        self._rules.guard = guard
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether somebody decides about calls."""
+        return self._rules.guard is not None
 
     async def start(self) -> None:
-        """Listen and report SERVING; Unavailable without signing keys, RuntimeError if taken."""
-        if self._verifier is not None:
-            await self._verifier.load()
+        """Listen and report SERVING; Unavailable without signing keys, RuntimeError if taken.
+
+        Raises ValueError on a guarded host for RPCs whose contract does not say what a caller needs.
+        """
+        if self.is_guarded and self._needless:
+            raise ValueError(f"no access option: {', '.join(self._needless)}")
+        if self._rules.verifier is not None:
+            await self._rules.verifier.load()
         self._server = grpc.aio.server(
-            maximum_concurrent_rpcs=self._limits.max_concurrent_rpcs,
-            options=_options(self._limits),
+            maximum_concurrent_rpcs=self._rules.limits.max_concurrent_rpcs,
+            options=_options(self._rules.limits),
         )
         await self._register(self._server)
         self.port = self._listen(self._server)
@@ -96,7 +115,7 @@ class GrpcServer:
         self._is_serving = False
         await self._health.enter_graceful_shutdown()
         if self._server is not None:
-            await self._server.stop(self._limits.grace_s)
+            await self._server.stop(self._rules.limits.grace_s)
             self._server = None
 
     def problem(self) -> str | None:
@@ -135,9 +154,10 @@ def _options(limits: RpcLimits) -> list[tuple[str, int]]:
 class _Registrar:
     """Stands where generated code expects a server, and wraps each method it is given."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, needs: Mapping[str, Need | None]) -> None:
         self.methods: dict[str, dict[str, Method]] = {}
         self._rules = rules
+        self._needs = needs
 
     def add_generic_rpc_handlers(self, handlers: Iterable[object]) -> None:
         """Nothing: generated code registers the same methods by name as well."""
@@ -147,7 +167,7 @@ class _Registrar:
     ) -> None:
         """Keep the wrapped methods; one the servicer leaves out is answered UNIMPLEMENTED."""
         self.methods[service_name] = {
-            name: guarded(handler, f"{service_name}/{name}", self._rules)
+            name: guarded(handler, f"{service_name}/{name}", self._rules, self._needs.get(name))
             for name, handler in method_handlers.items()
             if not _is_left_out(handler)
         }

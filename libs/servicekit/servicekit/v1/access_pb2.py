@@ -25,13 +25,13 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aservicekit/v1/access.proto\x12\rservicekit.v1\x1a google/protobuf/descriptor.proto\"p\n\x06\x41\x63\x63\x65ss\x12\x0e\n\x06\x61\x63tion\x18\x01 \x01(\t\x12\x15\n\rresource_type\x18\x02 \x01(\t\x12\x16\n\x0eresource_field\x18\x03 \x01(\t\x12\x13\n\x0bresource_id\x18\x04 \x01(\t\x12\x12\n\nany_caller\x18\x05 \x01(\x08:G\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xfb\x8c\x03 \x01(\x0b\x32\x15.servicekit.v1.Accessb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aservicekit/v1/access.proto\x12\rservicekit.v1\x1a google/protobuf/descriptor.proto\"\x87\x01\n\x06\x41\x63\x63\x65ss\x12\x0e\n\x06\x61\x63tion\x18\x01 \x01(\t\x12\x15\n\rresource_type\x18\x02 \x01(\t\x12\x16\n\x0eresource_field\x18\x03 \x01(\t\x12\x13\n\x0bresource_id\x18\x04 \x01(\t\x12\x12\n\nany_caller\x18\x05 \x01(\x08\x12\x15\n\rsubject_field\x18\x06 \x01(\t:G\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xfb\x8c\x03 \x01(\x0b\x32\x15.servicekit.v1.Accessb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'servicekit.v1.access_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ACCESS']._serialized_start=79
-  _globals['_ACCESS']._serialized_end=191
+  _globals['_ACCESS']._serialized_start=80
+  _globals['_ACCESS']._serialized_end=215
 # @@protoc_insertion_point(module_scope)

@@ -29,6 +29,7 @@ class Access(_message.Message):
     RESOURCE_FIELD_FIELD_NUMBER: _builtins.int
     RESOURCE_ID_FIELD_NUMBER: _builtins.int
     ANY_CALLER_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_FIELD_NUMBER: _builtins.int
     action: _builtins.str
     """Action name, such as read or operate."""
     resource_type: _builtins.str
@@ -36,9 +37,11 @@ class Access(_message.Message):
     resource_field: _builtins.str
     """Request field that holds the resource's id, or a list of ids that must all be allowed."""
     resource_id: _builtins.str
-    """Id of the resource where it is not in the request, such as the service's own name."""
+    """Id of the resource where it is not in the request; without both it is the answering service."""
     any_caller: _builtins.bool
     """Any authenticated caller may ask; the answer tells nothing that needs a right, or the servicer decides itself."""
+    subject_field: _builtins.str
+    """Request field that names the person for whom a service acts; both then need the right."""
     def __init__(
         self,
         *,
@@ -47,10 +50,11 @@ class Access(_message.Message):
         resource_field: _builtins.str = ...,
         resource_id: _builtins.str = ...,
         any_caller: _builtins.bool = ...,
+        subject_field: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "any_caller", b"any_caller", "resource_field", b"resource_field", "resource_id", b"resource_id", "resource_type", b"resource_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "any_caller", b"any_caller", "resource_field", b"resource_field", "resource_id", b"resource_id", "resource_type", b"resource_type", "subject_field", b"subject_field"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

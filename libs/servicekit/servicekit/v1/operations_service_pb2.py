@@ -23,33 +23,42 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from servicekit.v1 import access_pb2 as servicekit_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&servicekit/v1/operations_service.proto\x12\rservicekit.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"=\n\x16ListDeadLettersRequest\x12\x10\n\x08\x63onsumer\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\"\xe5\x01\n\nDeadLetter\x12\x10\n\x08\x63onsumer\x18\x01 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12\x12\n\nevent_type\x18\x03 \x01(\t\x12\r\n\x05\x65rror\x18\x04 \x01(\t\x12\x15\n\rattempt_count\x18\x05 \x01(\r\x12\x33\n\x0f\x66irst_failed_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0equarantined_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08trace_id\x18\x08 \x01(\t\"E\n\x17ListDeadLettersResponse\x12*\n\x07letters\x18\x01 \x03(\x0b\x32\x19.servicekit.v1.DeadLetter\"?\n\x18ReplayDeadLettersRequest\x12\x10\n\x08\x63onsumer\x18\x01 \x01(\t\x12\x11\n\tevent_ids\x18\x02 \x03(\t\"H\n\x19ReplayDeadLettersResponse\x12\x15\n\rhandled_count\x18\x01 \x01(\r\x12\x14\n\x0c\x66\x61iled_count\x18\x02 \x01(\r\"k\n\x13ReplayOutboxRequest\x12)\n\x05since\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\")\n\x14ReplayOutboxResponse\x12\x11\n\trow_count\x18\x01 \x01(\x04\"\x13\n\x11GetBacklogRequest\"]\n\x12GetBacklogResponse\x12\x14\n\x0coutbox_count\x18\x01 \x01(\x04\x12\x19\n\x11\x64\x65\x61\x64_letter_count\x18\x02 \x01(\x04\x12\x16\n\x0eretrying_count\x18\x03 \x01(\x04\x32\x89\x03\n\x11OperationsService\x12`\n\x0fListDeadLetters\x12%.servicekit.v1.ListDeadLettersRequest\x1a&.servicekit.v1.ListDeadLettersResponse\x12\x66\n\x11ReplayDeadLetters\x12\'.servicekit.v1.ReplayDeadLettersRequest\x1a(.servicekit.v1.ReplayDeadLettersResponse\x12W\n\x0cReplayOutbox\x12\".servicekit.v1.ReplayOutboxRequest\x1a#.servicekit.v1.ReplayOutboxResponse\x12Q\n\nGetBacklog\x12 .servicekit.v1.GetBacklogRequest\x1a!.servicekit.v1.GetBacklogResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&servicekit/v1/operations_service.proto\x12\rservicekit.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aservicekit/v1/access.proto\"=\n\x16ListDeadLettersRequest\x12\x10\n\x08\x63onsumer\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\"\xe5\x01\n\nDeadLetter\x12\x10\n\x08\x63onsumer\x18\x01 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12\x12\n\nevent_type\x18\x03 \x01(\t\x12\r\n\x05\x65rror\x18\x04 \x01(\t\x12\x15\n\rattempt_count\x18\x05 \x01(\r\x12\x33\n\x0f\x66irst_failed_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0equarantined_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08trace_id\x18\x08 \x01(\t\"E\n\x17ListDeadLettersResponse\x12*\n\x07letters\x18\x01 \x03(\x0b\x32\x19.servicekit.v1.DeadLetter\"?\n\x18ReplayDeadLettersRequest\x12\x10\n\x08\x63onsumer\x18\x01 \x01(\t\x12\x11\n\tevent_ids\x18\x02 \x03(\t\"H\n\x19ReplayDeadLettersResponse\x12\x15\n\rhandled_count\x18\x01 \x01(\r\x12\x14\n\x0c\x66\x61iled_count\x18\x02 \x01(\r\"k\n\x13ReplayOutboxRequest\x12)\n\x05since\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\")\n\x14ReplayOutboxResponse\x12\x11\n\trow_count\x18\x01 \x01(\x04\"\x13\n\x11GetBacklogRequest\"]\n\x12GetBacklogResponse\x12\x14\n\x0coutbox_count\x18\x01 \x01(\x04\x12\x19\n\x11\x64\x65\x61\x64_letter_count\x18\x02 \x01(\x04\x12\x16\n\x0eretrying_count\x18\x03 \x01(\x04\x32\xed\x03\n\x11OperationsService\x12y\n\x0fListDeadLetters\x12%.servicekit.v1.ListDeadLettersRequest\x1a&.servicekit.v1.ListDeadLettersResponse\"\x17\xda\xe7\x18\x13\n\x07operate\x12\x08platform\x12\x7f\n\x11ReplayDeadLetters\x12\'.servicekit.v1.ReplayDeadLettersRequest\x1a(.servicekit.v1.ReplayDeadLettersResponse\"\x17\xda\xe7\x18\x13\n\x07operate\x12\x08platform\x12p\n\x0cReplayOutbox\x12\".servicekit.v1.ReplayOutboxRequest\x1a#.servicekit.v1.ReplayOutboxResponse\"\x17\xda\xe7\x18\x13\n\x07operate\x12\x08platform\x12j\n\nGetBacklog\x12 .servicekit.v1.GetBacklogRequest\x1a!.servicekit.v1.GetBacklogResponse\"\x17\xda\xe7\x18\x13\n\x07operate\x12\x08platformb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'servicekit.v1.operations_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=90
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=151
-  _globals['_DEADLETTER']._serialized_start=154
-  _globals['_DEADLETTER']._serialized_end=383
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=385
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=454
-  _globals['_REPLAYDEADLETTERSREQUEST']._serialized_start=456
-  _globals['_REPLAYDEADLETTERSREQUEST']._serialized_end=519
-  _globals['_REPLAYDEADLETTERSRESPONSE']._serialized_start=521
-  _globals['_REPLAYDEADLETTERSRESPONSE']._serialized_end=593
-  _globals['_REPLAYOUTBOXREQUEST']._serialized_start=595
-  _globals['_REPLAYOUTBOXREQUEST']._serialized_end=702
-  _globals['_REPLAYOUTBOXRESPONSE']._serialized_start=704
-  _globals['_REPLAYOUTBOXRESPONSE']._serialized_end=745
-  _globals['_GETBACKLOGREQUEST']._serialized_start=747
-  _globals['_GETBACKLOGREQUEST']._serialized_end=766
-  _globals['_GETBACKLOGRESPONSE']._serialized_start=768
-  _globals['_GETBACKLOGRESPONSE']._serialized_end=861
-  _globals['_OPERATIONSSERVICE']._serialized_start=864
-  _globals['_OPERATIONSSERVICE']._serialized_end=1257
+  _globals['_OPERATIONSSERVICE'].methods_by_name['ListDeadLetters']._loaded_options = None
+  _globals['_OPERATIONSSERVICE'].methods_by_name['ListDeadLetters']._serialized_options = b'\332\347\030\023\n\007operate\022\010platform'
+  _globals['_OPERATIONSSERVICE'].methods_by_name['ReplayDeadLetters']._loaded_options = None
+  _globals['_OPERATIONSSERVICE'].methods_by_name['ReplayDeadLetters']._serialized_options = b'\332\347\030\023\n\007operate\022\010platform'
+  _globals['_OPERATIONSSERVICE'].methods_by_name['ReplayOutbox']._loaded_options = None
+  _globals['_OPERATIONSSERVICE'].methods_by_name['ReplayOutbox']._serialized_options = b'\332\347\030\023\n\007operate\022\010platform'
+  _globals['_OPERATIONSSERVICE'].methods_by_name['GetBacklog']._loaded_options = None
+  _globals['_OPERATIONSSERVICE'].methods_by_name['GetBacklog']._serialized_options = b'\332\347\030\023\n\007operate\022\010platform'
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=118
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=179
+  _globals['_DEADLETTER']._serialized_start=182
+  _globals['_DEADLETTER']._serialized_end=411
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=413
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=482
+  _globals['_REPLAYDEADLETTERSREQUEST']._serialized_start=484
+  _globals['_REPLAYDEADLETTERSREQUEST']._serialized_end=547
+  _globals['_REPLAYDEADLETTERSRESPONSE']._serialized_start=549
+  _globals['_REPLAYDEADLETTERSRESPONSE']._serialized_end=621
+  _globals['_REPLAYOUTBOXREQUEST']._serialized_start=623
+  _globals['_REPLAYOUTBOXREQUEST']._serialized_end=730
+  _globals['_REPLAYOUTBOXRESPONSE']._serialized_start=732
+  _globals['_REPLAYOUTBOXRESPONSE']._serialized_end=773
+  _globals['_GETBACKLOGREQUEST']._serialized_start=775
+  _globals['_GETBACKLOGREQUEST']._serialized_end=794
+  _globals['_GETBACKLOGRESPONSE']._serialized_start=796
+  _globals['_GETBACKLOGRESPONSE']._serialized_end=889
+  _globals['_OPERATIONSSERVICE']._serialized_start=892
+  _globals['_OPERATIONSSERVICE']._serialized_end=1385
 # @@protoc_insertion_point(module_scope)

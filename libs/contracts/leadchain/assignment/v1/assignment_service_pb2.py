@@ -24,43 +24,54 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from leadchain.assignment.v1 import events_pb2 as leadchain_dot_assignment_dot_v1_dot_events__pb2
+from servicekit.v1 import access_pb2 as servicekit_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0leadchain/assignment/v1/assignment_service.proto\x12\x17leadchain.assignment.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$leadchain/assignment/v1/events.proto\"\x92\x01\n\x03Rep\x12\x0e\n\x06rep_id\x18\x01 \x01(\t\x12\x12\n\nmanager_id\x18\x02 \x01(\t\x12\x11\n\tprovinces\x18\x03 \x03(\t\x12\x0e\n\x06\x63ities\x18\x04 \x03(\t\x12\x12\n\nindustries\x18\x05 \x03(\t\x12\x10\n\x08\x63\x61pacity\x18\x06 \x01(\r\x12\x0e\n\x06weight\x18\x07 \x01(\r\x12\x0e\n\x06\x61\x63tive\x18\x08 \x01(\x08\"<\n\x0ePutRepsRequest\x12*\n\x04reps\x18\x01 \x03(\x0b\x32\x1c.leadchain.assignment.v1.Rep\"?\n\x0fPutRepsResponse\x12\x15\n\rchanged_count\x18\x01 \x01(\r\x12\x15\n\rdrained_count\x18\x02 \x01(\r\"\x11\n\x0fListRepsRequest\"`\n\x07RepLoad\x12)\n\x03rep\x18\x01 \x01(\x0b\x32\x1c.leadchain.assignment.v1.Rep\x12\x12\n\nopen_count\x18\x02 \x01(\r\x12\x16\n\x0e\x61ssigned_count\x18\x03 \x01(\x04\"B\n\x10ListRepsResponse\x12.\n\x04reps\x18\x01 \x03(\x0b\x32 .leadchain.assignment.v1.RepLoad\"\'\n\x14GetAssignmentRequest\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\"\xc9\x01\n\x15GetAssignmentResponse\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x13\n\x0b\x61ssignee_id\x18\x03 \x01(\t\x12\x15\n\rassignment_no\x18\x04 \x01(\r\x12\x32\n\x0e\x63ontact_due_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x63ontacted_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"+\n\x18\x45xplainAssignmentRequest\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\"\xbb\x02\n\x08\x44\x65\x63ision\x12.\n\ndecided_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\x13\n\x0b\x61ssignee_id\x18\x03 \x01(\t\x12\x37\n\x05\x63\x61use\x18\x04 \x01(\x0e\x32(.leadchain.assignment.v1.AssignmentCause\x12\x0f\n\x07rule_id\x18\x05 \x01(\t\x12\x15\n\rrules_version\x18\x06 \x01(\r\x12\x0e\n\x06inputs\x18\x07 \x03(\t\x12\x32\n\x08refusals\x18\x08 \x03(\x0b\x32 .leadchain.assignment.v1.Refusal\x12\x34\n\tstandings\x18\t \x03(\x0b\x32!.leadchain.assignment.v1.Standing\")\n\x08Standing\x12\x0e\n\x06rep_id\x18\x01 \x01(\t\x12\r\n\x05share\x18\x02 \x01(\x01\"b\n\x19\x45xplainAssignmentResponse\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\x34\n\tdecisions\x18\x02 \x03(\x0b\x32!.leadchain.assignment.v1.Decision\"7\n\x14MarkContactedRequest\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\x0e\n\x06rep_id\x18\x02 \x01(\t\"I\n\x15MarkContactedResponse\x12\x30\n\x0c\x63ontacted_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xae\x04\n\x11\x41ssignmentService\x12\\\n\x07PutReps\x12\'.leadchain.assignment.v1.PutRepsRequest\x1a(.leadchain.assignment.v1.PutRepsResponse\x12_\n\x08ListReps\x12(.leadchain.assignment.v1.ListRepsRequest\x1a).leadchain.assignment.v1.ListRepsResponse\x12n\n\rGetAssignment\x12-.leadchain.assignment.v1.GetAssignmentRequest\x1a..leadchain.assignment.v1.GetAssignmentResponse\x12z\n\x11\x45xplainAssignment\x12\x31.leadchain.assignment.v1.ExplainAssignmentRequest\x1a\x32.leadchain.assignment.v1.ExplainAssignmentResponse\x12n\n\rMarkContacted\x12-.leadchain.assignment.v1.MarkContactedRequest\x1a..leadchain.assignment.v1.MarkContactedResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0leadchain/assignment/v1/assignment_service.proto\x12\x17leadchain.assignment.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$leadchain/assignment/v1/events.proto\x1a\x1aservicekit/v1/access.proto\"\x92\x01\n\x03Rep\x12\x0e\n\x06rep_id\x18\x01 \x01(\t\x12\x12\n\nmanager_id\x18\x02 \x01(\t\x12\x11\n\tprovinces\x18\x03 \x03(\t\x12\x0e\n\x06\x63ities\x18\x04 \x03(\t\x12\x12\n\nindustries\x18\x05 \x03(\t\x12\x10\n\x08\x63\x61pacity\x18\x06 \x01(\r\x12\x0e\n\x06weight\x18\x07 \x01(\r\x12\x0e\n\x06\x61\x63tive\x18\x08 \x01(\x08\"<\n\x0ePutRepsRequest\x12*\n\x04reps\x18\x01 \x03(\x0b\x32\x1c.leadchain.assignment.v1.Rep\"?\n\x0fPutRepsResponse\x12\x15\n\rchanged_count\x18\x01 \x01(\r\x12\x15\n\rdrained_count\x18\x02 \x01(\r\"\x11\n\x0fListRepsRequest\"`\n\x07RepLoad\x12)\n\x03rep\x18\x01 \x01(\x0b\x32\x1c.leadchain.assignment.v1.Rep\x12\x12\n\nopen_count\x18\x02 \x01(\r\x12\x16\n\x0e\x61ssigned_count\x18\x03 \x01(\x04\"B\n\x10ListRepsResponse\x12.\n\x04reps\x18\x01 \x03(\x0b\x32 .leadchain.assignment.v1.RepLoad\"\'\n\x14GetAssignmentRequest\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\"\xc9\x01\n\x15GetAssignmentResponse\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x13\n\x0b\x61ssignee_id\x18\x03 \x01(\t\x12\x15\n\rassignment_no\x18\x04 \x01(\r\x12\x32\n\x0e\x63ontact_due_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x63ontacted_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"+\n\x18\x45xplainAssignmentRequest\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\"\xbb\x02\n\x08\x44\x65\x63ision\x12.\n\ndecided_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\x13\n\x0b\x61ssignee_id\x18\x03 \x01(\t\x12\x37\n\x05\x63\x61use\x18\x04 \x01(\x0e\x32(.leadchain.assignment.v1.AssignmentCause\x12\x0f\n\x07rule_id\x18\x05 \x01(\t\x12\x15\n\rrules_version\x18\x06 \x01(\r\x12\x0e\n\x06inputs\x18\x07 \x03(\t\x12\x32\n\x08refusals\x18\x08 \x03(\x0b\x32 .leadchain.assignment.v1.Refusal\x12\x34\n\tstandings\x18\t \x03(\x0b\x32!.leadchain.assignment.v1.Standing\")\n\x08Standing\x12\x0e\n\x06rep_id\x18\x01 \x01(\t\x12\r\n\x05share\x18\x02 \x01(\x01\"b\n\x19\x45xplainAssignmentResponse\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\x34\n\tdecisions\x18\x02 \x03(\x0b\x32!.leadchain.assignment.v1.Decision\"7\n\x14MarkContactedRequest\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\x0e\n\x06rep_id\x18\x02 \x01(\t\"I\n\x15MarkContactedResponse\x12\x30\n\x0c\x63ontacted_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xc4\x05\n\x11\x41ssignmentService\x12x\n\x07PutReps\x12\'.leadchain.assignment.v1.PutRepsRequest\x1a(.leadchain.assignment.v1.PutRepsResponse\"\x1a\xda\xe7\x18\x16\n\nadminister\x12\x08platform\x12x\n\x08ListReps\x12(.leadchain.assignment.v1.ListRepsRequest\x1a).leadchain.assignment.v1.ListRepsResponse\"\x17\xda\xe7\x18\x13\n\x07operate\x12\x08platform\x12\x89\x01\n\rGetAssignment\x12-.leadchain.assignment.v1.GetAssignmentRequest\x1a..leadchain.assignment.v1.GetAssignmentResponse\"\x19\xda\xe7\x18\x15\n\x04read\x12\x04lead\x1a\x07lead_id\x12\x95\x01\n\x11\x45xplainAssignment\x12\x31.leadchain.assignment.v1.ExplainAssignmentRequest\x1a\x32.leadchain.assignment.v1.ExplainAssignmentResponse\"\x19\xda\xe7\x18\x15\n\x04read\x12\x04lead\x1a\x07lead_id\x12\x96\x01\n\rMarkContacted\x12-.leadchain.assignment.v1.MarkContactedRequest\x1a..leadchain.assignment.v1.MarkContactedResponse\"&\xda\xe7\x18\"\n\tfollow_up\x12\x04lead\x1a\x07lead_id2\x06rep_idb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'leadchain.assignment.v1.assignment_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REP']._serialized_start=149
-  _globals['_REP']._serialized_end=295
-  _globals['_PUTREPSREQUEST']._serialized_start=297
-  _globals['_PUTREPSREQUEST']._serialized_end=357
-  _globals['_PUTREPSRESPONSE']._serialized_start=359
-  _globals['_PUTREPSRESPONSE']._serialized_end=422
-  _globals['_LISTREPSREQUEST']._serialized_start=424
-  _globals['_LISTREPSREQUEST']._serialized_end=441
-  _globals['_REPLOAD']._serialized_start=443
-  _globals['_REPLOAD']._serialized_end=539
-  _globals['_LISTREPSRESPONSE']._serialized_start=541
-  _globals['_LISTREPSRESPONSE']._serialized_end=607
-  _globals['_GETASSIGNMENTREQUEST']._serialized_start=609
-  _globals['_GETASSIGNMENTREQUEST']._serialized_end=648
-  _globals['_GETASSIGNMENTRESPONSE']._serialized_start=651
-  _globals['_GETASSIGNMENTRESPONSE']._serialized_end=852
-  _globals['_EXPLAINASSIGNMENTREQUEST']._serialized_start=854
-  _globals['_EXPLAINASSIGNMENTREQUEST']._serialized_end=897
-  _globals['_DECISION']._serialized_start=900
-  _globals['_DECISION']._serialized_end=1215
-  _globals['_STANDING']._serialized_start=1217
-  _globals['_STANDING']._serialized_end=1258
-  _globals['_EXPLAINASSIGNMENTRESPONSE']._serialized_start=1260
-  _globals['_EXPLAINASSIGNMENTRESPONSE']._serialized_end=1358
-  _globals['_MARKCONTACTEDREQUEST']._serialized_start=1360
-  _globals['_MARKCONTACTEDREQUEST']._serialized_end=1415
-  _globals['_MARKCONTACTEDRESPONSE']._serialized_start=1417
-  _globals['_MARKCONTACTEDRESPONSE']._serialized_end=1490
-  _globals['_ASSIGNMENTSERVICE']._serialized_start=1493
-  _globals['_ASSIGNMENTSERVICE']._serialized_end=2051
+  _globals['_ASSIGNMENTSERVICE'].methods_by_name['PutReps']._loaded_options = None
+  _globals['_ASSIGNMENTSERVICE'].methods_by_name['PutReps']._serialized_options = b'\332\347\030\026\n\nadminister\022\010platform'
+  _globals['_ASSIGNMENTSERVICE'].methods_by_name['ListReps']._loaded_options = None
+  _globals['_ASSIGNMENTSERVICE'].methods_by_name['ListReps']._serialized_options = b'\332\347\030\023\n\007operate\022\010platform'
+  _globals['_ASSIGNMENTSERVICE'].methods_by_name['GetAssignment']._loaded_options = None
+  _globals['_ASSIGNMENTSERVICE'].methods_by_name['GetAssignment']._serialized_options = b'\332\347\030\025\n\004read\022\004lead\032\007lead_id'
+  _globals['_ASSIGNMENTSERVICE'].methods_by_name['ExplainAssignment']._loaded_options = None
+  _globals['_ASSIGNMENTSERVICE'].methods_by_name['ExplainAssignment']._serialized_options = b'\332\347\030\025\n\004read\022\004lead\032\007lead_id'
+  _globals['_ASSIGNMENTSERVICE'].methods_by_name['MarkContacted']._loaded_options = None
+  _globals['_ASSIGNMENTSERVICE'].methods_by_name['MarkContacted']._serialized_options = b'\332\347\030\"\n\tfollow_up\022\004lead\032\007lead_id2\006rep_id'
+  _globals['_REP']._serialized_start=177
+  _globals['_REP']._serialized_end=323
+  _globals['_PUTREPSREQUEST']._serialized_start=325
+  _globals['_PUTREPSREQUEST']._serialized_end=385
+  _globals['_PUTREPSRESPONSE']._serialized_start=387
+  _globals['_PUTREPSRESPONSE']._serialized_end=450
+  _globals['_LISTREPSREQUEST']._serialized_start=452
+  _globals['_LISTREPSREQUEST']._serialized_end=469
+  _globals['_REPLOAD']._serialized_start=471
+  _globals['_REPLOAD']._serialized_end=567
+  _globals['_LISTREPSRESPONSE']._serialized_start=569
+  _globals['_LISTREPSRESPONSE']._serialized_end=635
+  _globals['_GETASSIGNMENTREQUEST']._serialized_start=637
+  _globals['_GETASSIGNMENTREQUEST']._serialized_end=676
+  _globals['_GETASSIGNMENTRESPONSE']._serialized_start=679
+  _globals['_GETASSIGNMENTRESPONSE']._serialized_end=880
+  _globals['_EXPLAINASSIGNMENTREQUEST']._serialized_start=882
+  _globals['_EXPLAINASSIGNMENTREQUEST']._serialized_end=925
+  _globals['_DECISION']._serialized_start=928
+  _globals['_DECISION']._serialized_end=1243
+  _globals['_STANDING']._serialized_start=1245
+  _globals['_STANDING']._serialized_end=1286
+  _globals['_EXPLAINASSIGNMENTRESPONSE']._serialized_start=1288
+  _globals['_EXPLAINASSIGNMENTRESPONSE']._serialized_end=1386
+  _globals['_MARKCONTACTEDREQUEST']._serialized_start=1388
+  _globals['_MARKCONTACTEDREQUEST']._serialized_end=1443
+  _globals['_MARKCONTACTEDRESPONSE']._serialized_start=1445
+  _globals['_MARKCONTACTEDRESPONSE']._serialized_end=1518
+  _globals['_ASSIGNMENTSERVICE']._serialized_start=1521
+  _globals['_ASSIGNMENTSERVICE']._serialized_end=2229
 # @@protoc_insertion_point(module_scope)

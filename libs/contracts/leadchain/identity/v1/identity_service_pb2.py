@@ -24,23 +24,28 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from leadchain.identity.v1 import events_pb2 as leadchain_dot_identity_dot_v1_dot_events__pb2
+from servicekit.v1 import access_pb2 as servicekit_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,leadchain/identity/v1/identity_service.proto\x12\x15leadchain.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"leadchain/identity/v1/events.proto\"%\n\x12GetIdentityRequest\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\"s\n\x13GetIdentityResponse\x12\x11\n\tgolden_id\x18\x01 \x01(\t\x12\x11\n\tmaster_id\x18\x02 \x01(\t\x12\x36\n\x0bmatch_basis\x18\x03 \x01(\x0e\x32!.leadchain.identity.v1.MatchBasis\")\n\x12GetCustomerRequest\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\"\x80\x01\n\x13GetCustomerResponse\x12\x11\n\tgolden_id\x18\x01 \x01(\t\x12\x11\n\tmaster_id\x18\x02 \x01(\t\x12\x31\n\rfirst_seen_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08lead_ids\x18\x04 \x03(\t2\xdd\x01\n\x0fIdentityService\x12\x64\n\x0bGetIdentity\x12).leadchain.identity.v1.GetIdentityRequest\x1a*.leadchain.identity.v1.GetIdentityResponse\x12\x64\n\x0bGetCustomer\x12).leadchain.identity.v1.GetCustomerRequest\x1a*.leadchain.identity.v1.GetCustomerResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,leadchain/identity/v1/identity_service.proto\x12\x15leadchain.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"leadchain/identity/v1/events.proto\x1a\x1aservicekit/v1/access.proto\"%\n\x12GetIdentityRequest\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\"s\n\x13GetIdentityResponse\x12\x11\n\tgolden_id\x18\x01 \x01(\t\x12\x11\n\tmaster_id\x18\x02 \x01(\t\x12\x36\n\x0bmatch_basis\x18\x03 \x01(\x0e\x32!.leadchain.identity.v1.MatchBasis\")\n\x12GetCustomerRequest\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\"\x80\x01\n\x13GetCustomerResponse\x12\x11\n\tgolden_id\x18\x01 \x01(\t\x12\x11\n\tmaster_id\x18\x02 \x01(\t\x12\x31\n\rfirst_seen_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08lead_ids\x18\x04 \x03(\t2\x9c\x02\n\x0fIdentityService\x12\x7f\n\x0bGetIdentity\x12).leadchain.identity.v1.GetIdentityRequest\x1a*.leadchain.identity.v1.GetIdentityResponse\"\x19\xda\xe7\x18\x15\n\x04read\x12\x04lead\x1a\x07lead_id\x12\x87\x01\n\x0bGetCustomer\x12).leadchain.identity.v1.GetCustomerRequest\x1a*.leadchain.identity.v1.GetCustomerResponse\"!\xda\xe7\x18\x1d\n\x04read\x12\x08\x63ustomer\x1a\x0b\x63ustomer_idb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'leadchain.identity.v1.identity_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GETIDENTITYREQUEST']._serialized_start=140
-  _globals['_GETIDENTITYREQUEST']._serialized_end=177
-  _globals['_GETIDENTITYRESPONSE']._serialized_start=179
-  _globals['_GETIDENTITYRESPONSE']._serialized_end=294
-  _globals['_GETCUSTOMERREQUEST']._serialized_start=296
-  _globals['_GETCUSTOMERREQUEST']._serialized_end=337
-  _globals['_GETCUSTOMERRESPONSE']._serialized_start=340
-  _globals['_GETCUSTOMERRESPONSE']._serialized_end=468
-  _globals['_IDENTITYSERVICE']._serialized_start=471
-  _globals['_IDENTITYSERVICE']._serialized_end=692
+  _globals['_IDENTITYSERVICE'].methods_by_name['GetIdentity']._loaded_options = None
+  _globals['_IDENTITYSERVICE'].methods_by_name['GetIdentity']._serialized_options = b'\332\347\030\025\n\004read\022\004lead\032\007lead_id'
+  _globals['_IDENTITYSERVICE'].methods_by_name['GetCustomer']._loaded_options = None
+  _globals['_IDENTITYSERVICE'].methods_by_name['GetCustomer']._serialized_options = b'\332\347\030\035\n\004read\022\010customer\032\013customer_id'
+  _globals['_GETIDENTITYREQUEST']._serialized_start=168
+  _globals['_GETIDENTITYREQUEST']._serialized_end=205
+  _globals['_GETIDENTITYRESPONSE']._serialized_start=207
+  _globals['_GETIDENTITYRESPONSE']._serialized_end=322
+  _globals['_GETCUSTOMERREQUEST']._serialized_start=324
+  _globals['_GETCUSTOMERREQUEST']._serialized_end=365
+  _globals['_GETCUSTOMERRESPONSE']._serialized_start=368
+  _globals['_GETCUSTOMERRESPONSE']._serialized_end=496
+  _globals['_IDENTITYSERVICE']._serialized_start=499
+  _globals['_IDENTITYSERVICE']._serialized_end=783
 # @@protoc_insertion_point(module_scope)

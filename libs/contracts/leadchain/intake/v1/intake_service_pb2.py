@@ -24,39 +24,50 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from leadchain.intake.v1 import events_pb2 as leadchain_dot_intake_dot_v1_dot_events__pb2
+from servicekit.v1 import access_pb2 as servicekit_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(leadchain/intake/v1/intake_service.proto\x12\x13leadchain.intake.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a leadchain/intake/v1/events.proto\"r\n\x11PutAccountRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\x0f\n\x07secrets\x18\x03 \x03(\t\x12\x14\n\x0cverify_token\x18\x04 \x01(\t\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x05 \x01(\t\"\"\n\x12PutAccountResponse\x12\x0c\n\x04path\x18\x01 \x01(\t\"\x15\n\x13ListAccountsRequest\"a\n\x07\x41\x63\x63ount\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\x34\n\x10last_delivery_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"F\n\x14ListAccountsResponse\x12.\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x1c.leadchain.intake.v1.Account\"!\n\x0eGetLeadRequest\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\"\x82\x01\n\x0fGetLeadResponse\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12-\n\x05\x66\x61\x63ts\x18\x04 \x01(\x0b\x32\x1e.leadchain.intake.v1.LeadFacts\x12\x10\n\x08trace_id\x18\x05 \x01(\t\"P\n\x16ListQuarantinedRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"\x95\x01\n\x0fQuarantinedItem\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\x12/\n\x0breceived_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"g\n\x17ListQuarantinedResponse\x12\x33\n\x05items\x18\x01 \x03(\x0b\x32$.leadchain.intake.v1.QuarantinedItem\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"=\n\x18ReplayQuarantinedRequest\x12\x10\n\x08lead_ids\x18\x01 \x03(\t\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\"3\n\x19ReplayQuarantinedResponse\x12\x16\n\x0ereplayed_count\x18\x01 \x01(\r2\x8b\x04\n\rIntakeService\x12]\n\nPutAccount\x12&.leadchain.intake.v1.PutAccountRequest\x1a\'.leadchain.intake.v1.PutAccountResponse\x12\x63\n\x0cListAccounts\x12(.leadchain.intake.v1.ListAccountsRequest\x1a).leadchain.intake.v1.ListAccountsResponse\x12T\n\x07GetLead\x12#.leadchain.intake.v1.GetLeadRequest\x1a$.leadchain.intake.v1.GetLeadResponse\x12l\n\x0fListQuarantined\x12+.leadchain.intake.v1.ListQuarantinedRequest\x1a,.leadchain.intake.v1.ListQuarantinedResponse\x12r\n\x11ReplayQuarantined\x12-.leadchain.intake.v1.ReplayQuarantinedRequest\x1a..leadchain.intake.v1.ReplayQuarantinedResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(leadchain/intake/v1/intake_service.proto\x12\x13leadchain.intake.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a leadchain/intake/v1/events.proto\x1a\x1aservicekit/v1/access.proto\"r\n\x11PutAccountRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\x0f\n\x07secrets\x18\x03 \x03(\t\x12\x14\n\x0cverify_token\x18\x04 \x01(\t\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x05 \x01(\t\"\"\n\x12PutAccountResponse\x12\x0c\n\x04path\x18\x01 \x01(\t\"\x15\n\x13ListAccountsRequest\"a\n\x07\x41\x63\x63ount\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\x34\n\x10last_delivery_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"F\n\x14ListAccountsResponse\x12.\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x1c.leadchain.intake.v1.Account\"!\n\x0eGetLeadRequest\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\"\x82\x01\n\x0fGetLeadResponse\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12-\n\x05\x66\x61\x63ts\x18\x04 \x01(\x0b\x32\x1e.leadchain.intake.v1.LeadFacts\x12\x10\n\x08trace_id\x18\x05 \x01(\t\"P\n\x16ListQuarantinedRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"\x95\x01\n\x0fQuarantinedItem\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\x12/\n\x0breceived_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"g\n\x17ListQuarantinedResponse\x12\x33\n\x05items\x18\x01 \x03(\x0b\x32$.leadchain.intake.v1.QuarantinedItem\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"=\n\x18ReplayQuarantinedRequest\x12\x10\n\x08lead_ids\x18\x01 \x03(\t\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\"3\n\x19ReplayQuarantinedResponse\x12\x16\n\x0ereplayed_count\x18\x01 \x01(\r2\x8f\x05\n\rIntakeService\x12y\n\nPutAccount\x12&.leadchain.intake.v1.PutAccountRequest\x1a\'.leadchain.intake.v1.PutAccountResponse\"\x1a\xda\xe7\x18\x16\n\nadminister\x12\x08platform\x12|\n\x0cListAccounts\x12(.leadchain.intake.v1.ListAccountsRequest\x1a).leadchain.intake.v1.ListAccountsResponse\"\x17\xda\xe7\x18\x13\n\x07operate\x12\x08platform\x12o\n\x07GetLead\x12#.leadchain.intake.v1.GetLeadRequest\x1a$.leadchain.intake.v1.GetLeadResponse\"\x19\xda\xe7\x18\x15\n\x04read\x12\x04lead\x1a\x07lead_id\x12\x85\x01\n\x0fListQuarantined\x12+.leadchain.intake.v1.ListQuarantinedRequest\x1a,.leadchain.intake.v1.ListQuarantinedResponse\"\x17\xda\xe7\x18\x13\n\x07operate\x12\x08platform\x12\x8b\x01\n\x11ReplayQuarantined\x12-.leadchain.intake.v1.ReplayQuarantinedRequest\x1a..leadchain.intake.v1.ReplayQuarantinedResponse\"\x17\xda\xe7\x18\x13\n\x07operate\x12\x08platformb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'leadchain.intake.v1.intake_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PUTACCOUNTREQUEST']._serialized_start=132
-  _globals['_PUTACCOUNTREQUEST']._serialized_end=246
-  _globals['_PUTACCOUNTRESPONSE']._serialized_start=248
-  _globals['_PUTACCOUNTRESPONSE']._serialized_end=282
-  _globals['_LISTACCOUNTSREQUEST']._serialized_start=284
-  _globals['_LISTACCOUNTSREQUEST']._serialized_end=305
-  _globals['_ACCOUNT']._serialized_start=307
-  _globals['_ACCOUNT']._serialized_end=404
-  _globals['_LISTACCOUNTSRESPONSE']._serialized_start=406
-  _globals['_LISTACCOUNTSRESPONSE']._serialized_end=476
-  _globals['_GETLEADREQUEST']._serialized_start=478
-  _globals['_GETLEADREQUEST']._serialized_end=511
-  _globals['_GETLEADRESPONSE']._serialized_start=514
-  _globals['_GETLEADRESPONSE']._serialized_end=644
-  _globals['_LISTQUARANTINEDREQUEST']._serialized_start=646
-  _globals['_LISTQUARANTINEDREQUEST']._serialized_end=726
-  _globals['_QUARANTINEDITEM']._serialized_start=729
-  _globals['_QUARANTINEDITEM']._serialized_end=878
-  _globals['_LISTQUARANTINEDRESPONSE']._serialized_start=880
-  _globals['_LISTQUARANTINEDRESPONSE']._serialized_end=983
-  _globals['_REPLAYQUARANTINEDREQUEST']._serialized_start=985
-  _globals['_REPLAYQUARANTINEDREQUEST']._serialized_end=1046
-  _globals['_REPLAYQUARANTINEDRESPONSE']._serialized_start=1048
-  _globals['_REPLAYQUARANTINEDRESPONSE']._serialized_end=1099
-  _globals['_INTAKESERVICE']._serialized_start=1102
-  _globals['_INTAKESERVICE']._serialized_end=1625
+  _globals['_INTAKESERVICE'].methods_by_name['PutAccount']._loaded_options = None
+  _globals['_INTAKESERVICE'].methods_by_name['PutAccount']._serialized_options = b'\332\347\030\026\n\nadminister\022\010platform'
+  _globals['_INTAKESERVICE'].methods_by_name['ListAccounts']._loaded_options = None
+  _globals['_INTAKESERVICE'].methods_by_name['ListAccounts']._serialized_options = b'\332\347\030\023\n\007operate\022\010platform'
+  _globals['_INTAKESERVICE'].methods_by_name['GetLead']._loaded_options = None
+  _globals['_INTAKESERVICE'].methods_by_name['GetLead']._serialized_options = b'\332\347\030\025\n\004read\022\004lead\032\007lead_id'
+  _globals['_INTAKESERVICE'].methods_by_name['ListQuarantined']._loaded_options = None
+  _globals['_INTAKESERVICE'].methods_by_name['ListQuarantined']._serialized_options = b'\332\347\030\023\n\007operate\022\010platform'
+  _globals['_INTAKESERVICE'].methods_by_name['ReplayQuarantined']._loaded_options = None
+  _globals['_INTAKESERVICE'].methods_by_name['ReplayQuarantined']._serialized_options = b'\332\347\030\023\n\007operate\022\010platform'
+  _globals['_PUTACCOUNTREQUEST']._serialized_start=160
+  _globals['_PUTACCOUNTREQUEST']._serialized_end=274
+  _globals['_PUTACCOUNTRESPONSE']._serialized_start=276
+  _globals['_PUTACCOUNTRESPONSE']._serialized_end=310
+  _globals['_LISTACCOUNTSREQUEST']._serialized_start=312
+  _globals['_LISTACCOUNTSREQUEST']._serialized_end=333
+  _globals['_ACCOUNT']._serialized_start=335
+  _globals['_ACCOUNT']._serialized_end=432
+  _globals['_LISTACCOUNTSRESPONSE']._serialized_start=434
+  _globals['_LISTACCOUNTSRESPONSE']._serialized_end=504
+  _globals['_GETLEADREQUEST']._serialized_start=506
+  _globals['_GETLEADREQUEST']._serialized_end=539
+  _globals['_GETLEADRESPONSE']._serialized_start=542
+  _globals['_GETLEADRESPONSE']._serialized_end=672
+  _globals['_LISTQUARANTINEDREQUEST']._serialized_start=674
+  _globals['_LISTQUARANTINEDREQUEST']._serialized_end=754
+  _globals['_QUARANTINEDITEM']._serialized_start=757
+  _globals['_QUARANTINEDITEM']._serialized_end=906
+  _globals['_LISTQUARANTINEDRESPONSE']._serialized_start=908
+  _globals['_LISTQUARANTINEDRESPONSE']._serialized_end=1011
+  _globals['_REPLAYQUARANTINEDREQUEST']._serialized_start=1013
+  _globals['_REPLAYQUARANTINEDREQUEST']._serialized_end=1074
+  _globals['_REPLAYQUARANTINEDRESPONSE']._serialized_start=1076
+  _globals['_REPLAYQUARANTINEDRESPONSE']._serialized_end=1127
+  _globals['_INTAKESERVICE']._serialized_start=1130
+  _globals['_INTAKESERVICE']._serialized_end=1785
 # @@protoc_insertion_point(module_scope)

@@ -24,31 +24,38 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from leadchain.notification.v1 import events_pb2 as leadchain_dot_notification_dot_v1_dot_events__pb2
+from servicekit.v1 import access_pb2 as servicekit_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n4leadchain/notification/v1/notification_service.proto\x12\x19leadchain.notification.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a&leadchain/notification/v1/events.proto\"F\n\tRecipient\x12\x14\n\x0crecipient_id\x18\x01 \x01(\t\x12\x13\n\x0bwebhook_url\x18\x02 \x01(\t\x12\x0e\n\x06secret\x18\x03 \x01(\t\"P\n\x14PutRecipientsRequest\x12\x38\n\nrecipients\x18\x01 \x03(\x0b\x32$.leadchain.notification.v1.Recipient\".\n\x15PutRecipientsResponse\x12\x15\n\rchanged_count\x18\x01 \x01(\r\"\'\n\x14ListRemindersRequest\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\"\xdb\x01\n\x08Reminder\x12\x13\n\x0breminder_id\x18\x01 \x01(\t\x12\x14\n\x0crecipient_id\x18\x02 \x01(\t\x12\x35\n\x04kind\x18\x03 \x01(\x0e\x32\'.leadchain.notification.v1.ReminderKind\x12\r\n\x05state\x18\x04 \x01(\t\x12\x15\n\rattempt_count\x18\x05 \x01(\r\x12\x33\n\x0flast_attempt_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nlast_error\x18\x07 \x01(\t\"O\n\x15ListRemindersResponse\x12\x36\n\treminders\x18\x01 \x03(\x0b\x32#.leadchain.notification.v1.Reminder\"\x1a\n\x18GetReminderHealthRequest\"]\n\x19GetReminderHealthResponse\x12\x11\n\tdue_count\x18\x01 \x01(\x04\x12\x17\n\x0f\x64\x65livered_count\x18\x02 \x01(\x04\x12\x14\n\x0c\x66\x61iled_count\x18\x03 \x01(\x04\x32\xfd\x02\n\x13NotificationService\x12r\n\rPutRecipients\x12/.leadchain.notification.v1.PutRecipientsRequest\x1a\x30.leadchain.notification.v1.PutRecipientsResponse\x12r\n\rListReminders\x12/.leadchain.notification.v1.ListRemindersRequest\x1a\x30.leadchain.notification.v1.ListRemindersResponse\x12~\n\x11GetReminderHealth\x12\x33.leadchain.notification.v1.GetReminderHealthRequest\x1a\x34.leadchain.notification.v1.GetReminderHealthResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n4leadchain/notification/v1/notification_service.proto\x12\x19leadchain.notification.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a&leadchain/notification/v1/events.proto\x1a\x1aservicekit/v1/access.proto\"F\n\tRecipient\x12\x14\n\x0crecipient_id\x18\x01 \x01(\t\x12\x13\n\x0bwebhook_url\x18\x02 \x01(\t\x12\x0e\n\x06secret\x18\x03 \x01(\t\"P\n\x14PutRecipientsRequest\x12\x38\n\nrecipients\x18\x01 \x03(\x0b\x32$.leadchain.notification.v1.Recipient\".\n\x15PutRecipientsResponse\x12\x15\n\rchanged_count\x18\x01 \x01(\r\"\'\n\x14ListRemindersRequest\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\"\xdb\x01\n\x08Reminder\x12\x13\n\x0breminder_id\x18\x01 \x01(\t\x12\x14\n\x0crecipient_id\x18\x02 \x01(\t\x12\x35\n\x04kind\x18\x03 \x01(\x0e\x32\'.leadchain.notification.v1.ReminderKind\x12\r\n\x05state\x18\x04 \x01(\t\x12\x15\n\rattempt_count\x18\x05 \x01(\r\x12\x33\n\x0flast_attempt_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nlast_error\x18\x07 \x01(\t\"O\n\x15ListRemindersResponse\x12\x36\n\treminders\x18\x01 \x03(\x0b\x32#.leadchain.notification.v1.Reminder\"\x1a\n\x18GetReminderHealthRequest\"]\n\x19GetReminderHealthResponse\x12\x11\n\tdue_count\x18\x01 \x01(\x04\x12\x17\n\x0f\x64\x65livered_count\x18\x02 \x01(\x04\x12\x14\n\x0c\x66\x61iled_count\x18\x03 \x01(\x04\x32\xd0\x03\n\x13NotificationService\x12\x8e\x01\n\rPutRecipients\x12/.leadchain.notification.v1.PutRecipientsRequest\x1a\x30.leadchain.notification.v1.PutRecipientsResponse\"\x1a\xda\xe7\x18\x16\n\nadminister\x12\x08platform\x12\x8d\x01\n\rListReminders\x12/.leadchain.notification.v1.ListRemindersRequest\x1a\x30.leadchain.notification.v1.ListRemindersResponse\"\x19\xda\xe7\x18\x15\n\x04read\x12\x04lead\x1a\x07lead_id\x12\x97\x01\n\x11GetReminderHealth\x12\x33.leadchain.notification.v1.GetReminderHealthRequest\x1a\x34.leadchain.notification.v1.GetReminderHealthResponse\"\x17\xda\xe7\x18\x13\n\x07operate\x12\x08platformb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'leadchain.notification.v1.notification_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RECIPIENT']._serialized_start=156
-  _globals['_RECIPIENT']._serialized_end=226
-  _globals['_PUTRECIPIENTSREQUEST']._serialized_start=228
-  _globals['_PUTRECIPIENTSREQUEST']._serialized_end=308
-  _globals['_PUTRECIPIENTSRESPONSE']._serialized_start=310
-  _globals['_PUTRECIPIENTSRESPONSE']._serialized_end=356
-  _globals['_LISTREMINDERSREQUEST']._serialized_start=358
-  _globals['_LISTREMINDERSREQUEST']._serialized_end=397
-  _globals['_REMINDER']._serialized_start=400
-  _globals['_REMINDER']._serialized_end=619
-  _globals['_LISTREMINDERSRESPONSE']._serialized_start=621
-  _globals['_LISTREMINDERSRESPONSE']._serialized_end=700
-  _globals['_GETREMINDERHEALTHREQUEST']._serialized_start=702
-  _globals['_GETREMINDERHEALTHREQUEST']._serialized_end=728
-  _globals['_GETREMINDERHEALTHRESPONSE']._serialized_start=730
-  _globals['_GETREMINDERHEALTHRESPONSE']._serialized_end=823
-  _globals['_NOTIFICATIONSERVICE']._serialized_start=826
-  _globals['_NOTIFICATIONSERVICE']._serialized_end=1207
+  _globals['_NOTIFICATIONSERVICE'].methods_by_name['PutRecipients']._loaded_options = None
+  _globals['_NOTIFICATIONSERVICE'].methods_by_name['PutRecipients']._serialized_options = b'\332\347\030\026\n\nadminister\022\010platform'
+  _globals['_NOTIFICATIONSERVICE'].methods_by_name['ListReminders']._loaded_options = None
+  _globals['_NOTIFICATIONSERVICE'].methods_by_name['ListReminders']._serialized_options = b'\332\347\030\025\n\004read\022\004lead\032\007lead_id'
+  _globals['_NOTIFICATIONSERVICE'].methods_by_name['GetReminderHealth']._loaded_options = None
+  _globals['_NOTIFICATIONSERVICE'].methods_by_name['GetReminderHealth']._serialized_options = b'\332\347\030\023\n\007operate\022\010platform'
+  _globals['_RECIPIENT']._serialized_start=184
+  _globals['_RECIPIENT']._serialized_end=254
+  _globals['_PUTRECIPIENTSREQUEST']._serialized_start=256
+  _globals['_PUTRECIPIENTSREQUEST']._serialized_end=336
+  _globals['_PUTRECIPIENTSRESPONSE']._serialized_start=338
+  _globals['_PUTRECIPIENTSRESPONSE']._serialized_end=384
+  _globals['_LISTREMINDERSREQUEST']._serialized_start=386
+  _globals['_LISTREMINDERSREQUEST']._serialized_end=425
+  _globals['_REMINDER']._serialized_start=428
+  _globals['_REMINDER']._serialized_end=647
+  _globals['_LISTREMINDERSRESPONSE']._serialized_start=649
+  _globals['_LISTREMINDERSRESPONSE']._serialized_end=728
+  _globals['_GETREMINDERHEALTHREQUEST']._serialized_start=730
+  _globals['_GETREMINDERHEALTHREQUEST']._serialized_end=756
+  _globals['_GETREMINDERHEALTHRESPONSE']._serialized_start=758
+  _globals['_GETREMINDERHEALTHRESPONSE']._serialized_end=851
+  _globals['_NOTIFICATIONSERVICE']._serialized_start=854
+  _globals['_NOTIFICATIONSERVICE']._serialized_end=1318
 # @@protoc_insertion_point(module_scope)
