@@ -1,5 +1,7 @@
 """The policy: a document of roles, rules and limits that people write and approve, as a typed value."""
 
+from accesskit.policy.document import PolicyInvalid
+from accesskit.policy.parsing import Policy
 from accesskit.policy.sections import (
     ANY,
     DAY_S,
@@ -28,6 +30,8 @@ __all__ = [
     "FollowUp",
     "GuardTerms",
     "LeaseTerms",
+    "Policy",
+    "PolicyInvalid",
     "Role",
     "Rule",
 ]

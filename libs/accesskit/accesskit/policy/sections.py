@@ -26,11 +26,11 @@ class Role(msgspec.Struct, frozen=True):
 class Rule(msgspec.Struct, frozen=True):
     """One sentence of the policy: these subjects may, or may not, do these actions on these types.
 
-    `roles` and `principals` (ids of services) say who; with both empty it is everybody. `relation` is the relation in
-    which the subject must stand to the resource; empty means to any resource. With `lease` `held` an allow is void once the
-    owner's lease is read-only or over; with `pool` it is void until then, and while a former owner cools down.
-    `condition` names a condition of the model, which must hold. With `fields`
-    the rule concerns only questions about fields: an allow covers no other, a deny forbids these.
+    `roles` and `principals` (ids of services) say who; with both empty it is everybody. `relation` is the relation
+    in which the subject must stand to the resource; empty means to any resource. With `lease` `held` an allow is void
+    once the owner's lease is read-only or over; with `pool` it is void until the lease is over, and for a former owner
+    while they cool down. `condition` names a condition of the model, which must hold. With `fields` the rule concerns
+    only questions that name fields: an allow covers these fields and no other, a deny forbids each of them.
     """
 
     id: str
