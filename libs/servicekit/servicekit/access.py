@@ -19,6 +19,8 @@ from servicekit.v1 import access_pb2
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from google.protobuf.descriptor_pb2 import MethodOptions
+
     from servicekit.auth import Caller
 
 
@@ -59,15 +61,21 @@ class Guard(Protocol):
 
 
 def needs_of(service_name: str) -> Mapping[str, Need | None]:
-    """The need of each RPC of a gRPC service by method name; None where the contract states none."""
-    service = descriptor_pool.Default().FindServiceByName(service_name)  # type: ignore[no-untyped-call]
+    """The need of each RPC of a gRPC service by method name; None where the contract states none.
+
+    Empty for a service whose contract is not known to this process.
+    """
+    try:
+        service = descriptor_pool.Default().FindServiceByName(service_name)
+    except KeyError:
+        return {}
     return {method.name: _need(method.GetOptions()) for method in service.methods}
 
 
-def _need(options: Message) -> Need | None:
+def _need(options: MethodOptions) -> Need | None:
     if not options.HasExtension(access_pb2.access):
         return None
-    stated = options.Extensions[access_pb2.access]  # type: ignore[index]
+    stated = options.Extensions[access_pb2.access]
     return Need(
         action=stated.action,
         resource_type=stated.resource_type,

@@ -74,7 +74,9 @@ class GrpcServer:
             raise ValueError(f"{add_servicer.__name__} does not register {full_service_name}")
         self._methods.update(registrar.methods)
         self._needless += [
-            f"{full_service_name}/{name}" for name, need in needs.items() if need is None
+            f"{full_service_name}/{name}"
+            for name in registrar.methods[full_service_name]
+            if needs.get(name) is None
         ]
 
     def guard_with(self, guard: Guard) -> None:
