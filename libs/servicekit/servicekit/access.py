@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from servicekit.auth import Caller
 
 
+CONSISTENCY_METADATA = "x-consistency-token"
+"""Metadata in which a caller names a state that the decision about its call must not predate."""
+
+
 @dataclass(frozen=True, slots=True)
 class Need:
     """The action an RPC stands for, and what it is done to.
@@ -56,8 +60,13 @@ class Need:
 class Guard(Protocol):
     """Says whether a caller may do what an RPC stands for."""
 
-    async def permit(self, caller: Caller, need: Need, request: Message) -> None:
-        """Returns when they may; raises `Forbidden` with the reason, or `Unavailable` when nobody can say."""
+    async def permit(
+        self, caller: Caller, need: Need, request: Message, *, consistency_token: str
+    ) -> None:
+        """Returns when they may; raises `Forbidden` with the reason, or `Unavailable` when nobody can say.
+
+        The answer does not predate the state that `consistency_token` stands for, unless it is empty.
+        """
 
 
 def needs_of(service_name: str) -> Mapping[str, Need | None]:

@@ -18,7 +18,7 @@ import grpc
 import structlog
 from google.protobuf.message import DecodeError
 
-from servicekit.access import Guard, Need
+from servicekit.access import CONSISTENCY_METADATA, Guard, Need
 from servicekit.auth import TokenVerifier, become, current_caller
 from servicekit.errors import (
     Ack,
@@ -95,7 +95,7 @@ def _unary(behaviour: _Behaviour, parse: Callable[[Any], Any], route: "_Route") 
             await passage.admit()
             message = parse(request)
             if route.need is not None:
-                await route.permit(message)
+                await route.permit(message, context)
             return await behaviour(message, context)
 
     return answer
@@ -107,7 +107,7 @@ def _streaming(behaviour: _Behaviour, parse: Callable[[Any], Any], route: "_Rout
             await passage.admit()
             message = parse(request)
             if route.need is not None:
-                await route.permit(message)
+                await route.permit(message, context)
             await _write_all(behaviour(message, context), context)
 
     return stream
@@ -171,11 +171,17 @@ class _Route:
         token = _bearer(metadata)
         become(verifier.remembered(token) or await verifier.verify(token))
 
-    async def permit(self, message: Any) -> None:
+    async def permit(self, message: Any, context: _Context) -> None:
         """Raise Forbidden unless the guard lets the caller do what the method stands for."""
         guard, need, caller = self._rules.guard, self.need, current_caller()
         if guard is not None and need is not None and caller is not None:
-            await guard.permit(caller, need, message)
+            metadata: Any = context.invocation_metadata() or ()
+            token = _consistency_token(metadata)
+            await guard.permit(caller, need, message, consistency_token=token)
+
+
+def _consistency_token(metadata: Iterable[tuple[str, Any]]) -> str:
+    return next((value for key, value in metadata if key == CONSISTENCY_METADATA), "")
 
 
 def _bearer(metadata: Iterable[tuple[str, str]]) -> str:
