@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 1000
 IDLE_S = 1.0
+CATCHING_UP_TIMEOUT_S = 2.0
 STALENESS_MAX_S = 5.0
 """A state that has not been compared with the log for longer answers nothing."""
 
@@ -58,6 +59,9 @@ class Live:
         self._database = database
         self._clock = clock
         self._catching_up = asyncio.Lock()
+        self._reads_begun = 0
+        self._last_read = 0
+        self._token = (-1, "")
         self._seen_at_s = float("-inf")
         self._poller = Poller(self.name, self._poll, idle_s=IDLE_S)
 
@@ -69,7 +73,13 @@ class Live:
     @property
     def token(self) -> str:
         """The consistency token of the state as it is now."""
-        return str(Token(self.log_id, self.engine.revision))
+        if self._token[0] != self.engine.revision:
+            self._token = (self.engine.revision, self.token_at(self.engine.revision))
+        return self._token[1]
+
+    def token_at(self, revision: int) -> str:
+        """The consistency token of a revision of this log."""
+        return str(Token(self.log_id, revision))
 
     async def start(self) -> None:
         """Loads the state; raises `Unavailable` when the database is away."""
@@ -100,20 +110,40 @@ class Live:
         Raises `MalformedToken`, `ForeignToken`, `AheadOfLog` or `Unavailable`.
         """
         if not token_text:
-            self._refuse_stale()
+            self.refuse_stale()
             return
         token = Token.parse(token_text, log_id=self.log_id)
         if token.revision > self.engine.revision:
             await self.catch_up()
         if token.revision > self.engine.revision:
             raise AheadOfLog
+        self.refuse_stale()
 
     async def catch_up(self) -> None:
-        """Applies all that was committed before the call."""
-        async with self._catching_up:
-            async with self._database.raw() as raw:
-                await self._apply_new(raw)
-            self._seen_at_s = time.monotonic()
+        """Applies all that was committed before the call; one read of the log serves all who wait for it.
+
+        Raises `Unavailable` when the log cannot be read within two seconds.
+        """
+        begun_before = self._reads_begun
+        try:
+            async with asyncio.timeout(CATCHING_UP_TIMEOUT_S), self._catching_up:
+                # Whoever held the lock may have begun to read after this call, and so have read for it too.
+                if self._last_read <= begun_before:
+                    await self._read_log()
+        except TimeoutError:
+            raise Unavailable("the log of permissions cannot be read in time") from None
+
+    def refuse_stale(self) -> None:
+        """Raises `Unavailable` when the state has not been compared with the log for too long."""
+        if time.monotonic() - self._seen_at_s > STALENESS_MAX_S:
+            raise Unavailable("the state of permissions is stale")
+
+    async def _read_log(self) -> None:
+        self._reads_begun += 1
+        reading, began_at_s = self._reads_begun, time.monotonic()
+        async with self._database.raw() as raw:
+            await self._apply_new(raw)
+        self._last_read, self._seen_at_s = reading, began_at_s
 
     async def _poll(self) -> bool:
         await self.catch_up()
@@ -133,10 +163,6 @@ class Live:
         self.engine.apply(changes, revision=revision)
         for tell in self.on_changes:
             tell(before, revision, changes)
-
-    def _refuse_stale(self) -> None:
-        if time.monotonic() - self._seen_at_s > STALENESS_MAX_S:
-            raise Unavailable("the state of permissions is stale")
 
 
 def changes_of(entry: AuditEntry) -> list[Change]:
