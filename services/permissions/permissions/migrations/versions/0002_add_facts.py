@@ -14,10 +14,12 @@ def upgrade() -> None:
     _create_facts()
     _create_principals()
     _create_policies()
+    _create_disagreements()
+    _create_confirmations()
 
 
 def downgrade() -> None:
-    for table in ("policies", "principals", "facts"):
+    for table in ("confirmations", "disagreements", "policies", "principals", "facts"):
         op.drop_table(table)
     op.drop_index("ix_audit_entries_changing", "audit_entries")
     op.drop_column("audit_entries", "changes_state")
@@ -97,6 +99,7 @@ def _create_policies() -> None:
         sa.Column("stage", sa.String(20), nullable=False),
         sa.Column("proposed_by", sa.String(200), nullable=False),
         sa.Column("proposed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tried_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
             "stage in ('draft', 'shadow', 'live', 'retired')",
@@ -112,3 +115,33 @@ def _create_policies() -> None:
             unique=True,
             postgresql_where=sa.text(f"stage = '{stage}'"),
         )
+
+
+def _create_disagreements() -> None:
+    key = ("version", "live_version", "resource_type", "action", "live_answer", "answer")
+    op.create_table(
+        "disagreements",
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("live_version", sa.Integer(), autoincrement=False, nullable=False),
+        *(_name(column) for column in key[2:]),
+        _name("subject_id"),
+        _name("resource_id"),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint(*key, name=op.f("pk_disagreements")),
+    )
+
+
+def _create_confirmations() -> None:
+    op.create_table(
+        "confirmations",
+        _name("service"),
+        _name("instance_id"),
+        sa.Column("revision", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("applied_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "service", "instance_id", "revision", name=op.f("pk_confirmations")
+        ),
+    )
+    op.create_index("ix_confirmations_confirmed_at", "confirmations", ["confirmed_at"])

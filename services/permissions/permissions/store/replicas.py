@@ -1,0 +1,81 @@
+"""Which revision each process that decides by itself has applied, and when."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import BigInteger, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from permissions.domain.facts import Confirmation, ReplicaState
+from permissions.store.tables import Base
+
+if TYPE_CHECKING:
+    import asyncpg
+
+_CONFIRM = """
+insert into confirmations (service, instance_id, revision, applied_at, confirmed_at) values ($1, $2, $3, $4, $5)
+on conflict do nothing
+"""
+_STATES = """
+select known.service, known.instance_id, said.revision, said.applied_at, said.confirmed_at
+from (select distinct service, instance_id from confirmations where confirmed_at >= $2) as known
+left join lateral (
+  select revision, applied_at, confirmed_at from confirmations as c
+  where c.service = known.service and c.instance_id = known.instance_id and c.revision >= $1
+  order by c.revision limit 1
+) as said on true
+order by known.service, known.instance_id
+"""
+_FORGET = "delete from confirmations where confirmed_at < $1"
+
+
+class ConfirmationRow(Base):
+    """A revision that a process of a service said it had applied."""
+
+    __tablename__ = "confirmations"
+    service: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
+    instance_id: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
+    revision: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    applied_at: Mapped[datetime]
+    confirmed_at: Mapped[datetime]
+
+    __table_args__ = (Index("ix_confirmations_confirmed_at", "confirmed_at"),)
+
+
+async def confirm(raw: asyncpg.Connection, confirmation: Confirmation) -> None:
+    """Notes how far a replica has come; what it said first of a revision stands."""
+    await raw.execute(
+        _CONFIRM,
+        confirmation.service,
+        confirmation.instance_id,
+        confirmation.revision,
+        confirmation.applied_at,
+        confirmation.confirmed_at,
+    )
+
+
+async def states_at(
+    raw: asyncpg.Connection, revision: int, *, heard_since: datetime
+) -> list[ReplicaState]:
+    """Of every replica heard since then, whether it has confirmed `revision`, or one after it."""
+    return [_state(*row) for row in await raw.fetch(_STATES, revision, heard_since)]
+
+
+async def forget_before(raw: asyncpg.Connection, before: datetime) -> None:
+    """Forgets what was confirmed before then."""
+    await raw.execute(_FORGET, before)
+
+
+def _state(
+    service: str,
+    instance_id: str,
+    revision: int | None,
+    applied_at: datetime | None,
+    confirmed_at: datetime | None,
+) -> ReplicaState:
+    if revision is None or applied_at is None or confirmed_at is None:
+        return ReplicaState(service, instance_id, None)
+    said = Confirmation(service, instance_id, revision, applied_at, confirmed_at)
+    return ReplicaState(service, instance_id, said)
