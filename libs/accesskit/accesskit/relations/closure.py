@@ -1,0 +1,116 @@
+"""Transitive relations (`superior: manager or superior from manager`) answered by one lookup.
+
+For each resource that is asked about, everything within reach is found once, by a search that cycles cannot trap, and
+is kept until a fact on the way changes or the time leaves the span in which the facts found are the live ones.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Final
+
+from accesskit.facts import EVERYONE, Fact
+from accesskit.relations.edges import Edges
+
+_REACHES_MAX: Final = 200_000
+
+
+class Reach:
+    """Who holds the relation for one resource, from `from_s` until before `until_s`.
+
+    `holders` gives, by subject id, the last fact of the proof; `steps` gives, by id of a place on the way, the fact
+    that led there. `proofs` are those already put together.
+    """
+
+    __slots__ = ("from_s", "holders", "proofs", "steps", "until_s")
+
+    def __init__(self) -> None:
+        self.holders: dict[str, Fact] = {}
+        self.steps: dict[str, Fact | None] = {}
+        self.proofs: dict[str, tuple[Fact, ...]] = {}
+        self.from_s = -math.inf
+        self.until_s = math.inf
+
+    def is_live(self, fact: Fact, now_s: float) -> bool:
+        """Whether the fact holds now; narrows the span in which this answer is the same for every fact asked about."""
+        if fact.until_s is None:
+            return True
+        if fact.until_s <= now_s:
+            self.from_s = max(self.from_s, fact.until_s)
+            return False
+        self.until_s = min(self.until_s, fact.until_s)
+        return True
+
+    def prove(self, subject_id: str) -> tuple[Fact, ...]:
+        """The shortest chain of facts from the resource to the subject."""
+        fact: Fact | None = self.holders[subject_id]
+        chain: list[Fact] = []
+        while fact is not None:
+            chain.append(fact)
+            fact = self.steps[fact.resource_id]
+        proof = self.proofs[subject_id] = tuple(reversed(chain))
+        return proof
+
+
+class ClosureIndex:
+    """The holders of one transitive relation, among the subjects of one type.
+
+    `steps` lead from a resource to others of its type that pass the relation on; `bases` name the holders.
+    """
+
+    def __init__(
+        self, steps: tuple[Edges, ...], bases: tuple[Edges, ...], *, has_wildcard: bool
+    ) -> None:
+        self._steps = steps
+        self._bases = bases
+        self._has_wildcard = has_wildcard
+        self._reaches: dict[str, Reach] = {}
+
+    def holder(self, resource_id: str, subject_id: str, now_s: float) -> tuple[Fact, ...] | None:
+        """The chain of facts by which the subject holds the relation."""
+        reach = self._reaches.get(resource_id)
+        if reach is None or not reach.from_s <= now_s < reach.until_s:
+            reach = self._search(resource_id, now_s)
+        proof = reach.proofs.get(subject_id)
+        if proof is not None:
+            return proof
+        if subject_id in reach.holders:
+            return reach.prove(subject_id)
+        if self._has_wildcard and EVERYONE in reach.holders:
+            return reach.prove(EVERYONE)
+        return None
+
+    def forget(self, resource_id: str) -> None:
+        """A fact of this resource changed: what was found through it is void."""
+        if not self._reaches:
+            return
+        seen: set[str] = set()
+        waiting = [resource_id]
+        while waiting:
+            place = waiting.pop()
+            if place not in seen:
+                seen.add(place)
+                self._reaches.pop(place, None)
+                for step in self._steps:
+                    waiting += [fact.resource_id for fact in step.of_subject(place)]
+
+    def _search(self, resource_id: str, now_s: float) -> Reach:
+        reach = Reach()
+        reach.steps[resource_id] = None
+        places = [resource_id]
+        for place in places:
+            for fact in _of(self._bases, place):
+                if fact.subject_id not in reach.holders and reach.is_live(fact, now_s):
+                    reach.holders[fact.subject_id] = fact
+            for fact in _of(self._steps, place):
+                if fact.subject_id not in reach.steps and reach.is_live(fact, now_s):
+                    reach.steps[fact.subject_id] = fact
+                    places.append(fact.subject_id)
+        if len(self._reaches) >= _REACHES_MAX:
+            self._reaches.clear()
+        self._reaches[resource_id] = reach
+        return reach
+
+
+def _of(tables: tuple[Edges, ...], place: str) -> Iterator[Fact]:
+    for edges in tables:
+        yield from edges.of_resource(place)

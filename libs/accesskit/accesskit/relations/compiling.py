@@ -1,0 +1,128 @@
+"""From a model and its tables to a check per relation."""
+
+from typing import Any
+
+from accesskit.language import Model
+from accesskit.language.model import (
+    Computed,
+    Direct,
+    Exclusion,
+    Intersection,
+    Rewrite,
+    Union,
+    Via,
+    linked_types,
+)
+from accesskit.language.validation import Node
+from accesskit.relations import checks
+from accesskit.relations.checks import Answer, Check
+from accesskit.relations.closure import ClosureIndex
+from accesskit.relations.edges import Edges
+from accesskit.relations.recursion import RecursiveCheck
+from accesskit.relations.shape import Shape, TableKey, Transitive
+
+
+class Compiler:
+    """Compiles each relation once. `closures` are the indexes to tell of changes, by the tables they read."""
+
+    def __init__(self, model: Model, shape: Shape, tables: dict[TableKey, Edges]) -> None:
+        self.closures: dict[TableKey, list[ClosureIndex]] = {}
+        self._model = model
+        self._shape = shape
+        self._tables = tables
+        self._checks: dict[Node, Check] = {}
+
+    def check(self, node: Node) -> Check:
+        """The check of a relation that the model has."""
+        if node not in self._checks:
+            transitive = self._shape.transitive(node)
+            if transitive is not None:
+                self._checks[node] = self._closure_check(transitive)
+            elif self._shape.is_recursive(node):
+                recursive = RecursiveCheck(len(self._checks))
+                self._checks[node] = recursive.check
+                recursive.body = self._rewrite(node, self._model.rewrites[node])
+            else:
+                self._checks[node] = self._rewrite(node, self._model.rewrites[node])
+        return self._checks[node]
+
+    def _rewrite(self, node: Node, rewrite: Rewrite) -> Check:
+        match rewrite:
+            case Direct():
+                return self._direct(node, rewrite)
+            case Computed(relation):
+                return self.check((node[0], relation))
+            case Via(relation, link):
+                return self._via(node[0], relation, link)
+            case Union(parts):
+                return checks.any_of(
+                    tuple(self._rewrite(node, part) for part in parts),
+                    is_conditional=node in self._shape.conditional,
+                )
+            case Intersection(parts):
+                return checks.all_of(tuple(self._rewrite(node, part) for part in parts))
+            case Exclusion(base, minus):
+                return checks.without(self._rewrite(node, base), self._rewrite(node, minus))
+
+    def _direct(self, node: Node, direct: Direct) -> Check:
+        kinds = dict.fromkeys((r.type, r.relation) for r in direct.restrictions)
+        plain = {t: self._tables[(*node, t, "")] for t, relation in kinds if not relation}
+        parts: list[Check] = []
+        if plain:
+            parts.append(_named(plain))
+        parts += [
+            self._route(self._tables[(*node, *kind)], self.check(kind)) for kind in kinds if kind[1]
+        ]
+        return checks.any_of(tuple(parts), is_conditional=node in self._shape.conditional)
+
+    def _via(self, type_name: str, relation: str, link: str) -> Check:
+        routes = [
+            (self._tables[type_name, link, linked, ""], self.check((linked, relation)))
+            for linked in linked_types(self._model.rewrites[type_name, link])
+            if (linked, relation) in self._model.rewrites
+        ]
+        return self._route(*routes[0]) if len(routes) == 1 else checks.through(tuple(routes))
+
+    def _route(self, edges: Edges, target: Check) -> Check:
+        if edges.has_conditions:
+            return checks.through(((edges, target),))
+        return checks.through_one(edges, target)
+
+    def _closure_check(self, transitive: Transitive) -> Check:
+        indexes: dict[str, ClosureIndex] = {}
+        steps = tuple(self._tables[key] for key in transitive.steps)
+        for subject_type in dict.fromkeys(key[2] for key in transitive.bases):
+            keys = [key for key in transitive.bases if key[2] == subject_type]
+            bases = tuple(self._tables[key] for key in keys)
+            is_open = any(edges.has_wildcard for edges in bases)
+            index = indexes[subject_type] = ClosureIndex(steps, bases, has_wildcard=is_open)
+            for key in (*transitive.steps, *keys):
+                self.closures.setdefault(key, []).append(index)
+        return _in_closure(indexes)
+
+
+def _named(plain: dict[str, Edges]) -> Check:
+    if len(plain) == 1:
+        ((subject_type, edges),) = plain.items()
+        if not edges.has_wildcard and not edges.has_conditions:
+            return checks.named(edges, subject_type)
+    return checks.named_anyhow(plain)
+
+
+def _in_closure(indexes: dict[str, ClosureIndex]) -> Check:
+    if len(indexes) == 1:
+        ((only, index),) = indexes.items()
+        holder = index.holder
+
+        def check_only(
+            resource_id: str, kind: str, subject_id: str, now_s: float, *_: Any
+        ) -> Answer:
+            return holder(resource_id, subject_id, now_s) if kind == only else None
+
+        return check_only
+
+    def check(resource_id: str, kind: str, subject_id: str, now_s: float, *_: Any) -> Answer:
+        chosen = indexes.get(kind)
+        return None if chosen is None else chosen.holder(resource_id, subject_id, now_s)
+
+    return check
