@@ -35,16 +35,19 @@ class Program:
         }
 
 
+ASKS_PERMISSIONS = {"PERMISSIONS_GRPC": "{permissions.grpc}"}
+
 SERVICES = (
-    Program("lead-intake", "lead_intake"),
-    Program("identity", "identity", keys=("GOLDEN_ID_KEY",)),
-    Program("assignment", "assignment"),
-    Program("permissions", "permissions"),
-    Program("notification", "notification"),
+    Program("permissions", "permissions", keys=("AUDIT_SIGNING_KEY",)),
+    Program("lead-intake", "lead_intake", env=ASKS_PERMISSIONS),
+    Program("identity", "identity", env=ASKS_PERMISSIONS, keys=("GOLDEN_ID_KEY",)),
+    Program("assignment", "assignment", env=ASKS_PERMISSIONS),
+    Program("notification", "notification", env=ASKS_PERMISSIONS),
     Program(
         "reporting",
         "reporting",
-        env={
+        env=ASKS_PERMISSIONS
+        | {
             "LEAD_INTAKE_GRPC": "{lead-intake.grpc}",
             "IDENTITY_GRPC": "{identity.grpc}",
             "ASSIGNMENT_GRPC": "{assignment.grpc}",

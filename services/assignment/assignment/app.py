@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from accesskit.enforcement import enforce
 from servicekit import metrics
 from servicekit.chassis import Chassis
 
@@ -23,6 +24,7 @@ DRAIN_POLL_S = 1.0
 def build(settings: Settings) -> Chassis:
     """The service; raises `InvalidPolicy` when a rule file cannot be used."""
     chassis = Chassis(settings)
+    enforce(chassis, settings, permissions_grpc=settings.permissions_grpc)
     desk = commands.Desk(
         load_rules(settings.routing_rules_file), load_sla(settings.sla_policy_file)
     )

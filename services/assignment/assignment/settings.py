@@ -17,5 +17,6 @@ class Settings(ServiceSettings):
     service: ClassVar[str] = "assignment"
 
     database_url: SecretStr = Field(validation_alias="ASSIGNMENT_DATABASE_URL")
+    permissions_grpc: str
     routing_rules_file: Path | None = None
     sla_policy_file: Path | None = None

@@ -87,7 +87,11 @@ def signing_key(tmp_path: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def settings(
-    migrated_url: str, nats_url: str, tmp_path: Path, signing_key: dict[str, Any]
+    migrated_url: str,
+    nats_url: str,
+    tmp_path: Path,
+    signing_key: dict[str, Any],
+    permissions_grpc: str,
 ) -> Settings:
     return Settings.model_validate(
         {
@@ -95,6 +99,7 @@ def settings(
             "nats_url": nats_url,
             "http_port": 0,
             "grpc_port": 0,
+            "permissions_grpc": permissions_grpc,
             "jwks_file": tmp_path / "jwks.json",
         }
     )

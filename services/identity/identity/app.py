@@ -1,5 +1,6 @@
 """Puts identity together."""
 
+from accesskit.enforcement import enforce
 from servicekit.chassis import Chassis
 
 from identity import rpc, subscribers
@@ -10,6 +11,7 @@ from identity.wire import LeadReader
 def build(settings: Settings) -> Chassis:
     """identity, ready to be started; raises `servicekit.sealing.InvalidKey`."""
     chassis = Chassis(settings)
+    enforce(chassis, settings, permissions_grpc=settings.permissions_grpc)
     reader = LeadReader(
         settings.key_ring(),
         index_key=settings.index_key.get_secret_value(),

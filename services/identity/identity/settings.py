@@ -20,6 +20,7 @@ class Settings(FieldKeySettings):
 
     service: ClassVar[str] = "identity"
     database_url: SecretStr = Field(validation_alias="IDENTITY_DATABASE_URL")
+    permissions_grpc: str
     golden_id_key: SecretStr
 
     def golden_key(self) -> bytes:

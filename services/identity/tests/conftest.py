@@ -96,7 +96,11 @@ def token(signing_key: dict[str, Any]) -> str:
 
 @pytest.fixture
 def settings(
-    migrated_url: str, nats_url: str, tmp_path: Path, signing_key: dict[str, Any]
+    migrated_url: str,
+    nats_url: str,
+    tmp_path: Path,
+    signing_key: dict[str, Any],
+    permissions_grpc: str,
 ) -> Settings:
     return Settings.model_validate(
         {
@@ -104,6 +108,7 @@ def settings(
             "nats_url": nats_url,
             "http_port": 0,
             "grpc_port": 0,
+            "permissions_grpc": permissions_grpc,
             "jwks_file": tmp_path / "jwks.json",
             "field_keys": RING,
             "index_key": INDEX_KEY,

@@ -1,5 +1,6 @@
 """The composition root of lead-intake."""
 
+from accesskit.enforcement import enforce
 from servicekit.chassis import Chassis
 
 from lead_intake import enricher, mapper, rpc
@@ -22,6 +23,7 @@ COMMIT_IDLE_S = 1.0
 def build(settings: Settings) -> Chassis:
     """The service, put together; opens nothing."""
     chassis = Chassis(settings)
+    enforce(chassis, settings, permissions_grpc=settings.permissions_grpc)
     database, seals = chassis.database, Seals.of(settings)
     accounts = Accounts(database, load_channels(), seals)
     desk = Desk(accounts, seals, load_lexicons())

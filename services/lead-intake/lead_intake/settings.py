@@ -17,6 +17,7 @@ class Settings(FieldKeySettings):
     service: ClassVar[str] = "lead-intake"
 
     database_url: SecretStr = Field(validation_alias="LEAD_INTAKE_DATABASE_URL")
+    permissions_grpc: str
     graph_base_url: str = Field(
         default="https://graph.facebook.com/v24.0", pattern=r"^https?://[^/?#]+"
     )

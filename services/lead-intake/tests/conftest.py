@@ -248,7 +248,7 @@ async def migrated_url(database_url: str) -> str:
 
 @pytest.fixture
 async def intake_settings(
-    migrated_url: str, nats_url: str, keys: Keys, unused_tcp_port: int
+    migrated_url: str, nats_url: str, keys: Keys, unused_tcp_port: int, permissions_grpc: str
 ) -> Callable[..., Settings]:
     definitions = [d for d in load_definitions(STREAMS_FILE) if d.name == "INTAKE"]
     await apply_streams(
@@ -259,6 +259,7 @@ async def intake_settings(
         usual: dict[str, Any] = {
             "database_url": migrated_url,
             "nats_url": nats_url,
+            "permissions_grpc": permissions_grpc,
             "jwks_file": keys.jwks_file,
             "http_port": unused_tcp_port,
             "grpc_port": 0,

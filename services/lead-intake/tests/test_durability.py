@@ -128,6 +128,7 @@ def environment(settings: Any) -> dict[str, str]:
         **os.environ,
         "LEAD_INTAKE_DATABASE_URL": settings.database_url.get_secret_value(),
         "NATS_URL": settings.nats_url,
+        "PERMISSIONS_GRPC": settings.permissions_grpc,
         "JWKS_FILE": str(settings.jwks_file),
         "HTTP_PORT": str(settings.http_port),
         "GRPC_PORT": "0",

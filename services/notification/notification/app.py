@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from accesskit.enforcement import enforce
 from servicekit.chassis import Chassis
 
 from notification import rpc, subscribers
@@ -22,6 +23,7 @@ REFRESH_S = 1.0
 def build(settings: Settings) -> Chassis:
     """Notification, ready to be started."""
     chassis = Chassis(settings)
+    enforce(chassis, settings, permissions_grpc=settings.permissions_grpc)
     keys = settings.key_ring()
     recipients = RecipientBook(chassis.database, keys)
     sender = Sender(

@@ -16,6 +16,7 @@ class Settings(FieldKeySettings):
 
     service: ClassVar[str] = "notification"
     database_url: SecretStr = Field(validation_alias="NOTIFICATION_DATABASE_URL")
+    permissions_grpc: str
     allow_loopback_http: bool = False
     reminder_delay_scale: float = Field(default=1.0, gt=0, le=10)
     reminder_pace_s: float = Field(default=0.1, ge=0, le=60)

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from accesskit.enforcement import enforce
 from servicekit.book import BookServicer
 from servicekit.chassis import Chassis
 from servicekit.grpc_client import TokenFile
@@ -45,6 +46,7 @@ class OtherBooks:
 def build(settings: Settings) -> Chassis:
     """Reporting, ready to be started."""
     chassis = Chassis(settings)
+    enforce(chassis, settings, permissions_grpc=settings.permissions_grpc)
     intake, identity, assignment = remote = _remote_books(settings)
     own = OwnBook(REPORTING, BookServicer(chassis.database))
     keepers = Keepers(intake, identity, assignment, own)

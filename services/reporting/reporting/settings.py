@@ -15,6 +15,7 @@ class Settings(ServiceSettings):
 
     service: ClassVar[str] = "reporting"
     database_url: SecretStr = Field(validation_alias="REPORTING_DATABASE_URL")
+    permissions_grpc: str
     lead_intake_grpc: str
     identity_grpc: str
     assignment_grpc: str

@@ -272,13 +272,16 @@ async def keepers(others: OtherServices, database: Database, token: str) -> Asyn
 
 
 @pytest.fixture
-def settings(migrated_url: str, nats_url: str, tmp_path: Path, others: OtherServices) -> Settings:
+def settings(
+    migrated_url: str, nats_url: str, tmp_path: Path, others: OtherServices, permissions_grpc: str
+) -> Settings:
     return Settings.model_validate(
         {
             "database_url": migrated_url,
             "nats_url": nats_url,
             "http_port": 0,
             "grpc_port": 0,
+            "permissions_grpc": permissions_grpc,
             "jwks_file": tmp_path / "jwks.json",
             "service_token_file": tmp_path / "token",
             "lead_intake_grpc": others.target("lead-intake"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from servicekit.announcements import PREFIX as ANNOUNCED
 from servicekit.streams import StreamDefinition
 
 STREAM_NOTICES = "$JS.EVENT.>"
@@ -15,11 +16,12 @@ STREAM_NOTICES = "$JS.EVENT.>"
 
 @dataclass(frozen=True, slots=True)
 class BusRights:
-    """One service's row: the streams it publishes to, and the events it reads from each stream."""
+    """One service's row: the streams it publishes to, the events it reads from each, the announcements it hears."""
 
     service: str
     publishes: tuple[str, ...]
     consumes: Mapping[str, tuple[str, ...]]
+    hears: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ def load_users(path: Path) -> BusUsers:
             service=service,
             publishes=tuple(row["publishes"]),
             consumes={stream: tuple(events) for stream, events in row["consumes"].items()},
+            hears={stream: tuple(events) for stream, events in row.get("hears", {}).items()},
         )
         for service, row in document["services"].items()
     )
@@ -57,7 +60,12 @@ def render_authorization(
     """
     subjects = {stream.name: stream.subjects for stream in streams}
     entries = [
-        _user(row.service, passwords[row.service], sorted(_publishable(row, subjects)))
+        _user(
+            row.service,
+            passwords[row.service],
+            sorted(_publishable(row, subjects)),
+            also_reads=tuple(_audible(row, subjects)),
+        )
         for row in users.services
     ]
     entries.append(
@@ -86,6 +94,7 @@ def _publishable(row: BusRights, subjects: Mapping[str, tuple[str, ...]]) -> Ite
     yield "$JS.API.INFO"
     for stream in row.publishes:
         yield from subjects[stream]
+        yield from (f"{ANNOUNCED}.{subject}" for subject in subjects[stream])
         yield f"$JS.API.STREAM.INFO.{stream}"
     for stream, events in row.consumes.items():
         yield f"$JS.API.STREAM.INFO.{stream}"
@@ -94,6 +103,12 @@ def _publishable(row: BusRights, subjects: Mapping[str, tuple[str, ...]]) -> Ite
             yield from _reading(
                 stream, f"{row.service}-{event}", event_filter=f"{package}.{event}.*"
             )
+
+
+def _audible(row: BusRights, subjects: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    for stream, events in row.hears.items():
+        (package,) = (subject.removesuffix(".>") for subject in subjects[stream])
+        yield from (f"{ANNOUNCED}.{package}.{event}.*" for event in events)
 
 
 def _reading(stream: str, durable: str, *, event_filter: str) -> Iterator[str]:
