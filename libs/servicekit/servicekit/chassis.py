@@ -59,15 +59,11 @@ class Chassis:
         self.announcements = Announcements(self.bus.client, source=self.name)
         self.database.on_announce.append(self.announcements.send)
         self.relay = Relay(self.database, self.bus.client)
+        self.verifier = TokenVerifier(
+            settings.jwks_file, issuer=settings.token_issuer, audience=settings.token_audience
+        )
         self.grpc = GrpcServer(
-            settings.bind_host,
-            settings.grpc_port,
-            verifier=TokenVerifier(
-                settings.jwks_file,
-                issuer=settings.token_issuer,
-                audience=settings.token_audience,
-            ),
-            tls=settings.tls(),
+            settings.bind_host, settings.grpc_port, verifier=self.verifier, tls=settings.tls()
         )
         self.workers: list[Part] = []
         self.routes: AsgiApp | None = None
