@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from leadchain.assignment.v1.events_pb2 import LeadAssigned
 
-from permissions import commands, wire
+from permissions.commands import leases as commands
+from permissions.wire import leases as wire
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

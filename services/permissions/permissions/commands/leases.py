@@ -1,41 +1,115 @@
-"""What permissions does: owners' rights follow assignments."""
+"""Changing owners: the one way in which a resource gets another, with what the log and the bus say of it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from google.protobuf.timestamp_pb2 import Timestamp
+from accesskit.facts import Entity
 
-from permissions import store, wire
-from permissions.domain import grant
+from permissions.commands import recording
+from permissions.domain.audit import Event
+from permissions.domain.leases import Cause, OwnerChange, change_owner, unowned
+from permissions.store import leases as store
+from permissions.wire import leases as wire
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from leadchain.assignment.v1.events_pb2 import LeadAssigned
     from servicekit.database import UnitOfWork
 
-    from permissions.wire import Arrival
+    from permissions.commands.recording import Log
+    from permissions.domain.leases import Lease
+    from permissions.wire.leases import Arrival
+
+CHUNK_SIZE = 2000
+"""Leases that one statement writes."""
 
 
 async def grant_ownerships(uow: UnitOfWork, arrivals: Sequence[Arrival]) -> None:
-    """Gives each lead to whom it is assigned, writes it into the audit log, and publishes it.
+    """Gives each lead to whom it is assigned.
 
     The same few statements for any number of assignments. Those that are not newer than what is on record change
     nothing and are not published.
     """
-    assignments = [arrival.assignment for arrival in arrivals]
-    head = await store.lock_head(uow.raw)
-    lead_ids = {assignment.lead_id for assignment in assignments}
-    ownerships = await store.ownerships_of(uow.raw, lead_ids)
-    granting = grant(assignments, ownerships, head, now=uow.now)
-    if not granting.grants:
-        return
-    newest = {granted.ownership.lead_id: granted.ownership for granted in granting.grants}
-    await store.save(uow.raw, list(newest.values()), granting.entries, granting.head)
-    events = {arrival.event.event_id: arrival.event for arrival in arrivals}
-    occurred_at = Timestamp()
-    occurred_at.FromDatetime(uow.now)
-    for granted in granting.grants:
-        cause = events[granted.assignment.event_id]
-        event = wire.ownership_granted(granted, cause, occurred_at=occurred_at)
-        uow.publish(event, key=event.lead_id, cause=cause)
+    log = await recording.begin(uow)
+    leases = await store.of_resources(uow.raw, {arrival.resource for arrival in arrivals})
+    changed: dict[Entity, Lease] = {}
+    for arrival in arrivals:
+        before = leases.get(arrival.resource) or unowned(arrival.resource)
+        if before.assignment_no < arrival.assignment_no:
+            lease = _grant(uow, log, before, arrival)
+            leases[arrival.resource] = changed[arrival.resource] = lease
+    if changed:
+        await store.save(uow.raw, changed.values())
+        await log.finish()
+
+
+def _grant(uow: UnitOfWork, log: Log, before: Lease, arrival: Arrival) -> Lease:
+    known = replace(
+        before,
+        assignment_no=arrival.assignment_no,
+        channel=arrival.channel,
+        received_at_s=arrival.received_at_s,
+    )
+    change = OwnerChange(known, arrival.owner_id, Cause.ASSIGNED)
+    details = {"assignment_no": arrival.assignment_no, "cause_event_id": arrival.event.event_id}
+    return _change(uow, log, change, actor="assignment", details=details, event=arrival.event)
+
+
+async def change_owners(
+    uow: UnitOfWork, log: Log, changes: Iterable[OwnerChange], *, actor: str
+) -> list[Lease]:
+    """Gives resources, each named once, other owners; returns the leases in the order of `changes`.
+
+    Every change is an entry of the log and an event. The caller has the log from `recording.begin`, has read the
+    leases since, and finishes the log.
+    """
+    leases = [_change(uow, log, change, actor=actor, details={}) for change in changes]
+    for start in range(0, len(leases), CHUNK_SIZE):
+        await store.save(uow.raw, leases[start : start + CHUNK_SIZE])
+    return leases
+
+
+async def give_up_all(
+    uow: UnitOfWork, log: Log, owner_id: str, *, successor_id: str, actor: str
+) -> int:
+    """Gives all that somebody owns to a successor, or to the pool when that is empty; returns how many."""
+    count, reached = 0, Entity("", "")
+    while page := await store.owned_by(uow.raw, owner_id, after=reached, limit=CHUNK_SIZE):
+        changes = [OwnerChange(lease, successor_id, Cause.OFFBOARDED) for lease in page]
+        await change_owners(uow, log, changes, actor=actor)
+        count, reached = count + len(page), page[-1].resource
+    return count
+
+
+def _change(
+    uow: UnitOfWork,
+    log: Log,
+    change: OwnerChange,
+    *,
+    actor: str,
+    details: dict[str, object],
+    event: LeadAssigned | None = None,
+) -> Lease:
+    """Makes one change of owner: its lease, its entry, and its event."""
+    previous_owner_id = change.lease.put.owner_id
+    lease = change_owner(change, now_s=log.now_s, seq=log.next_seq)
+    log.append(
+        Event(
+            action="ownership_granted" if change.owner_id else "ownership_released",
+            actor=actor,
+            resource=str(lease.resource),
+            details={
+                **details,
+                "cause": change.cause.value,
+                "owner_id": change.owner_id,
+                "previous_owner_id": previous_owner_id,
+            },
+            changes=(lease.put,),
+        )
+    )
+    for published in wire.owner_events(change, lease, event=event):
+        uow.publish(published, key=lease.put.resource_id, cause=event)
+    return lease

@@ -1,221 +1,165 @@
-"""Decides who may do what with a lead, and what the audit log says about how that came to be.
+"""Ownership leases: how an owner changes, and what starts a lease's clock anew (PM-03).
 
-The owner may read and edit; everybody else may read. Every change of an owner is an audit entry, and each entry's
-hash covers the one before it, so that none can be changed, removed or slipped in unnoticed.
+Whose a resource is changes in `change_owner` and nowhere else, whether by assignment, claim, hand-over, release,
+the sweep or offboarding. What an owner may still do is derived from the lease by `accesskit.leases`. Times are Unix
+seconds.
 """
 
-import hashlib
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import timedelta, timezone
 from enum import Enum
-from typing import NewType
-from uuid import UUID
 
-from servicekit.errors import Invalid
+from accesskit.changes import LeasePut
+from accesskit.facts import Entity
+from accesskit.leases import LeaseState, LeaseView, view
+from accesskit.policy import LeaseTerms
+from msgspec import structs
+from servicekit.errors import Conflict, NotFound, TooMany
 
-LeadId = NewType("LeadId", UUID)
-SubjectId = NewType("SubjectId", str)
-
-CHECKS_MAX = 2000
-GENESIS_HASH = bytes(32)
-"""What stands for the hash before the first entry."""
+LEAD = "lead"
+CLAIM_ZONE = timezone(timedelta(hours=8))
+"""Where a claim's calendar day begins: China Standard Time, which has no summer time."""
 
 
-class MalformedLeadId(Invalid):
-    """A lead is named by something that is no UUID."""
+class Cause(Enum):
+    """Why an owner changed; the values are those of the audit log and of the events."""
+
+    ASSIGNED = "assigned"
+    CLAIMED = "claimed"
+    HANDED_OVER = "handed_over"
+    RELEASED = "released"
+    LAPSED = "lapsed"
+    OFFBOARDED = "offboarded"
+
+
+class UnknownLease(NotFound):
+    """Nobody has ever owned the resource, or there is none."""
 
     def __init__(self) -> None:
-        super().__init__("lead_id is not a UUID")
+        super().__init__("unknown_lease: nobody has ever owned this")
 
 
-class TooManyChecks(Invalid):
-    """More checks in one request than one statement should answer."""
+class LeaseChanged(Conflict):
+    """The lease is no longer at the version that the caller has seen."""
 
-    def __init__(self, count: int) -> None:
-        super().__init__(f"{count} checks; at most {CHECKS_MAX} are answered at once")
-        self.count = count
-
-
-class Reason(Enum):
-    """Why a subject may or may not do something; the values are those of the contract."""
-
-    OWNER = "owner"
-    READER = "reader"
-    NOT_OWNER = "not_owner"
-    UNKNOWN_LEAD = "unknown_lead"
-    UNKNOWN_ACTION = "unknown_action"
+    def __init__(self, version: int) -> None:
+        super().__init__(f"lease_changed: the lease is at version {version}")
+        self.version = version
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """May this subject do this (read or edit) to this lead?"""
+class NotInPool(Conflict):
+    """Somebody's lease still runs, so nobody can claim the resource."""
 
-    subject_id: str
-    action: str
-    lead_id: LeadId
+    def __init__(self) -> None:
+        super().__init__("not_in_pool: the owner's lease still runs")
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The answer, its reason, and the audit entry that made it so (0 when none did)."""
+class CoolingDown(Conflict):
+    """The former owner lost the resource too recently to claim it again."""
 
-    allowed: bool
-    reason: Reason
-    audit_seq: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Ownership:
-    """Who owns a lead since which assignment; `audit_seq` is the entry that recorded it."""
-
-    lead_id: LeadId
-    owner_id: SubjectId
-    assignment_no: int
-    audit_seq: int
-    granted_at: datetime
+    def __init__(self, until_s: float) -> None:
+        super().__init__(f"cooling_down: the former owner may claim from {until_s:.0f} on")
+        self.until_s = until_s
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """A lead was given to somebody, as assignment says; `event_id` is its event's."""
+class ClaimsUsedUp(TooMany):
+    """Somebody has claimed as many resources today as the policy allows."""
 
-    event_id: str
-    lead_id: LeadId
-    assignee_id: SubjectId
-    assignment_no: int
+    def __init__(self, claims_per_day: int, *, retry_after_s: float) -> None:
+        super().__init__(
+            f"claims_used_up: {claims_per_day} a day are allowed", retry_after_s=retry_after_s
+        )
+        self.claims_per_day = claims_per_day
 
 
-@dataclass(frozen=True, slots=True)
-class AuditHead:
-    """Where the audit log ends: the last entry's number and hash."""
+class WrongState(Conflict):
+    """The lease is in a state in which this cannot be done."""
 
-    seq: int
-    hash: bytes
+    def __init__(self, state: LeaseState) -> None:
+        super().__init__(f"wrong_state: the lease is {state.value}")
+        self.state = state
+
+
+class NotTheOwner(Conflict):
+    """The resource is not owned by whom the caller says."""
+
+    def __init__(self) -> None:
+        super().__init__("not_the_owner: somebody else owns this, or nobody")
+
+
+class ProtectionRefused(Conflict):
+    """More protection than the policy allows: `limit` names the term."""
+
+    def __init__(self, limit: str) -> None:
+        super().__init__(f"protection_refused: {limit} is reached")
+        self.limit = limit
 
 
 @dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """One entry: `hash` is SHA-256 over the previous entry's hash and `fact`, canonical JSON that holds ids only."""
+class Lease:
+    """A lease on record: what replicas know of it (`put`), and what only this service needs.
 
-    seq: int
-    recorded_at: datetime
-    fact: bytes
-    hash: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """An ownership that took effect, and who owned the lead before (empty when nobody did)."""
-
-    assignment: Assignment
-    ownership: Ownership
-    previous_owner_id: str
-
-
-@dataclass(slots=True)
-class Granting:
-    """What some assignments led to, oldest first, and the head of the audit log afterwards."""
-
-    head: AuditHead
-    grants: list[Grant] = field(default_factory=list)
-    entries: list[AuditEntry] = field(default_factory=list)
-
-
-def decide(question: Question, ownership: Ownership | None) -> Decision:
-    """Whether the subject may; `ownership` is the lead's, None when the lead has never had an owner."""
-    if question.action not in {"read", "edit"}:
-        return Decision(allowed=False, reason=Reason.UNKNOWN_ACTION)
-    if ownership is None:
-        return Decision(allowed=False, reason=Reason.UNKNOWN_LEAD)
-    if question.subject_id == ownership.owner_id:
-        return Decision(allowed=True, reason=Reason.OWNER, audit_seq=ownership.audit_seq)
-    if question.action == "read" and question.subject_id:
-        return Decision(allowed=True, reason=Reason.READER, audit_seq=ownership.audit_seq)
-    return Decision(allowed=False, reason=Reason.NOT_OWNER, audit_seq=ownership.audit_seq)
-
-
-def grant(
-    assignments: Sequence[Assignment],
-    ownerships: Mapping[LeadId, Ownership],
-    head: AuditHead,
-    *,
-    now: datetime,
-) -> Granting:
-    """Applies assignments in their order to the ownerships on record.
-
-    Only a higher assignment number replaces an owner, so an assignment that comes late or twice changes nothing.
+    `assignment_no` is that of the newest assignment. `noticed` is the last state for which a notice went out in this
+    `episode`, which is one run of the clock. `channel` and `received_at_s` are those of a lead, where known.
     """
-    current = dict(ownerships)
-    granting = Granting(head)
-    for assignment in assignments:
-        before = current.get(assignment.lead_id)
-        if before is not None and before.assignment_no >= assignment.assignment_no:
-            continue
-        granted = _grant(assignment, before, granting.head.seq + 1, now=now)
-        entry = entry_after(granting.head, _fact(granted), recorded_at=now)
-        granting.head = AuditHead(entry.seq, entry.hash)
-        granting.grants.append(granted)
-        granting.entries.append(entry)
-        current[assignment.lead_id] = granted.ownership
-    return granting
+
+    put: LeasePut
+    assignment_no: int = 0
+    granted_at_s: float = 0.0
+    noticed: str = ""
+    episode: int = 0
+    channel: str = ""
+    received_at_s: float = 0.0
+
+    @property
+    def resource(self) -> Entity:
+        """What is owned."""
+        return Entity(self.put.resource_type, self.put.resource_id)
+
+    def at(self, terms: LeaseTerms, now_s: float) -> LeaseView:
+        """The lease as it stands at a time."""
+        return view(self.put, terms, now_s=now_s)
 
 
-def _grant(assignment: Assignment, before: Ownership | None, seq: int, *, now: datetime) -> Grant:
-    number = assignment.assignment_no
-    ownership = Ownership(assignment.lead_id, assignment.assignee_id, number, seq, now)
-    return Grant(assignment, ownership, "" if before is None else before.owner_id)
+@dataclass(frozen=True, slots=True)
+class OwnerChange:
+    """A resource shall have another owner: nobody, that is the pool, when `owner_id` is empty.
 
-
-def _fact(granted: Grant) -> dict[str, object]:
-    """What the audit log keeps of a grant: ids only, never anybody's data."""
-    return {
-        "action": "ownership_granted",
-        "assignment_no": granted.ownership.assignment_no,
-        "cause_event_id": granted.assignment.event_id,
-        "lead_id": str(granted.ownership.lead_id),
-        "owner_id": granted.ownership.owner_id,
-        "previous_owner_id": granted.previous_owner_id,
-    }
-
-
-_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
-
-
-def entry_after(
-    head: AuditHead, fact: Mapping[str, object], *, recorded_at: datetime
-) -> AuditEntry:
-    """The entry that follows `head`; its number and time are part of the fact, and so of the hash."""
-    seq = head.seq + 1
-    stamped = {**fact, "recorded_at": _stamp(recorded_at), "seq": seq}
-    content = _canonical(stamped).encode()
-    return AuditEntry(seq, recorded_at, content, hashlib.sha256(head.hash + content).digest())
-
-
-def first_misfit(head: AuditHead, entries: Iterable[AuditEntry]) -> tuple[AuditHead, int | None]:
-    """Follows the chain from `head` through `entries`, which are in order of number.
-
-    Returns where it got to, and the number of the first entry that does not fit: changed, missing, or with another
-    number or time than its fact states. None when all fit.
+    `lease` is what is on record, from `unowned` when nothing is. In the pool the former owner may not claim before
+    `cool_until_s`.
     """
-    for entry in entries:
-        expected = head.seq + 1
-        if entry.seq != expected or not _is_true(entry, head):
-            return head, expected
-        head = AuditHead(entry.seq, entry.hash)
-    return head, None
+
+    lease: Lease
+    owner_id: str
+    cause: Cause
+    cool_until_s: float = 0.0
 
 
-def _is_true(entry: AuditEntry, before: AuditHead) -> bool:
-    if hashlib.sha256(before.hash + entry.fact).digest() != entry.hash:
-        return False
-    try:
-        stated = json.loads(entry.fact)
-        return (stated["seq"], stated["recorded_at"]) == (entry.seq, _stamp(entry.recorded_at))
-    except (ValueError, TypeError, KeyError):
-        return False
+def unowned(resource: Entity) -> Lease:
+    """The lease of a resource that nobody has owned yet."""
+    return Lease(LeasePut(resource.type, resource.id, "", 0.0, 0))
 
 
-def _stamp(time: datetime) -> str:
-    return time.astimezone(UTC).isoformat()
+def change_owner(change: OwnerChange, *, now_s: float, seq: int) -> Lease:
+    """The lease under its new owner, whose clock starts now, stated by entry `seq`.
+
+    Protection ends with its owner; an exemption belongs to the resource and stays.
+    """
+    lease = change.lease
+    put = structs.replace(
+        lease.put,
+        owner_id=change.owner_id,
+        former_owner_id=lease.put.owner_id or lease.put.former_owner_id,
+        touched_at_s=now_s,
+        suspended_until_s=0.0,
+        cool_until_s=change.cool_until_s,
+        version=lease.put.version + 1,
+        seq=seq,
+    )
+    return replace(lease, put=put, granted_at_s=now_s, noticed="", episode=lease.episode + 1)
+
+
+def restarted(lease: Lease, *, seq: int, **changes: float) -> Lease:
+    """The lease with a new run of its clock, stated by entry `seq`; `changes` are those of its `put`."""
+    put = structs.replace(lease.put, version=lease.put.version + 1, seq=seq, **changes)
+    return replace(lease, put=put, noticed="", episode=lease.episode + 1)

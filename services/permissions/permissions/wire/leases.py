@@ -1,34 +1,36 @@
-"""Protobuf to domain and back."""
+"""Leases: protobuf to domain and back."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from leadchain.permissions.v1 import permissions_service_pb2 as pb
-from leadchain.permissions.v1.events_pb2 import OwnershipGranted
+from accesskit.facts import Entity
+from leadchain.permissions.v1 import changes_pb2
+from leadchain.permissions.v1.events_pb2 import CustomerReleased, OwnershipGranted
 from servicekit.errors import InvalidMessage
 
-from permissions import domain
-from permissions.domain import LeadId, SubjectId
+from permissions.domain.leases import LEAD
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
-    from google.protobuf.timestamp_pb2 import Timestamp
     from leadchain.assignment.v1.events_pb2 import LeadAssigned
 
-    from permissions.queries import Verdict
-
-SEQ_MAX = 2**63 - 1
+    from permissions.domain.leases import Lease, OwnerChange
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """An assignment: what is decided about, and the event that brought it."""
+    """An assignment: which lead is whose, and the event that brought it."""
 
-    assignment: domain.Assignment
+    resource: Entity
+    owner_id: str
+    assignment_no: int
+    channel: str
+    received_at_s: float
     event: LeadAssigned
 
 
@@ -37,68 +39,51 @@ def arrival(event: LeadAssigned) -> Arrival:
     if not event.assignee_id or not event.assignment_no:
         raise InvalidMessage("an assignment needs an assignee and a number")
     try:
-        lead_id = LeadId(UUID(event.lead_id))
+        lead_id = str(UUID(event.lead_id))
     except ValueError:
         raise InvalidMessage("lead_id is not a UUID") from None
-    assignee_id = SubjectId(event.assignee_id)
-    assignment = domain.Assignment(event.event_id, lead_id, assignee_id, event.assignment_no)
-    return Arrival(assignment, event)
-
-
-def ownership_granted(
-    grant: domain.Grant, cause: LeadAssigned, *, occurred_at: Timestamp
-) -> OwnershipGranted:
-    """The event that states who owns a lead now."""
-    return OwnershipGranted(
-        occurred_at=occurred_at,
-        lead_id=cause.lead_id,
-        owner_id=grant.ownership.owner_id,
-        previous_owner_id=grant.previous_owner_id,
-        audit_seq=grant.ownership.audit_seq,
-        channel=cause.channel,
-        received_at=cause.received_at,
+    return Arrival(
+        resource=Entity(LEAD, lead_id),
+        owner_id=event.assignee_id,
+        assignment_no=event.assignment_no,
+        channel=event.channel,
+        received_at_s=event.received_at.ToMicroseconds() / 1e6,
+        event=event,
     )
 
 
-def question(request: pb.CheckRequest) -> domain.Question:
-    """What a request asks; raises `MalformedLeadId`."""
-    try:
-        lead_id = LeadId(UUID(request.lead_id))
-    except ValueError:
-        raise domain.MalformedLeadId from None
-    return domain.Question(request.subject_id, request.action, lead_id)
+def owner_events(
+    change: OwnerChange, lease: Lease, *, event: LeadAssigned | None = None
+) -> Iterator[OwnershipGranted | CustomerReleased]:
+    """What the bus is told of a change of owner: a lead's new owner, or that anything went to the pool."""
+    if not change.owner_id:
+        yield CustomerReleased(
+            resource=entity_to_pb(lease.resource),
+            previous_owner_id=change.lease.put.owner_id,
+            reason=change.cause.value,
+            audit_seq=lease.put.seq,
+        )
+    elif lease.put.resource_type == LEAD:
+        yield _granted(change, lease, event)
 
 
-def check_response(decision: domain.Decision) -> pb.CheckResponse:
-    """A decision as an answer."""
-    return pb.CheckResponse(
-        allowed=decision.allowed, reason=decision.reason.value, audit_seq=decision.audit_seq
+def entity_to_pb(entity: Entity) -> changes_pb2.Entity:
+    """A typed id as a message."""
+    return changes_pb2.Entity(type=entity.type, id=entity.id)
+
+
+def _granted(change: OwnerChange, lease: Lease, event: LeadAssigned | None) -> OwnershipGranted:
+    granted = OwnershipGranted(
+        lead_id=lease.put.resource_id,
+        owner_id=lease.put.owner_id,
+        previous_owner_id=change.lease.put.owner_id,
+        audit_seq=lease.put.seq,
+        channel=lease.channel,
     )
-
-
-def batch_check_response(decisions: Sequence[domain.Decision]) -> pb.BatchCheckResponse:
-    """Decisions as an answer, in their order."""
-    return pb.BatchCheckResponse(results=[check_response(decision) for decision in decisions])
-
-
-def after_seq(request: pb.ListAuditEntriesRequest) -> int:
-    """The number after which entries are asked for; above what the log can ever hold it is the largest."""
-    return min(request.after_seq, SEQ_MAX)
-
-
-def audit_entries_response(entries: Sequence[domain.AuditEntry]) -> pb.ListAuditEntriesResponse:
-    """A page of the audit log as an answer."""
-    response = pb.ListAuditEntriesResponse()
-    for entry in entries:
-        added = response.entries.add(seq=entry.seq, fact=entry.fact, hash=entry.hash)
-        added.recorded_at.FromDatetime(entry.recorded_at)
-    return response
-
-
-def verdict_response(verdict: Verdict) -> pb.VerifyAuditResponse:
-    """Whether the audit log is whole, as an answer."""
-    return pb.VerifyAuditResponse(
-        intact=not verdict.first_bad_seq,
-        entry_count=verdict.entry_count,
-        first_bad_seq=verdict.first_bad_seq,
-    )
+    if event is not None:
+        granted.received_at.CopyFrom(event.received_at)
+    else:
+        # Of a lead from before its arrival was kept, the grant itself is the earliest that is known.
+        received_at_s = lease.received_at_s or lease.granted_at_s
+        granted.received_at.FromDatetime(datetime.fromtimestamp(received_at_s, UTC))
+    return granted
