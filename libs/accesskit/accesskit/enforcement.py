@@ -57,5 +57,6 @@ def enforce(chassis: Chassis, settings: ServiceSettings, *, permissions_grpc: st
     )
     guard = AccessGuard(chassis.name, ReplicaState(replica, channel))
     chassis.grpc.guard_with(guard)
+    chassis.verifier.is_revoked = guard.is_revoked
     chassis.workers.extend([channel, replica])
     return replica
