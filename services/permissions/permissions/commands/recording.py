@@ -7,6 +7,7 @@ and announces the changes to every replica.
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,14 +15,22 @@ from accesskit import wire as changes_wire
 from accesskit.tokens import Token
 from leadchain.permissions.v1.events_pb2 import FactsChanged
 
-from permissions.domain.audit import AuditHead, entry_after
+from permissions.domain.audit import (
+    SALT_BYTES,
+    AuditHead,
+    PersonalValue,
+    entry_after,
+    head_after,
+    touches,
+)
 from permissions.store import audit
 
 if TYPE_CHECKING:
     from accesskit.changes import Change
     from servicekit.database import UnitOfWork
 
-    from permissions.domain.audit import AuditEntry, Event
+    from permissions.domain.audit import AuditEntry, Event, Touch
+    from permissions.domain.merkle import Subtree
 
 ANNOUNCED_CHANGES_MAX = 2000
 """Changes in one announcement, which must stay below 1 MB; replicas ask for more of them."""
@@ -43,6 +52,9 @@ class Log:
         self._uow = uow
         self._head = head
         self._entries: list[AuditEntry] = []
+        self._completed: dict[Subtree, bytes] = {}
+        self._touches: list[Touch] = []
+        self._personal: list[PersonalValue] = []
         self._changes: list[Change] = []
         self._revision_before = head.revision
 
@@ -58,17 +70,27 @@ class Log:
 
     def append(self, event: Event) -> int:
         """Adds an entry; returns its number."""
-        entry = entry_after(self._head, event, recorded_at=self._uow.now)
-        revision = entry.seq if entry.changes_state else self._head.revision
-        self._head = AuditHead(entry.seq, entry.hash, revision, self._head.log_id)
+        personal = _salted(event, self.next_seq)
+        entry = entry_after(self._head, event, recorded_at=self._uow.now, personal=personal)
+        self._head, completed = head_after(self._head, entry)
+        self._completed |= completed
         self._entries.append(entry)
+        self._touches.extend(touches(event, entry.seq))
+        self._personal.extend(personal)
         self._changes.extend(event.changes)
         return entry.seq
 
     async def finish(self) -> Recorded:
         """Writes the entries and the log's new end, and has the changes announced when the transaction commits."""
         if self._entries:
-            await audit.append(self._uow.raw, self._entries, self._head)
+            await audit.append(
+                self._uow.raw,
+                self._entries,
+                self._head,
+                completed=self._completed,
+                touches=self._touches,
+                personal=self._personal,
+            )
         if self._changes:
             self._announce()
         token = Token(self._head.log_id, self._head.revision)
@@ -90,3 +112,11 @@ class Log:
 async def begin(uow: UnitOfWork) -> Log:
     """Locks the end of the log; nobody else changes permissions' state until this transaction ends."""
     return Log(uow, await audit.lock_head(uow.raw))
+
+
+def _salted(event: Event, seq: int) -> list[PersonalValue]:
+    about = event.about or event.actor
+    return [
+        PersonalValue(seq, name, about, secrets.token_bytes(SALT_BYTES), value)
+        for name, value in event.personal.items()
+    ]

@@ -1,30 +1,67 @@
-"""The audit log's entries, and the one row that says where it ends and is locked by whoever appends."""
+"""The audit log's entries, its tree, and the one row that says where it ends and is locked by whoever appends."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, LargeBinary, SmallInteger, String, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Text,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from permissions.domain.audit import AuditEntry, AuditHead
+from permissions.domain.merkle import TILE_LEAVES, TILE_LEVEL, Subtree, leaf_hash, root_of
 from permissions.store.tables import Base
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
     import asyncpg
 
-_HEAD = "select seq, hash, revision, log_id from audit_head"
+    from permissions.domain.audit import PersonalValue, Touch
+
+_HEAD = "select seq, hash, revision, log_id, tree from audit_head"
 _LOCK_HEAD = f"{_HEAD} for update"
 _APPEND = """
 with entries as (
   insert into audit_entries (seq, recorded_at, fact, hash, changes_state)
   select * from unnest($1::bigint[], $2::timestamptz[], $3::bytea[], $4::bytea[], $5::boolean[])
+), nodes as (
+  insert into audit_nodes (level, index, hash)
+  select * from unnest($10::smallint[], $11::bigint[], $12::bytea[])
+), touches as (
+  insert into audit_resources (resource, seq, action, fields)
+  select resource, seq, action, string_to_array(fields, ',')
+  from unnest($13::text[], $14::bigint[], $15::text[], $16::text[]) as t (resource, seq, action, fields)
 )
-update audit_head set seq = $6, hash = $7, revision = $8
+update audit_head set seq = $6, hash = $7, revision = $8, tree = $9
 """
+_KEEP_PERSONAL = """
+insert into audit_personal (seq, field, about, salt, value)
+select * from unnest($1::bigint[], $2::text[], $3::text[], $4::bytea[], $5::text[])
+"""
+_FORGET = "delete from audit_personal where about = $1 returning seq"
+_NODES = """
+select n.level, n.index, n.hash from audit_nodes n
+join unnest($1::smallint[], $2::bigint[]) as wanted (level, index) using (level, index)
+"""
+_LEAVES = "select fact from audit_entries where seq > $1 and seq <= $2 order by seq"
+_TOUCHING = """
+select e.seq, e.recorded_at, e.fact, e.hash, e.changes_state
+from audit_resources r join audit_entries e using (seq)
+where r.resource = $1 and ($2 = '' or $2 = any(r.fields)) and r.seq < $3
+order by r.seq desc limit $4
+"""
+_ALL = "select seq, recorded_at, fact, hash, changes_state from audit_entries order by seq"
 _ENTRIES = """
 select seq, recorded_at, fact, hash, changes_state from audit_entries where seq > $1 order by seq limit $2
 """
@@ -59,8 +96,39 @@ class AuditHeadRow(Base):
     hash: Mapped[bytes] = mapped_column(LargeBinary(32))
     revision: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     log_id: Mapped[str] = mapped_column(String(40))
+    tree: Mapped[bytes] = mapped_column(LargeBinary)
 
     __table_args__ = (CheckConstraint("only_row = 1", name="there_is_one_row"),)
+
+
+class AuditNodeRow(Base):
+    """The root of a complete subtree of the log's tree, from 256 leaves on."""
+
+    __tablename__ = "audit_nodes"
+    level: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    index: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+
+
+class AuditResourceRow(Base):
+    """That an entry is about a resource: how everything that happened to it is found."""
+
+    __tablename__ = "audit_resources"
+    resource: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    action: Mapped[str] = mapped_column(String(100))
+    fields: Mapped[list[str]] = mapped_column(ARRAY(Text))
+
+
+class AuditPersonalRow(Base):
+    """A personal value behind a commitment of the log, and its salt; erasable, unlike the log."""
+
+    __tablename__ = "audit_personal"
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    field: Mapped[str] = mapped_column(String(200), primary_key=True)
+    about: Mapped[str] = mapped_column(String(200, collation="C"), index=True)
+    salt: Mapped[bytes] = mapped_column(LargeBinary(16))
+    value: Mapped[str] = mapped_column(Text)
 
 
 async def lock_head(raw: asyncpg.Connection) -> AuditHead:
@@ -73,8 +141,16 @@ async def head(raw: asyncpg.Connection) -> AuditHead:
     return AuditHead(*await raw.fetchrow(_HEAD))
 
 
-async def append(raw: asyncpg.Connection, entries: Sequence[AuditEntry], end: AuditHead) -> None:
-    """Writes new entries and the log's new end, which must be locked, in one statement."""
+async def append(
+    raw: asyncpg.Connection,
+    entries: Sequence[AuditEntry],
+    end: AuditHead,
+    *,
+    completed: Mapping[Subtree, bytes],
+    touches: Sequence[Touch] = (),
+    personal: Sequence[PersonalValue] = (),
+) -> None:
+    """Writes new entries, what they complete and touch, and the log's new end, which must be locked."""
     await raw.execute(
         _APPEND,
         [entry.seq for entry in entries],
@@ -85,7 +161,12 @@ async def append(raw: asyncpg.Connection, entries: Sequence[AuditEntry], end: Au
         end.seq,
         end.hash,
         end.revision,
+        end.tree,
+        *_node_columns(completed),
+        *_touch_columns(touches),
     )
+    if personal:
+        await raw.execute(_KEEP_PERSONAL, *_personal_columns(personal))
 
 
 async def entries_after(raw: asyncpg.Connection, seq: int, *, limit: int) -> list[AuditEntry]:
@@ -98,3 +179,81 @@ async def changing_entries_after(
 ) -> list[AuditEntry]:
     """The entries after a number that changed state, oldest first, at most `limit`."""
     return [AuditEntry(*row) for row in await raw.fetch(_CHANGING, seq, limit)]
+
+
+async def entries_about(
+    raw: asyncpg.Connection, resource: str, field: str, *, before_seq: int, limit: int
+) -> list[AuditEntry]:
+    """The entries about a resource, or one of its fields where one is named; newest first."""
+    rows = await raw.fetch(_TOUCHING, resource, field, before_seq, limit)
+    return [AuditEntry(*row) for row in rows]
+
+
+async def every_entry(
+    raw: asyncpg.Connection, *, batch_size: int
+) -> AsyncIterator[list[AuditEntry]]:
+    """The whole log, oldest first, in batches; inside a transaction, which fixes its end."""
+    cursor = await raw.cursor(_ALL)
+    while rows := await cursor.fetch(batch_size):
+        yield [AuditEntry(*row) for row in rows]
+
+
+async def subtree_roots(
+    raw: asyncpg.Connection, wanted: Collection[Subtree]
+) -> dict[Subtree, bytes]:
+    """The roots of complete subtrees, kept ones and those made from the entries of their tile."""
+    kept = [each for each in wanted if each.level >= TILE_LEVEL]
+    rows = await raw.fetch(_NODES, [each.level for each in kept], [each.number for each in kept])
+    known = {Subtree(level, index): digest for level, index, digest in rows}
+    small = [each for each in wanted if each.level < TILE_LEVEL]
+    for tile in {each.number << each.level >> TILE_LEVEL for each in small}:
+        known |= await _roots_in_tile(raw, tile, small)
+    return known
+
+
+async def forget(raw: asyncpg.Connection, about: str) -> list[int]:
+    """Erases the personal values of somebody, with their salts; returns the entries that commit to them."""
+    return sorted({row[0] for row in await raw.fetch(_FORGET, about)})
+
+
+async def _roots_in_tile(
+    raw: asyncpg.Connection, tile: int, wanted: Sequence[Subtree]
+) -> dict[Subtree, bytes]:
+    first = tile * TILE_LEAVES
+    rows = await raw.fetch(_LEAVES, first, first + TILE_LEAVES)
+    leaves = [leaf_hash(fact) for (fact,) in rows]
+    found = {}
+    for each in wanted:
+        begin = (each.number << each.level) - first
+        if 0 <= begin < TILE_LEAVES:
+            found[each] = root_of(leaves[begin : begin + (1 << each.level)])
+    return found
+
+
+def _node_columns(completed: Mapping[Subtree, bytes]) -> tuple[list[int], list[int], list[bytes]]:
+    return (
+        [each.level for each in completed],
+        [each.number for each in completed],
+        list(completed.values()),
+    )
+
+
+def _touch_columns(
+    touches: Sequence[Touch],
+) -> tuple[list[str], list[int], list[str], list[str]]:
+    return (
+        [touch.resource for touch in touches],
+        [touch.seq for touch in touches],
+        [touch.action for touch in touches],
+        [",".join(touch.fields) for touch in touches],
+    )
+
+
+def _personal_columns(values: Sequence[PersonalValue]) -> tuple[list[object], ...]:
+    return (
+        [each.seq for each in values],
+        [each.field for each in values],
+        [each.about for each in values],
+        [each.salt for each in values],
+        [each.value for each in values],
+    )

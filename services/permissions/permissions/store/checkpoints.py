@@ -1,0 +1,125 @@
+"""Checkpoints of the audit log, the witnesses' signatures, and the keys in force."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import BigInteger, LargeBinary, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from permissions.domain.checkpoints import Checkpoint, SigningKey
+from permissions.store.tables import Base
+
+if TYPE_CHECKING:
+    import asyncpg
+
+_SEALER_LOCK = 0x5EA1
+_TRY_LOCK = f"select pg_try_advisory_xact_lock({_SEALER_LOCK})"
+_LAST = "select size, sealed_at from audit_checkpoints order by size desc limit 1"
+_PUT = """
+insert into audit_checkpoints (size, root, chain_hash, key_id, note, sealed_at)
+values ($1, $2, $3, $4, $5, $6)
+"""
+_COLUMNS = """
+c.size, c.root, c.chain_hash, c.key_id, c.note, c.sealed_at,
+array(select s.signature_line from audit_cosignatures s where s.size = c.size order by s.witness)
+"""
+_LIST = f"select {_COLUMNS} from audit_checkpoints c where c.size > $1 order by c.size limit $2"
+_LATEST = f"select {_COLUMNS} from audit_checkpoints c order by c.size desc limit 1"
+_GET = f"select {_COLUMNS} from audit_checkpoints c where c.size = $1"
+_PUT_COSIGNATURE = """
+insert into audit_cosignatures (size, witness, signature_line, cosigned_at) values ($1, $2, $3, $4)
+on conflict (size, witness) do nothing
+"""
+_KEY_IN_FORCE = "select seq, key_id, public_key from audit_signing_keys order by seq desc limit 1"
+_PUT_KEY = "insert into audit_signing_keys (seq, key_id, public_key) values ($1, $2, $3)"
+
+
+class AuditCheckpointRow(Base):
+    """A sealed beginning of the log."""
+
+    __tablename__ = "audit_checkpoints"
+    size: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    root: Mapped[bytes] = mapped_column(LargeBinary(32))
+    chain_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    key_id: Mapped[str] = mapped_column(String(8))
+    note: Mapped[str] = mapped_column(Text)
+    sealed_at: Mapped[datetime]
+
+
+class AuditCosignatureRow(Base):
+    """A witness saw this checkpoint and found it to continue the one before."""
+
+    __tablename__ = "audit_cosignatures"
+    size: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    witness: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
+    signature_line: Mapped[str] = mapped_column(Text)
+    cosigned_at: Mapped[datetime]
+
+
+class AuditSigningKeyRow(Base):
+    """A public key with which checkpoints from an entry on are signed."""
+
+    __tablename__ = "audit_signing_keys"
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    key_id: Mapped[str] = mapped_column(String(8))
+    public_key: Mapped[bytes] = mapped_column(LargeBinary(32))
+
+
+async def try_lock(raw: asyncpg.Connection) -> bool:
+    """Whether this transaction alone seals; the lock is free when the transaction ends, however it ends."""
+    return bool(await raw.fetchval(_TRY_LOCK))
+
+
+async def last_sealed(raw: asyncpg.Connection) -> tuple[int, datetime | None]:
+    """Size and time of the last checkpoint; 0 and None before the first."""
+    row = await raw.fetchrow(_LAST)
+    return (row[0], row[1]) if row else (0, None)
+
+
+async def put(raw: asyncpg.Connection, checkpoint: Checkpoint) -> None:
+    """Keeps a checkpoint."""
+    await raw.execute(
+        _PUT,
+        checkpoint.size,
+        checkpoint.root,
+        checkpoint.chain_hash,
+        checkpoint.key_id,
+        checkpoint.note,
+        checkpoint.sealed_at,
+    )
+
+
+async def get(raw: asyncpg.Connection, size: int) -> Checkpoint | None:
+    """The checkpoint of a size, or the latest when `size` is 0."""
+    row = await (raw.fetchrow(_GET, size) if size else raw.fetchrow(_LATEST))
+    return _checkpoint(row) if row else None
+
+
+async def after(raw: asyncpg.Connection, size: int, *, limit: int) -> list[Checkpoint]:
+    """The checkpoints of larger sizes, the smallest first."""
+    return [_checkpoint(row) for row in await raw.fetch(_LIST, size, limit)]
+
+
+async def put_cosignature(
+    raw: asyncpg.Connection, size: int, witness: str, signature_line: str, *, now: datetime
+) -> None:
+    """Keeps a witness's signature; one that is there stays."""
+    await raw.execute(_PUT_COSIGNATURE, size, witness, signature_line, now)
+
+
+async def key_in_force(raw: asyncpg.Connection) -> SigningKey | None:
+    """The key that signs now; None before the first was announced."""
+    row = await raw.fetchrow(_KEY_IN_FORCE)
+    return SigningKey(*row) if row else None
+
+
+async def put_key(raw: asyncpg.Connection, key: SigningKey) -> None:
+    """Keeps the key that signs from an entry on."""
+    await raw.execute(_PUT_KEY, key.seq, key.key_id, key.public_key)
+
+
+def _checkpoint(row: asyncpg.Record) -> Checkpoint:
+    size, root, chain_hash, key_id, note, sealed_at, cosignatures = row
+    return Checkpoint(size, root, chain_hash, key_id, note, sealed_at, tuple(cosignatures))
