@@ -1,0 +1,152 @@
+"""Which rules concern a subject: the policy, sorted once by who asks, what type of resource, and which action."""
+
+from collections.abc import Iterable
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from accesskit.decisions import Decision, Obligation
+from accesskit.engine.outcomes import (
+    FIELDS_REQUIRED,
+    NO_RELATION,
+    NO_ROLE,
+    NOT_IN_POOL,
+    CompiledRule,
+)
+from accesskit.engine.verdicts import Grounds, compile_rule
+from accesskit.policy import ApprovalTemplate, FieldRule, Policy, Rule
+
+FieldLimit: TypeAlias = Literal["locked", "hidden", "masked"]
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """All that decides one action on one resource type for subjects of the same roles.
+
+    `denies` and `allows` concern every question, `field_denies` and `field_allows` those that name fields. `refusal`
+    is the answer when nothing allows. `field_limits` are the fields these subjects may not write or read;
+    `unnamed` is the obligation that stands for them in a question that names none.
+    """
+
+    denies: tuple[CompiledRule, ...]
+    allows: tuple[CompiledRule, ...]
+    field_denies: tuple[CompiledRule, ...]
+    field_allows: tuple[CompiledRule, ...]
+    refusal: Decision
+    field_limits: dict[str, FieldLimit]
+    unnamed: tuple[Obligation, ...]
+    approval: ApprovalTemplate | None
+    sources: dict[str, Rule]
+    is_plain: bool
+
+
+Plans: TypeAlias = dict[str, dict[str, Plan]]
+"""By resource type, then by action."""
+
+
+class Who(msgspec.Struct, frozen=True):
+    """What a policy sees of a subject: its roles, and its id if it is a service."""
+
+    roles: frozenset[str]
+    service_id: str = ""
+
+    def is_concerned_by(self, rule: Rule) -> bool:
+        """Whether the rule speaks of such subjects."""
+        if not rule.roles and not rule.principals:
+            return True
+        return not self.roles.isdisjoint(rule.roles) or self.service_id in rule.principals
+
+    def is_among(self, names: frozenset[str]) -> bool:
+        """Whether one of these roles or services is the subject's."""
+        return not self.roles.isdisjoint(names) or self.service_id in names
+
+
+class PlanMaker:
+    """Makes plans of one policy; rules are compiled once per type and shared."""
+
+    def __init__(self, policy: Policy, grounds: Grounds) -> None:
+        self._policy = policy
+        self._grounds = grounds
+        self._compiled: dict[tuple[str, str], CompiledRule] = {}
+        self._rules: dict[tuple[str, str], list[Rule]] = {}
+        for rule in policy.rules:
+            for pair in ((type_, action) for type_ in rule.on for action in rule.actions):
+                self._rules.setdefault(pair, []).append(rule)
+
+    def speaks_of(self, resource_type: str) -> bool:
+        """Whether the model knows the type."""
+        return resource_type in self._policy.model.type_names
+
+    def rules(self, resource_type: str, action: str) -> list[Rule]:
+        """All rules about an action on a type, whoever they concern."""
+        return self._rules.get((resource_type, action), [])
+
+    def plans(self, who: Who) -> Plans:
+        """Everything the policy says to such subjects."""
+        plans: Plans = {}
+        for type_, action in self._rules:
+            plans.setdefault(type_, {})[action] = self._plan(who, type_, action)
+        return plans
+
+    def _plan(self, who: Who, type_: str, action: str) -> Plan:
+        rules = [rule for rule in self._rules[type_, action] if who.is_concerned_by(rule)]
+        denies = [rule for rule in rules if rule.effect == "deny"]
+        allows = sorted((rule for rule in rules if rule.effect == "allow"), key=_eagerness)
+        limits = self._field_limits(who, type_, action)
+        unnamed = self._unnamed(action, limits)
+        approval = self._policy.approval(type_, action)
+        return Plan(
+            denies=self._all(type_, (rule for rule in denies if not rule.fields)),
+            allows=self._all(type_, (rule for rule in allows if not rule.fields)),
+            field_denies=self._all(type_, (rule for rule in denies if rule.fields)),
+            field_allows=self._all(type_, (rule for rule in allows if rule.fields)),
+            refusal=_refusal(allows),
+            field_limits=limits,
+            unnamed=unnamed,
+            approval=approval,
+            sources={rule.id: rule for rule in rules},
+            is_plain=not unnamed and approval is None,
+        )
+
+    def _all(self, type_: str, rules: Iterable[Rule]) -> tuple[CompiledRule, ...]:
+        return tuple(self._one(type_, rule) for rule in rules)
+
+    def _one(self, type_: str, rule: Rule) -> CompiledRule:
+        compiled = self._compiled.get((rule.id, type_))
+        if compiled is None:
+            compiled = compile_rule(rule, type_, self._grounds)
+            self._compiled[rule.id, type_] = compiled
+        return compiled
+
+    def _field_limits(self, who: Who, type_: str, action: str) -> dict[str, FieldLimit]:
+        is_reading = action in self._policy.reading
+        limits: dict[str, FieldLimit] = {}
+        for rule in self._policy.fields:
+            among = rule.read if is_reading else rule.write
+            if rule.on == type_ and among is not None and not who.is_among(among):
+                limits[rule.field] = _limit(rule) if is_reading else "locked"
+        return limits
+
+    def _unnamed(self, action: str, limits: dict[str, FieldLimit]) -> tuple[Obligation, ...]:
+        if not limits:
+            return ()
+        kind = "mask" if action in self._policy.reading else "keep"
+        return (Obligation(kind, {"fields": ",".join(sorted(limits))}),)
+
+
+def _limit(rule: FieldRule) -> FieldLimit:
+    return "masked" if rule.is_masked else "hidden"
+
+
+def _eagerness(rule: Rule) -> tuple[bool, bool, bool, bool]:
+    """Rules that oblige to nothing come first, then what is cheap to prove."""
+    return (bool(rule.obligations), bool(rule.condition), bool(rule.relation), bool(rule.lease))
+
+
+def _refusal(allows: list[Rule]) -> Decision:
+    """The answer when no rule allows: what all of them lack."""
+    if not allows:
+        return NO_ROLE
+    if all(rule.fields for rule in allows):
+        return FIELDS_REQUIRED
+    is_pool_only = all(rule.lease == "pool" and not rule.relation for rule in allows)
+    return NOT_IN_POOL if is_pool_only else NO_RELATION
