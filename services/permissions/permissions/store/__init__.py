@@ -2,6 +2,7 @@
 
 from permissions.store import (
     audit,
+    checkpoints,
     decisions,
     disagreements,
     facts,
@@ -16,6 +17,7 @@ from permissions.store.tables import Base
 __all__ = [
     "Base",
     "audit",
+    "checkpoints",
     "decisions",
     "disagreements",
     "facts",
