@@ -7,7 +7,7 @@ import msgspec
 
 from accesskit.facts import Fact
 
-Proof: TypeAlias = "Fact | tuple[Proof, ...]"
+Proof: TypeAlias = Fact | tuple["Proof", ...]
 """The facts by which a relation holds, nested as the model's rules nest; always truthy."""
 
 
