@@ -1,0 +1,126 @@
+"""Offboardings that were done, what they found, and which process confirmed them when."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import BigInteger, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from permissions.domain.facts import Confirmation, FactFilter
+from permissions.domain.offboarding import Belongings, Offboarding, OffboardingReport
+from permissions.store import devices, facts, sessions
+from permissions.store.tables import Base
+
+if TYPE_CHECKING:
+    import asyncpg
+    from accesskit.facts import Fact
+
+    from permissions.domain.facts import Key
+
+PAGE_SIZE = 2000
+
+_BY_REQUEST = """
+select report, revision, token, offboarded_at, written_at from offboardings where request_id = $1
+"""
+_ADD = "insert into offboardings values ($1, $2, $3, $4, $5, $6)"
+_CONFIRMED = """
+select service, instance_id, revision, applied_at, offboarding_confirmations.confirmed_at
+from offboarding_confirmations join offboardings using (request_id)
+where request_id = $1 order by service, instance_id
+"""
+_NOTE_CONFIRMATIONS = """
+insert into offboarding_confirmations (request_id, service, instance_id, applied_at, confirmed_at)
+select request_id, service, instance_id, applied_at, confirmed_at
+from offboardings join replicas on replicas.revision >= offboardings.revision
+  and replicas.confirmed_at >= offboardings.offboarded_at
+where offboardings.written_at > clock_timestamp() - interval '1 hour'
+on conflict do nothing
+"""
+
+
+class OffboardingRow(Base):
+    """An offboarding; its report is JSON of ids and counts."""
+
+    __tablename__ = "offboardings"
+    request_id: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
+    principal_id: Mapped[str] = mapped_column(String(200, collation="C"))
+    report: Mapped[str]
+    revision: Mapped[int] = mapped_column(BigInteger)
+    token: Mapped[str] = mapped_column(String(200))
+    offboarded_at: Mapped[datetime]
+    written_at: Mapped[datetime] = mapped_column(
+        server_default=text("clock_timestamp()"), index=True
+    )
+
+
+class OffboardingConfirmationRow(Base):
+    """The first word of a process that it had applied an offboarding."""
+
+    __tablename__ = "offboarding_confirmations"
+    request_id: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
+    service: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
+    instance_id: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
+    applied_at: Mapped[datetime]
+    confirmed_at: Mapped[datetime]
+
+
+async def offboarding(raw: asyncpg.Connection, request_id: str) -> Offboarding | None:
+    """The offboarding that was done for this request."""
+    row = await raw.fetchrow(_BY_REQUEST, request_id)
+    if row is None:
+        return None
+    report, revision, token, offboarded_at, written_at = row
+    stated = OffboardingReport(**json.loads(report))
+    return Offboarding(stated, revision, token, offboarded_at, written_at)
+
+
+async def add(
+    raw: asyncpg.Connection, report: OffboardingReport, *, revision: int, token: str, now: datetime
+) -> None:
+    """Keeps what an offboarding did; written last, so that its row tells when the transaction ended."""
+    stated = json.dumps(asdict(report), sort_keys=True)
+    await raw.execute(_ADD, report.request_id, report.principal_id, stated, revision, token, now)
+
+
+async def belongings(
+    raw: asyncpg.Connection, principal_id: str, *, epoch: int, now: datetime
+) -> Belongings:
+    """All that a person has and that ends when they leave, except leases, approvals and exports."""
+    open_sessions = await sessions.open_sessions(raw, principal_id, epoch=epoch, now=now)
+    keys = await sessions.api_keys_in_use(raw, principal_id, now=now)
+    return Belongings(
+        session_ids=[session.session_id for session in open_sessions],
+        device_ids=[device.device_id for device in await devices.unrevoked(raw, principal_id)],
+        api_key_ids=[key.key_id for key in keys],
+        facts=await _facts_naming(raw, principal_id),
+        managers=await facts.org_around(raw, above=[principal_id], below=[]),
+    )
+
+
+async def confirmations(raw: asyncpg.Connection, request_id: str) -> list[Confirmation]:
+    """The processes that have confirmed an offboarding, each with its first word."""
+    return [Confirmation(*row) for row in await raw.fetch(_CONFIRMED, request_id)]
+
+
+async def note_confirmations(raw: asyncpg.Connection) -> None:
+    """Keeps the first confirmation by each process of each offboarding of the last hour."""
+    await raw.execute(_NOTE_CONFIRMATIONS)
+
+
+async def _facts_naming(raw: asyncpg.Connection, person_id: str) -> list[Fact]:
+    about = await _all(raw, FactFilter(resource_type="user", resource_id=person_id))
+    by = await _all(raw, FactFilter(subject_type="user", subject_id=person_id))
+    return list({fact.key: fact for fact in (*about, *by)}.values())
+
+
+async def _all(raw: asyncpg.Connection, wanted: FactFilter) -> list[Fact]:
+    found: list[Fact] = []
+    after: Key = ("", "", "", "", "", "")
+    while page := await facts.page(raw, wanted, after=after, limit=PAGE_SIZE):
+        found.extend(page)
+        after = page[-1].key
+    return found
