@@ -80,12 +80,10 @@ class AccessGuard:
     def is_revoked(self, caller: Caller) -> bool:
         """Whether a token that is still good by itself is void; asked at each request, also of any caller."""
         engine = self._state.current_engine()
-        return engine is not None and engine.is_revoked(
-            caller.subject, epoch=caller.epoch, session_id=caller.session_id
-        )
+        return engine is not None and engine.is_void(caller.subject, _circumstances(caller))
 
     def _questions(self, caller: Caller, need: Need, request: Message) -> Iterator[Question]:
-        circumstances = Circumstances(session_id=caller.session_id, epoch=caller.epoch)
+        circumstances = _circumstances(caller)
         subject_id = need.subject_id(request) or caller.subject
         if subject_id != caller.subject:
             yield Question(
@@ -100,6 +98,12 @@ class AccessGuard:
                 resource_id,
                 circumstances=circumstances,
             )
+
+
+def _circumstances(caller: Caller) -> Circumstances:
+    return Circumstances(
+        session_id=caller.session_id, device_id=caller.device_id, epoch=caller.epoch
+    )
 
 
 def _allows(engine: Engine, question: Question, *, now_s: float) -> bool:
@@ -144,6 +148,9 @@ def _check_request(question: Question) -> pb.CheckRequest:
         action=question.action,
         resource=changes_pb2.Entity(type=question.resource_type, id=question.resource_id),
         circumstances=pb.Circumstances(
-            session_id=circumstances.session_id, epoch=circumstances.epoch or 0
+            session_id=circumstances.session_id,
+            device_id=circumstances.device_id,
+            address=circumstances.address,
+            epoch=circumstances.epoch or 0,
         ),
     )

@@ -19,7 +19,7 @@ from accesskit.changes import (
 from accesskit.decisions import Circumstances, Decision, Explanation, Question
 from accesskit.engine import explaining, listing
 from accesskit.engine.filtering import Filter, filter_of
-from accesskit.engine.judging import conclude, judge, judge_fields
+from accesskit.engine.judging import judge_fields, weigh, with_approval
 from accesskit.engine.listing import LookupPage
 from accesskit.engine.outcomes import (
     NO_POLICY,
@@ -28,8 +28,8 @@ from accesskit.engine.outcomes import (
     UNKNOWN_TYPE,
 )
 from accesskit.engine.plans import Plan
-from accesskit.engine.regime import RefusedFact, Regime
-from accesskit.engine.state import Principal, State
+from accesskit.engine.regime import RefusedFact, Regime, Standing
+from accesskit.engine.state import State
 from accesskit.facts import Fact
 from accesskit.policy import Policy
 from accesskit.relations import Tree
@@ -147,15 +147,17 @@ class Engine:
             (),
             circumstances,
         )
-        plan, principal = self._resolve(self._live, question, now_s)
-        if principal is None or isinstance(plan, Decision):
-            refused = plan if isinstance(plan, Decision) else NO_POLICY
-            return [refused] * len(resource_ids)
-        asking = (principal.type, subject_id, now_s, question.context)
-        decisions = [judge(plan, resource_id, asking) for resource_id in resource_ids]
-        if plan.is_plain:
+        if self._live is None:
+            return [NO_POLICY] * len(resource_ids)
+        plan, subject_type = self._resolve(self._live, question, now_s)
+        if isinstance(plan, Decision):
+            return [plan] * len(resource_ids)
+        asking = (subject_type, subject_id, now_s, question.context)
+        denies, allows, refusal = plan.denies, plan.allows, plan.refusal
+        decisions = [weigh(denies, allows, refusal, id_, *asking) for id_ in resource_ids]
+        if plan.approval is None:
             return decisions
-        return [conclude(plan, decision, question, _NONE) for decision in decisions]
+        return [with_approval(plan.approval, decision, "", _NONE) for decision in decisions]
 
     def explain(
         self, question: Question, *, now_s: float, approved: frozenset[str] = _NONE
@@ -190,10 +192,12 @@ class Engine:
             (),
             circumstances,
         )
-        plan, principal = self._resolve(self._live, question, now_s)
-        if self._live is None or principal is None or isinstance(plan, Decision):
+        if self._live is None:
             return LookupPage()
-        asking = (principal.type, subject_id, now_s, question.context)
+        plan, subject_type = self._resolve(self._live, question, now_s)
+        if isinstance(plan, Decision):
+            return LookupPage()
+        asking = (subject_type, subject_id, now_s, question.context)
         reach = listing.reach(self._live, plan, resource_type, asking)
         return listing.page(reach, plan, after_id=after_id, limit=limit)
 
@@ -236,10 +240,12 @@ class Engine:
         """What `decide` would allow, as a predicate for the caller's own SQL; valid at `now_s` and this revision."""
         given = dict(context) if context else None
         question = Question(subject_id, action, resource_type, "", given)
-        plan, principal = self._resolve(self._live, question, now_s)
-        if self._live is None or principal is None or isinstance(plan, Decision):
+        if self._live is None:
             return Filter()
-        asking = (principal.type, subject_id, now_s, question.context)
+        plan, subject_type = self._resolve(self._live, question, now_s)
+        if isinstance(plan, Decision):
+            return Filter()
+        asking = (subject_type, subject_id, now_s, question.context)
         return filter_of(self._live, plan, resource_type, asking)
 
     def expand(
@@ -263,6 +269,15 @@ class Engine:
         """What is stated of a principal."""
         principal = self._state.principals.get(principal_id)
         return None if principal is None else principal.put
+
+    def is_void(self, subject_id: str, circumstances: Circumstances) -> bool:
+        """Whether a token or session is void whatever is asked: barred subject, older epoch, revoked session."""
+        principal = self._state.principals.get(subject_id)
+        if principal is None:
+            return False
+        if principal.barred is not None:
+            return True
+        return self._state.guard(principal, circumstances, is_restricted=False) is not None
 
     def roles(self, principal_id: str, *, now_s: float) -> frozenset[str]:
         """The roles a principal holds now under the live policy."""
@@ -294,43 +309,57 @@ class Engine:
     def _decide(
         self, regime: Regime, question: Question, now_s: float, approved: frozenset[str]
     ) -> Decision:
-        plan, principal = self._resolve(regime, question, now_s)
-        if principal is None or isinstance(plan, Decision):
-            return plan if isinstance(plan, Decision) else UNKNOWN_SUBJECT
-        asking = (principal.type, principal.id, now_s, question.context)
+        plan, subject_type = self._resolve(regime, question, now_s)
+        if isinstance(plan, Decision):
+            return plan
         if question.fields:
+            asking = (subject_type, question.subject_id, now_s, question.context)
             decision = judge_fields(plan, question.resource_id, asking, question.fields)
         else:
-            decision = judge(plan, question.resource_id, asking)
-            if plan.is_plain:
-                return decision
-        return conclude(plan, decision, question, approved)
+            decision = weigh(
+                plan.denies,
+                plan.allows,
+                plan.refusal,
+                question.resource_id,
+                subject_type,
+                question.subject_id,
+                now_s,
+                question.context,
+            )
+        if plan.approval is None:
+            return decision
+        return with_approval(plan.approval, decision, question.approval_id, approved)
 
     def _resolve(
-        self, regime: Regime | None, question: Question, now_s: float
-    ) -> tuple[Plan | Decision, Principal | None]:
-        """The rules that concern the question, or the refusal that needs none."""
-        if regime is None:
-            return NO_POLICY, None
-        principal = self._state.principals.get(question.subject_id)
-        if principal is None:
-            return UNKNOWN_SUBJECT, None
-        if principal.barred is not None:
-            return principal.barred, principal
-        standing = regime.standing(principal.type, principal.id, now_s)
-        given = question.circumstances
-        if given is not None:
-            elsewhere = regime.policy.guard.actions_elsewhere
-            is_restricted = standing.is_guarded and question.action not in elsewhere
-            refused = self._state.guard(principal, given, is_restricted=is_restricted)
+        self, regime: Regime, question: Question, now_s: float
+    ) -> tuple[Plan | Decision, str]:
+        """The rules that concern the question, or the refusal that needs none; and the subject's type."""
+        standing = regime.standings.get(question.subject_id)
+        if standing is None or not standing.from_s <= now_s < standing.until_s:
+            principal = self._state.principals.get(question.subject_id)
+            if principal is None:
+                return UNKNOWN_SUBJECT, ""
+            if principal.barred is not None:
+                return principal.barred, principal.type
+            standing = regime.standing(principal.type, principal.id, now_s)
+        if question.circumstances is not None:
+            refused = self._guard(regime, standing, question, question.circumstances)
             if refused is not None:
-                return refused, principal
+                return refused, standing.type
         actions = standing.plans.get(question.resource_type)
         plan = None if actions is None else actions.get(question.action)
         if plan is not None:
-            return plan, principal
+            return plan, standing.type
         is_known = regime.maker.speaks_of(question.resource_type)
-        return UNKNOWN_ACTION if is_known else UNKNOWN_TYPE, principal
+        return UNKNOWN_ACTION if is_known else UNKNOWN_TYPE, standing.type
+
+    def _guard(
+        self, regime: Regime, standing: Standing, question: Question, given: Circumstances
+    ) -> Decision | None:
+        elsewhere = regime.policy.guard.actions_elsewhere
+        is_restricted = standing.is_guarded and question.action not in elsewhere
+        principal = self._state.principals[question.subject_id]
+        return self._state.guard(principal, given, is_restricted=is_restricted)
 
     def _regimes(self) -> Iterator[Regime]:
         if self._live is not None:
