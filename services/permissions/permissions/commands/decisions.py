@@ -98,18 +98,21 @@ class Recorder:
         self._waiting.append(record)
         self._poller.wake()
 
-    async def keep(self, record: Record) -> None:
-        """Returns once the decision is committed; raises `Unavailable` when it is not within two seconds."""
-        committed = asyncio.get_running_loop().create_future()
-        self._urgent[record.decision_id] = (record, committed)
+    async def keep(self, records: Sequence[Record]) -> None:
+        """Returns once the decisions are committed; raises `Unavailable` when they are not within two seconds."""
+        loop = asyncio.get_running_loop()
+        written = [loop.create_future() for _ in records]
+        for record, future in zip(records, written, strict=True):
+            self._urgent[record.decision_id] = (record, future)
         self._poller.wake()
         try:
             async with asyncio.timeout(KEPT_WITHIN_S):
-                await committed
+                await asyncio.gather(*written)
         except TimeoutError:
             raise Unavailable("the decision cannot be recorded") from None
         finally:
-            self._urgent.pop(record.decision_id, None)
+            for record in records:
+                self._urgent.pop(record.decision_id, None)
 
     async def _step(self) -> bool:
         return await self._write(up_to_minute=int(self._clock()) // MINUTE_S)

@@ -24,6 +24,8 @@ CHECKS_MAX = 2000
 PAGE_IDS_MAX = 2000
 """Ids in one message of a lookup."""
 MINUTE_S = 60
+STANDS = "stands"
+"""What is found about an approval that serves."""
 
 
 class TooManyChecks(Invalid):
@@ -72,6 +74,20 @@ class RecordAltered(Conflict):
     def __init__(self, decision_id: str) -> None:
         super().__init__(f"the record of decision {decision_id} does not fit the audit log")
         self.decision_id = decision_id
+
+
+class Freshness(msgspec.Struct, frozen=True, gc=False):
+    """How new the state must be: no older than a consistency token, or all that was committed before the question."""
+
+    at_least: str = ""
+    latest: bool = False
+
+
+class Asked(msgspec.Struct, frozen=True, gc=False):
+    """A question, and how fresh its answer must be."""
+
+    question: Question
+    freshness: Freshness
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
@@ -129,23 +145,40 @@ def newest_seq(decision: Decision) -> int:
     return max((fact.seq for fact in facts_of(decision.proof)), default=0)
 
 
-def written_question(question: Question, parameters: Collection[str], *, approved: str) -> bytes:
-    """The question as canonical JSON. Of the context only what the policy's conditions read is kept.
+class Past(msgspec.Struct, frozen=True, gc=False):
+    """A question as it was decided: at a time (Unix seconds), with what was found about its approval.
 
-    `approved` is what was found about its approval, empty when none was looked for.
+    `standing` is empty when no approval was looked for, `STANDS`, or why it did not serve.
     """
-    plain = msgspec.to_builtins(question)
-    context = {
-        name: value for name, value in (question.context or {}).items() if name in parameters
-    }
-    return canonical_json({**plain, "context": context or None, "approved": approved})
+
+    question: Question
+    now_s: float
+    standing: str = ""
+
+    @property
+    def approved(self) -> frozenset[str]:
+        """The approval, where it stood."""
+        return frozenset((self.question.approval_id,)) if self.standing == STANDS else frozenset()
+
+    def explained(self, decision: Decision) -> Decision:
+        """The decision, with the exact reason why an approval did not serve."""
+        if decision.reason != "approval_invalid" or not self.standing:
+            return decision
+        return msgspec.structs.replace(decision, reason=self.standing)
 
 
-def read_question(written: bytes) -> tuple[Question, str]:
-    """What `written_question` wrote: the question, and what was found about its approval."""
-    plain: dict[str, Any] = msgspec.json.decode(written)
-    approved = plain.pop("approved")
-    return msgspec.convert(plain, Question), approved
+def written_question(past: Past, parameters: Collection[str]) -> bytes:
+    """The question as canonical JSON. Of the context only what the policy's conditions read is kept."""
+    plain = msgspec.to_builtins(past)
+    context = past.question.context or {}
+    kept = {name: value for name, value in context.items() if name in parameters}
+    plain["question"]["context"] = kept or None
+    return canonical_json(plain)
+
+
+def read_question(written: bytes) -> Past:
+    """What `written_question` wrote."""
+    return msgspec.json.decode(written, type=Past)
 
 
 def written_answer(decision: Decision, *, policy_version: int) -> bytes:

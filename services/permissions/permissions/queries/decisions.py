@@ -1,151 +1,84 @@
-"""What permissions can be asked."""
+"""What is asked of the state in memory beside plain checks: who may ask, how fresh, filters, trees, explanations."""
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from servicekit.polling import Poller
+from accesskit.decisions import Circumstances, Outcome, Question
+from servicekit.errors import Unauthenticated
 
-from permissions import store
-from permissions.domain import (
-    CHECKS_MAX,
-    GENESIS_HASH,
-    AuditHead,
-    TooManyChecks,
-    decide,
-    first_misfit,
-)
+from permissions.domain.decisions import NotYours
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
+    from typing import Any
 
-    from servicekit.database import Database
+    from accesskit.engine import Filter
+    from accesskit.relations import Tree
+    from servicekit.auth import Caller
 
-    from permissions.domain import AuditEntry, Decision, LeadId, Ownership, Question
+    from permissions.domain.decisions import Freshness
+    from permissions.queries.live import Live
 
-PAGE_SIZE = 100
-PAGE_SIZE_MAX = 1000
-VERIFIED_PAGE_SIZE = 1000
-GATHERING_TURNS = 16
-"""Turns of the event loop for which single checks gather when the last ones did not come alone."""
-IDLE_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether the audit log is whole: entries that fit, and the number of the first that does not (0 when all do)."""
-
-    entry_count: int
-    first_bad_seq: int
+ASK = "check"
+"""The action of asking about others than oneself, on this service as a resource of type `platform`."""
+PLATFORM = ("platform", "permissions")
 
 
-class Checks:
-    """Answers single checks, with one statement for all that are asked at about the same time. A part of a service."""
+class Standing(Protocol):
+    """Says whether an approval would serve a question now."""
 
-    name = "checks"
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._asked: list[_Asked] = []
-        self._crowded = False
-        self._poller = Poller(self.name, self._answer_all, idle_s=IDLE_S)
-
-    async def start(self) -> None:
-        """Begins to answer."""
-        await self._poller.start()
-
-    async def stop(self) -> None:
-        """Ends; nobody may be waiting for an answer any more."""
-        await self._poller.stop()
-
-    def problem(self) -> str | None:
-        """None: whether the database answers is the database's own readiness."""
-        return None
-
-    async def check(self, question: Question) -> Decision:
-        """Whether a subject may do something to a lead; read after the question was asked."""
-        asked = _Asked(question.lead_id, asyncio.get_running_loop().create_future())
-        self._asked.append(asked)
-        self._poller.wake()
-        return decide(question, await asked.ownership)
-
-    async def _answer_all(self) -> bool:
-        """Answers everybody who waits; says whether more came meanwhile."""
-        if self._crowded:
-            await self._gather()
-        asked, self._asked = self._asked, []
-        self._crowded = len(asked) > 1
-        if asked:
-            await self._answer(asked)
-        return bool(self._asked)
-
-    async def _gather(self) -> None:
-        """Lets calls that have already arrived ask too; takes longer the busier the process is."""
-        for _ in range(GATHERING_TURNS):
-            await asyncio.sleep(0)
-
-    async def _answer(self, asked: Sequence[_Asked]) -> None:
-        try:
-            async with self._database.raw() as raw:
-                ownerships = await store.ownerships_of(raw, {each.lead_id for each in asked})
-        except Exception as error:  # noqa: BLE001 - each caller is told of the fault and answers for it
-            for each in asked:
-                each.fail(error)
-        else:
-            for each in asked:
-                each.answer(ownerships.get(each.lead_id))
+    async def __call__(self, question: Question) -> str:
+        """`STANDS`, or a code that says why it does not serve."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A caller who waits for a lead's ownership, unless cancelled."""
-
-    lead_id: LeadId
-    ownership: asyncio.Future[Ownership | None]
-
-    def answer(self, ownership: Ownership | None) -> None:
-        if not self.ownership.done():
-            self.ownership.set_result(ownership)
-
-    def fail(self, error: Exception) -> None:
-        if not self.ownership.done():
-            self.ownership.set_exception(error)
+async def nobody_approves(question: Question) -> str:  # noqa: ARG001 - a `Standing`
+    """No approval serves where none can be looked up."""
+    return "approval_unverifiable"
 
 
-async def batch_check(database: Database, questions: Sequence[Question]) -> list[Decision]:
-    """The answers to many questions, in their order; raises `TooManyChecks` above 2,000."""
-    if len(questions) > CHECKS_MAX:
-        raise TooManyChecks(len(questions))
-    async with database.raw() as raw:
-        ownerships = await store.ownerships_of(raw, {question.lead_id for question in questions})
-    return [decide(question, ownerships.get(question.lead_id)) for question in questions]
+def circumstances_of(caller: Caller) -> Circumstances:
+    """What the caller's token says of its session."""
+    return Circumstances(
+        session_id=caller.session_id, device_id=caller.device_id, epoch=caller.epoch
+    )
 
 
-async def list_audit_entries(
-    database: Database, *, after_seq: int, page_size: int
-) -> list[AuditEntry]:
-    """A page of the audit log, oldest first: 100 entries when `page_size` is 0, 1,000 at most."""
-    limit = min(page_size or PAGE_SIZE, PAGE_SIZE_MAX)
-    async with database.raw() as raw:
-        return await store.audit_entries(raw, after_seq=after_seq, limit=limit)
+def may_ask(live: Live, caller: Caller | None, subject_id: str = "") -> bool:
+    """Whether the caller may ask about a subject; about others than oneself, and about all, by the right to ask.
+
+    Raises `Unauthenticated` where nobody knows who asks.
+    """
+    if caller is None:
+        raise Unauthenticated("missing")
+    if caller.subject == subject_id:
+        return True
+    question = Question(caller.subject, ASK, *PLATFORM, circumstances=circumstances_of(caller))
+    return live.engine.decide(question, now_s=live.now_s).outcome is Outcome.ALLOW
 
 
-async def verify_audit(database: Database) -> Verdict:
-    """Recomputes every hash up to where the log ended at the call; entries appended meanwhile are not read."""
-    async with database.raw() as raw:
-        end = await store.head(raw)
-        reached, misfit = AuditHead(0, GENESIS_HASH), None
-        while misfit is None and reached.seq < end.seq:
-            limit = min(VERIFIED_PAGE_SIZE, end.seq - reached.seq)
-            page = await store.audit_entries(raw, after_seq=reached.seq, limit=limit)
-            reached, misfit = first_misfit(reached, page)
-            if not page:
-                misfit = reached.seq + 1
-    return Verdict(reached.seq, misfit or _end_misfit(reached, end))
+async def admit(
+    live: Live, caller: Caller | None, freshness: Freshness, *, subject_id: str = ""
+) -> None:
+    """Returns once the state is fresh enough and the caller may ask.
+
+    Raises `NotYours`, `Unauthenticated`, `Unavailable`, or what a bad consistency token raises.
+    """
+    await live.at_least(freshness.at_least)
+    is_admitted = may_ask(live, caller, subject_id)
+    if freshness.latest or not is_admitted:
+        await live.catch_up()
+    if not is_admitted and not may_ask(live, caller, subject_id):
+        raise NotYours
 
 
-def _end_misfit(reached: AuditHead, end: AuditHead) -> int:
-    """The last entry's number when it is not the one that was appended last, else 0."""
-    return 0 if reached.hash == end.hash else end.seq
+def find_filter(
+    live: Live, asking: tuple[str, str, str], context: Mapping[str, Any] | None
+) -> Filter:
+    """What a subject may do an action to, as a predicate; `asking` is (subject, action, resource type)."""
+    return live.engine.filter(*asking, now_s=live.now_s, context=context)
+
+
+def expand(live: Live, resource: tuple[str, str], relation: str) -> Tree | None:
+    """How a relation of a resource, (type, id), comes to hold; None while there is no policy."""
+    return live.engine.expand(*resource, relation, now_s=live.now_s)

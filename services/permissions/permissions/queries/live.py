@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     import asyncpg
     from accesskit.changes import Change
+    from accesskit.decisions import Decision, Question
     from servicekit.database import Database
 
     from permissions.domain.audit import AuditEntry
@@ -46,8 +47,9 @@ class AheadOfLog(Conflict):
 class Live:
     """The engine and what keeps it up to date. A part of a service.
 
-    `on_changes` are told of changes after they have been applied, with the revisions before and after. `clock` gives
-    Unix seconds.
+    `on_changes` are told of changes after they have been applied, with the revisions before and after. `on_decided`
+    are told of each decision and its time (Unix seconds) while a candidate policy is evaluated beside the live one.
+    `clock` gives Unix seconds.
     """
 
     name = "live"
@@ -56,6 +58,7 @@ class Live:
         self.engine = Engine()
         self.log_id = ""
         self.on_changes: list[Callable[[int, int, Sequence[Change]], None]] = []
+        self.on_decided: list[Callable[[Question, Decision, float], None]] = []
         self._database = database
         self._clock = clock
         self._catching_up = asyncio.Lock()
@@ -104,6 +107,11 @@ class Live:
         """Looks at the log now; called for each announcement."""
         self._poller.wake()
 
+    def has_reached(self, token_text: str) -> bool:
+        """Whether the state is no older than a token; raises `MalformedToken` or `ForeignToken`."""
+        token = Token.parse(token_text, log_id=self.log_id)
+        return token.revision <= self.engine.revision
+
     async def at_least(self, token_text: str) -> None:
         """Waits until the state is no older than a token, where one is given.
 
@@ -112,11 +120,10 @@ class Live:
         if not token_text:
             self.refuse_stale()
             return
-        token = Token.parse(token_text, log_id=self.log_id)
-        if token.revision > self.engine.revision:
+        if not self.has_reached(token_text):
             await self.catch_up()
-        if token.revision > self.engine.revision:
-            raise AheadOfLog
+            if not self.has_reached(token_text):
+                raise AheadOfLog
         self.refuse_stale()
 
     async def catch_up(self) -> None:

@@ -151,7 +151,7 @@ class CheckRequest(_message.Message):
 
     @_builtins.property
     def circumstances(self) -> Global___Circumstances:
-        """What is known of the transport."""
+        """What is known of the transport; left aside for a caller who asks about itself, whose token says it."""
 
     def __init__(
         self,
@@ -369,7 +369,7 @@ class CheckStreamResponse(_message.Message):
     id: _builtins.int
     """Of the question."""
     error: _builtins.str
-    """Why the question was refused, such as malformed; empty when it was answered."""
+    """Why the question was refused, such as malformed_question or not_yours; empty when it was answered."""
     @_builtins.property
     def result(self) -> Global___CheckResponse:
         """The answer; empty when the question was refused."""
@@ -630,6 +630,7 @@ class LookupSubjectsResponse(_message.Message):
     IDS_FIELD_NUMBER: _builtins.int
     COMPLETE_FIELD_NUMBER: _builtins.int
     TOKEN_FIELD_NUMBER: _builtins.int
+    CONDITIONAL_IDS_FIELD_NUMBER: _builtins.int
     complete: _builtins.bool
     """Whether nothing is left after these."""
     token: _builtins.str
@@ -638,16 +639,21 @@ class LookupSubjectsResponse(_message.Message):
     def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids, in byte order."""
 
+    @_builtins.property
+    def conditional_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids that depend on context values that were not given."""
+
     def __init__(
         self,
         *,
         ids: _abc.Iterable[_builtins.str] | None = ...,
         complete: _builtins.bool = ...,
         token: _builtins.str = ...,
+        conditional_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["complete", b"complete", "ids", b"ids", "token", b"token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["complete", b"complete", "conditional_ids", b"conditional_ids", "ids", b"ids", "token", b"token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -666,6 +672,7 @@ class FilterRequest(_message.Message):
     FIRST_PARAMETER_FIELD_NUMBER: _builtins.int
     CONTEXT_JSON_FIELD_NUMBER: _builtins.int
     CONSISTENCY_FIELD_NUMBER: _builtins.int
+    OWNER_COLUMN_FIELD_NUMBER: _builtins.int
     subject_id: _builtins.str
     """Who."""
     action: _builtins.str
@@ -678,6 +685,10 @@ class FilterRequest(_message.Message):
     """Number of the first parameter, 1 when zero."""
     context_json: _builtins.str
     """Values for conditions."""
+    owner_column: _builtins.str
+    """Column that holds the resource's owner as the lease names them, which makes the parameters short; empty when the
+    query has none, and then the parameters list the resources' ids.
+    """
     @_builtins.property
     def consistency(self) -> Global___Consistency:
         """How fresh the answer must be."""
@@ -692,10 +703,11 @@ class FilterRequest(_message.Message):
         first_parameter: _builtins.int = ...,
         context_json: _builtins.str = ...,
         consistency: Global___Consistency | None = ...,
+        owner_column: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "consistency", b"consistency", "context_json", b"context_json", "first_parameter", b"first_parameter", "id_column", b"id_column", "resource_type", b"resource_type", "subject_id", b"subject_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "consistency", b"consistency", "context_json", b"context_json", "first_parameter", b"first_parameter", "id_column", b"id_column", "owner_column", b"owner_column", "resource_type", b"resource_type", "subject_id", b"subject_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -710,10 +722,13 @@ class FilterResponse(_message.Message):
     PREDICATE_FIELD_NUMBER: _builtins.int
     PARAMETERS_FIELD_NUMBER: _builtins.int
     TOKEN_FIELD_NUMBER: _builtins.int
+    IS_CONDITIONAL_FIELD_NUMBER: _builtins.int
     predicate: _builtins.str
     """SQL with numbered parameters, such as id = any($1)."""
     token: _builtins.str
     """Consistency token of the state that was read."""
+    is_conditional: _builtins.bool
+    """Whether rows that the predicate leaves out may be allowed with context values that were not given."""
     @_builtins.property
     def parameters(self) -> _containers.RepeatedCompositeFieldContainer[Global___TextList]:
         """One list of text for each parameter."""
@@ -724,10 +739,11 @@ class FilterResponse(_message.Message):
         predicate: _builtins.str = ...,
         parameters: _abc.Iterable[Global___TextList] | None = ...,
         token: _builtins.str = ...,
+        is_conditional: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters", "predicate", b"predicate", "token", b"token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_conditional", b"is_conditional", "parameters", b"parameters", "predicate", b"predicate", "token", b"token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,259 @@
+"""Questions and answers to and from protobuf; what cannot be asked is refused here."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import msgspec
+from accesskit.decisions import Circumstances, Outcome, Question, facts_of
+from accesskit.facts import checked_name
+from accesskit.wire import fact_to_pb
+from leadchain.permissions.v1 import permissions_service_pb2 as pb
+
+from permissions.domain.decisions import (
+    CHECKS_MAX,
+    Asked,
+    Freshness,
+    MalformedQuestion,
+    TooManyChecks,
+    binding_token,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from accesskit.decisions import Decision, Explanation
+    from leadchain.permissions.v1 import changes_pb2
+    from servicekit.errors import ServiceError
+
+    from permissions.domain.audit import AuditEntry
+    from permissions.domain.decisions import Answer
+    from permissions.queries.entries import Verdict
+    from permissions.queries.replays import Replayed
+
+CONTEXT_BYTES_MAX = 16_384
+FIELDS_MAX = 200
+SEQ_MAX = 2**63 - 1
+
+_PLAIN_NAMES = re.compile(r"[0-9A-Za-z_.-]{1,200}", re.ASCII).fullmatch
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.ASCII).fullmatch
+_HASH = re.compile(r"(?:[0-9a-f]{64})?", re.ASCII).fullmatch
+_OUTCOMES = {
+    Outcome.ALLOW: pb.OUTCOME_ALLOW,
+    Outcome.DENY: pb.OUTCOME_DENY,
+    Outcome.CONDITIONAL: pb.OUTCOME_CONDITIONAL,
+}
+_ANYTIME = Freshness()
+_context_of = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def asked(request: pb.CheckRequest) -> Asked:
+    """What a request asks; raises `MalformedQuestion` or `BadName`."""
+    if request.lead_id:
+        resource_type, resource_id = "lead", _lead_id(request.lead_id)
+    else:
+        resource_type = name(request.resource.type, "resource.type")
+        resource_id = name(request.resource.id, "resource.id")
+    if not _HASH(request.params_hash):
+        raise MalformedQuestion("params_hash")
+    question = Question(
+        name(request.subject_id, "subject_id"),
+        name(request.action, "action"),
+        resource_type,
+        resource_id,
+        context(request.context_json),
+        _fields(request.fields),
+        circumstances(request) if request.HasField("circumstances") else None,
+        name(request.approval_id, "approval_id") if request.approval_id else "",
+        request.params_hash,
+    )
+    return Asked(question, freshness(request))
+
+
+def many_asked(request: pb.BatchCheckRequest) -> list[Asked]:
+    """The listed questions; raises `TooManyChecks` above 2,000, `MalformedQuestion` or `BadName`."""
+    if len(request.checks) > CHECKS_MAX:
+        raise TooManyChecks(len(request.checks))
+    if request.resource_ids:
+        raise MalformedQuestion("resource_ids beside checks")
+    return [asked(check) for check in request.checks]
+
+
+def resource_ids(request: pb.BatchCheckRequest) -> list[str]:
+    """The resources of a compact batch; raises `TooManyChecks` above 2,000, `BadName`."""
+    ids = list(request.resource_ids)
+    if len(ids) > CHECKS_MAX:
+        raise TooManyChecks(len(ids))
+    if not all(map(_PLAIN_NAMES, ids)):
+        for each in ids:
+            checked_name(each, "resource_ids")
+    return ids
+
+
+def name(text: str, what: str) -> str:
+    """`text` itself; raises `BadName` when it could be mistaken for another name."""
+    return text if _PLAIN_NAMES(text) else checked_name(text, what)
+
+
+def after(text: str) -> str:
+    """The id after which a listing goes on; empty for its beginning."""
+    return name(text, "after_id") if text else ""
+
+
+def context(text: str) -> dict[str, Any] | None:
+    """Values for conditions; raises `MalformedQuestion` unless they are a JSON object of at most 16 KiB."""
+    if not text:
+        return None
+    if len(text) > CONTEXT_BYTES_MAX:
+        raise MalformedQuestion("context_json")
+    try:
+        return _context_of(text)
+    except (msgspec.MsgspecError, RecursionError):
+        raise MalformedQuestion("context_json") from None
+
+
+def circumstances(request: pb.CheckRequest | pb.BatchCheckRequest) -> Circumstances:
+    """What the caller says about the transport of whom it asks for."""
+    stated = request.circumstances
+    return Circumstances(stated.session_id, stated.device_id, stated.address, stated.epoch or None)
+
+
+def freshness(request: Any) -> Freshness:
+    """How fresh the answer must be."""
+    if not request.HasField("consistency"):
+        return _ANYTIME
+    return Freshness(request.consistency.at_least, request.consistency.latest)
+
+
+def entity(resource: changes_pb2.Entity) -> tuple[str, str]:
+    """Type and id of a resource; raises `BadName`."""
+    return name(resource.type, "resource.type"), name(resource.id, "resource.id")
+
+
+def check_response(answer: Answer, question: Question) -> pb.CheckResponse:
+    """An answer."""
+    decision = answer.decision
+    response = pb.CheckResponse(
+        allowed=decision.outcome is Outcome.ALLOW,
+        reason=decision.reason,
+        outcome=_OUTCOMES[decision.outcome],
+        rule=decision.rule,
+        policy_version=answer.policy_version,
+        token=answer.token,
+    )
+    if decision.proof:
+        _add_path(response, decision)
+    if decision.obligations:
+        response.obligations.extend(
+            pb.Obligation(kind=each.kind, details=each.details) for each in decision.obligations
+        )
+    if decision.outcome is not Outcome.ALLOW:
+        response.missing.extend(sorted(decision.missing))
+        response.remedies.extend(answer.remedies)
+        if decision.approval:
+            response.requestable.template = decision.approval
+            response.requestable.binding_token = binding_token(question)
+    if answer.decision_id:
+        response.decision_id = answer.decision_id
+    return response
+
+
+def stream_response(id_: int, answer: Answer, question: Question) -> pb.CheckStreamResponse:
+    """An answer on an open call."""
+    return pb.CheckStreamResponse(id=id_, result=check_response(answer, question))
+
+
+def stream_refusal(id_: int, code: str) -> pb.CheckStreamResponse:
+    """What is said of a question that was refused; the call goes on."""
+    return pb.CheckStreamResponse(id=id_, error=code)
+
+
+def refusal_code(error: ServiceError) -> str:
+    """Why a question was refused, as the error's name in words: malformed_question, bad_name, not_yours."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
+
+
+def batch_response(
+    answers: Sequence[Answer], asked_: Sequence[Asked], token: str
+) -> pb.BatchCheckResponse:
+    """Answers in the order of their questions."""
+    results = [
+        check_response(answer, each.question) for answer, each in zip(answers, asked_, strict=True)
+    ]
+    return pb.BatchCheckResponse(results=results, token=token)
+
+
+def outcomes_response(decisions: Sequence[Decision], token: str) -> pb.BatchCheckResponse:
+    """Outcomes in the order of their resources."""
+    outcomes = [_OUTCOMES[decision.outcome] for decision in decisions]
+    return pb.BatchCheckResponse(outcomes=outcomes, token=token)
+
+
+def explain_response(
+    answer: Answer, question: Question, explanation: Explanation, shadow: Answer | None
+) -> pb.ExplainResponse:
+    """An answer with what led to it."""
+    return pb.ExplainResponse(
+        result=check_response(answer, question),
+        tried=[pb.TriedRule(rule=rule, reason=reason) for rule, reason in explanation.tried],
+        shadow=check_response(shadow, question) if shadow is not None else None,
+    )
+
+
+def replay_response(replayed: Replayed) -> pb.ReplayResponse:
+    """Then and now."""
+    question = replayed.question
+    return pb.ReplayResponse(
+        audit_seq=replayed.audit_seq,
+        recorded=check_response(replayed.recorded, question),
+        replayed=check_response(replayed.replayed, question),
+        is_same=replayed.is_same,
+    )
+
+
+def after_seq(request: pb.ListAuditEntriesRequest) -> int:
+    """The number after which entries are asked for; above what the log can ever hold it is the largest."""
+    return min(request.after_seq, SEQ_MAX)
+
+
+def audit_entries_response(entries: Sequence[AuditEntry]) -> pb.ListAuditEntriesResponse:
+    """A page of the audit log as an answer."""
+    response = pb.ListAuditEntriesResponse()
+    for entry in entries:
+        added = response.entries.add(seq=entry.seq, fact=entry.fact, hash=entry.hash)
+        added.recorded_at.FromDatetime(entry.recorded_at)
+    return response
+
+
+def verdict_response(verdict: Verdict) -> pb.VerifyAuditResponse:
+    """Whether the audit log is whole, as an answer."""
+    return pb.VerifyAuditResponse(
+        intact=not verdict.first_bad_seq,
+        entry_count=verdict.entry_count,
+        first_bad_seq=verdict.first_bad_seq,
+    )
+
+
+def _add_path(response: pb.CheckResponse, decision: Decision) -> None:
+    facts = facts_of(decision.proof)
+    response.path.extend(map(fact_to_pb, facts))
+    response.audit_seq = max((fact.seq for fact in facts), default=0)
+
+
+def _lead_id(text: str) -> str:
+    if _UUID(text):
+        return text
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise MalformedQuestion("lead_id") from None
+
+
+def _fields(names: Sequence[str]) -> tuple[str, ...]:
+    if not names:
+        return ()
+    if len(names) > FIELDS_MAX:
+        raise MalformedQuestion("fields")
+    return tuple(name(each, "fields") for each in names)
