@@ -65,8 +65,7 @@ def _tried(trace: Trace) -> Iterator[tuple[str, str]]:
     plan = _plan(trace)
     compiled: dict[str, CompiledRule] = {}
     if plan is not None:
-        rules = plan.denies + plan.allows + plan.field_denies + plan.field_allows
-        compiled = {rule.id: rule for rule in rules}
+        compiled = {rule.id: rule for rule in plan.rules}
     for rule in trace.regime.maker.rules(trace.question.resource_type, trace.question.action):
         own = compiled.get(rule.id)
         yield rule.id, _other_role(rule) if own is None else _result(trace, rule, own)

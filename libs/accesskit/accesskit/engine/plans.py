@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from accesskit.decisions import Decision, Obligation
+from accesskit.decisions import Decision, Obligation, Outcome
 from accesskit.engine.outcomes import (
     FIELDS_REQUIRED,
     NO_RELATION,
@@ -22,21 +22,23 @@ FieldLimit: TypeAlias = Literal["locked", "hidden", "masked"]
 class Plan(msgspec.Struct, frozen=True):
     """All that decides one action on one resource type for subjects of the same roles.
 
-    `denies` and `allows` concern every question, `field_denies` and `field_allows` those that name fields. `refusal`
-    is the answer when nothing allows. `field_limits` are the fields these subjects may not write or read;
-    `unnamed` is the obligation that stands for them in a question that names none.
+    `denies` and `allows` decide a question that names no fields; `named_allows`, `field_denies` and `field_allows`
+    come in when it does. `refusal` is the answer when nothing allows. `field_limits` are the fields these subjects may
+    not write or read; `unnamed` is the obligation that stands for them where none is named, part of what `allows`
+    oblige to. `rules` are all of them, and `sources` what they were compiled from.
     """
 
     denies: tuple[CompiledRule, ...]
     allows: tuple[CompiledRule, ...]
+    named_allows: tuple[CompiledRule, ...]
     field_denies: tuple[CompiledRule, ...]
     field_allows: tuple[CompiledRule, ...]
     refusal: Decision
     field_limits: dict[str, FieldLimit]
     unnamed: tuple[Obligation, ...]
     approval: ApprovalTemplate | None
+    rules: tuple[CompiledRule, ...]
     sources: dict[str, Rule]
-    is_plain: bool
 
 
 Plans: TypeAlias = dict[str, dict[str, Plan]]
@@ -88,24 +90,27 @@ class PlanMaker:
         return plans
 
     def _plan(self, who: Who, type_: str, action: str) -> Plan:
-        rules = [rule for rule in self._rules[type_, action] if who.is_concerned_by(rule)]
-        denies = [rule for rule in rules if rule.effect == "deny"]
-        allows = sorted((rule for rule in rules if rule.effect == "allow"), key=_eagerness)
+        sources = [rule for rule in self._rules[type_, action] if who.is_concerned_by(rule)]
+        denies = [rule for rule in sources if rule.effect == "deny"]
+        allows = sorted((rule for rule in sources if rule.effect == "allow"), key=_eagerness)
         limits = self._field_limits(who, type_, action)
         unnamed = self._unnamed(action, limits)
-        approval = self._policy.approval(type_, action)
-        return Plan(
+        general = self._all(type_, (rule for rule in allows if not rule.fields))
+        barring = next((rule for rule in denies if _is_absolute(rule)), None)
+        plan = Plan(
             denies=self._all(type_, (rule for rule in denies if not rule.fields)),
-            allows=self._all(type_, (rule for rule in allows if not rule.fields)),
+            allows=tuple(_obliging(rule, unnamed) for rule in general),
+            named_allows=general,
             field_denies=self._all(type_, (rule for rule in denies if rule.fields)),
             field_allows=self._all(type_, (rule for rule in allows if rule.fields)),
             refusal=_refusal(allows),
             field_limits=limits,
             unnamed=unnamed,
-            approval=approval,
-            sources={rule.id: rule for rule in rules},
-            is_plain=not unnamed and approval is None,
+            approval=self._policy.approval(type_, action),
+            rules=self._all(type_, [*denies, *allows]),
+            sources={rule.id: rule for rule in sources},
         )
+        return plan if barring is None else _barred(plan, barring)
 
     def _all(self, type_: str, rules: Iterable[Rule]) -> tuple[CompiledRule, ...]:
         return tuple(self._one(type_, rule) for rule in rules)
@@ -133,13 +138,38 @@ class PlanMaker:
         return (Obligation(kind, {"fields": ",".join(sorted(limits))}),)
 
 
+def _is_absolute(rule: Rule) -> bool:
+    """Whether a deny holds whatever the resource, the context and the fields."""
+    return not (rule.relation or rule.condition or rule.fields)
+
+
+def _barred(plan: Plan, barring: Rule) -> Plan:
+    """The plan once nothing can allow: there is nothing left to weigh."""
+    refusal = Decision(Outcome.DENY, barring.id, "denied_by_rule", ())
+    return msgspec.structs.replace(
+        plan,
+        denies=(),
+        allows=(),
+        named_allows=(),
+        field_denies=(),
+        field_allows=(),
+        refusal=refusal,
+    )
+
+
+def _obliging(rule: CompiledRule, duties: tuple[Obligation, ...]) -> CompiledRule:
+    if not duties:
+        return rule
+    return CompiledRule(rule.id, rule.verdict, rule.obligations + duties, rule.fields)
+
+
 def _limit(rule: FieldRule) -> FieldLimit:
     return "masked" if rule.is_masked else "hidden"
 
 
 def _eagerness(rule: Rule) -> tuple[bool, bool, bool, bool]:
     """Rules that oblige to nothing come first, then what is cheap to prove."""
-    return (bool(rule.obligations), bool(rule.condition), bool(rule.relation), bool(rule.lease))
+    return (bool(rule.obligations), rule.lease == "pool", bool(rule.condition), bool(rule.relation))
 
 
 def _refusal(allows: list[Rule]) -> Decision:

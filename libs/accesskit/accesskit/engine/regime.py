@@ -29,6 +29,7 @@ class Standing(msgspec.Struct, frozen=True):
     is_guarded: bool
     from_s: float
     until_s: float
+    type: str
 
 
 class RefusedFact(msgspec.Struct, frozen=True):
@@ -51,7 +52,7 @@ class Regime:
         self.maker = PlanMaker(policy, self.grounds)
         self.refused: dict[tuple[str, ...], RefusedFact] = {}
         self._plans: dict[Who, Plans] = {}
-        self._standings: dict[str, Standing] = {}
+        self.standings: dict[str, Standing] = {}
         self._role_ends_s: list[float] = []
         for fact in facts:
             self.put_fact(fact)
@@ -87,20 +88,22 @@ class Regime:
             self.relations.remove(owner_fact(before))
         if lease.owner_id:
             self._put(owner_fact(lease))
-        ends = self.grounds.readonly_at_s.setdefault(lease.resource_type, {})
-        ends[lease.resource_id] = deadlines(lease, self.policy.lease).readonly_at_s
+        type_, id_ = lease.resource_type, lease.resource_id
+        times = deadlines(lease, self.policy.lease)
+        self.grounds.readonly_at_s.setdefault(type_, {})[id_] = times.readonly_at_s
+        self.grounds.pool_at_s.setdefault(type_, {})[id_] = times.pool_at_s
 
     def standing(self, subject_type: str, subject_id: str, now_s: float) -> Standing:
         """What the policy means to the subject now."""
-        standing = self._standings.get(subject_id)
+        standing = self.standings.get(subject_id)
         if standing is None or not standing.from_s <= now_s < standing.until_s:
             standing = self._derive_standing(subject_type, subject_id, now_s)
-            self._standings[subject_id] = standing
+            self.standings[subject_id] = standing
         return standing
 
     def forget_subject(self, subject_id: str) -> None:
         """Derives the subject's standing anew when next asked."""
-        self._standings.pop(subject_id, None)
+        self.standings.pop(subject_id, None)
 
     def stated_facts(self) -> Iterator[Fact]:
         """Every fact that was stated as one, counted or not; an owner by lease is not among them."""
@@ -130,7 +133,7 @@ class Regime:
         return ""
 
     def _forget_standing(self, fact: Fact) -> None:
-        self._standings.pop(fact.subject_id, None)
+        self.standings.pop(fact.subject_id, None)
         if fact.until_s is not None:
             insort(self._role_ends_s, fact.until_s)
 
@@ -152,6 +155,7 @@ class Regime:
             is_guarded=not who.roles.isdisjoint(self.policy.guard.roles),
             from_s=ends[index - 1] if index else -math.inf,
             until_s=ends[index] if index < len(ends) else math.inf,
+            type=subject_type,
         )
 
 

@@ -19,7 +19,7 @@ from accesskit.engine.outcomes import (
     Verdict,
 )
 from accesskit.language import CompiledCondition
-from accesskit.leases import deadlines, is_cooling_down
+from accesskit.leases import is_cooling_down
 from accesskit.policy import LeaseTerms, Rule
 from accesskit.relations import Relations
 
@@ -42,6 +42,7 @@ class Grounds:
         self.conditions = conditions
         self.leases = leases
         self.readonly_at_s: dict[str, dict[str, float]] = {}
+        self.pool_at_s: dict[str, dict[str, float]] = {}
 
 
 def compile_rule(rule: Rule, resource_type: str, grounds: Grounds) -> CompiledRule:
@@ -50,8 +51,7 @@ def compile_rule(rule: Rule, resource_type: str, grounds: Grounds) -> CompiledRu
     if rule.lease == "held":
         verdict = _while_held(verdict, grounds.readonly_at_s.setdefault(resource_type, {}))
     elif rule.lease == "pool":
-        leases = grounds.leases.setdefault(resource_type, {})
-        verdict = _in_pool(verdict, leases, grounds.terms)
+        verdict = _in_pool(verdict, resource_type, grounds)
     if rule.condition:
         verdict = _on_condition(verdict, grounds.conditions[rule.condition])
     return CompiledRule(rule.id, verdict, rule.obligations, rule.fields)
@@ -98,17 +98,20 @@ def _while_held(standing: Verdict, readonly_at_s: dict[str, float]) -> Verdict:
     return verdict
 
 
-def _in_pool(standing: Verdict, leases: dict[str, LeasePut], terms: LeaseTerms) -> Verdict:
+def _in_pool(standing: Verdict, resource_type: str, grounds: Grounds) -> Verdict:
+    pool_at_s = grounds.pool_at_s.setdefault(resource_type, {}).get
+    leases = grounds.leases.setdefault(resource_type, {})
+    terms = grounds.terms
+
     def verdict(
         resource_id: str, subject_type: str, subject_id: str, now_s: float, context: _Context
     ) -> _Found:
+        if not now_s >= pool_at_s(resource_id, math.inf):
+            return None
         found = standing(resource_id, subject_type, subject_id, now_s, context)
         if found is None or found.__class__ is Refusal:
             return found
-        lease = leases.get(resource_id)
-        if lease is None or not now_s >= deadlines(lease, terms).pool_at_s:
-            return None
-        if is_cooling_down(lease, terms, subject_id, now_s=now_s):
+        if is_cooling_down(leases[resource_id], terms, subject_id, now_s=now_s):
             return COOLING_DOWN
         return found
 
