@@ -100,13 +100,22 @@ class ConditionalManager(Invalid):
         super().__init__("a manager has no condition and no expiry")
 
 
-class MayNotWrite(Forbidden):
-    """The caller may not write this kind of fact; `reason` is the engine's code."""
+class RevisionAhead(Conflict):
+    """A follower claims a revision that this log has never reached: it followed another log."""
 
-    def __init__(self, action: str, resource: str, reason: str) -> None:
-        super().__init__(f"{reason}: {action} on {resource} is required")
-        self.action = action
-        self.resource = resource
+    def __init__(self) -> None:
+        super().__init__("the revision is ahead of the log; take a snapshot")
+
+
+class MayNotWrite(Forbidden):
+    """The caller may not write this kind of fact; `reason` is the engine's code, `need` what would change it."""
+
+    def __init__(self, need: "Need", reason: str, approval: str = "") -> None:
+        remedy = f"; request approval {approval}" if approval else ""
+        super().__init__(
+            f"{reason}: {need.action} on {need.resource_type}:{need.resource_id} is required{remedy}"
+        )
+        self.need = need
         self.reason = reason
 
 
@@ -146,17 +155,30 @@ class FactsToWrite:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A right that a write demands. With `alternative` the broad right to administer does as well."""
+    """A right that a write demands; whoever may administer needs none of them."""
 
     action: str
     resource_type: str
     resource_id: str
-    is_sensitive: bool = True
+
+
+ADMINISTER = Need("administer", "platform", "permissions")
+"""The right that makes every other one needless: for whoever sets an installation up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A process of a service says that it has applied every change up to a revision, and when."""
+
+    service: str
+    instance_id: str
+    revision: int
+    applied_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """A replica says that it has applied every change up to a revision, and when it did."""
+    """What a replica said it had applied, and when that was heard here."""
 
     service: str
     instance_id: str
@@ -305,7 +327,7 @@ def _need(fact: Fact, of_role: str) -> Need:
         return Need(of_role, "role", fact.resource_id)
     if is_org_edge(fact):
         return Need("change_manager", "user", fact.resource_id)
-    return Need("write_facts", "platform", "permissions", is_sensitive=False)
+    return Need("write_facts", "platform", "permissions")
 
 
 def _is_on_record(fact: Fact, on_record: Mapping[Key, Fact]) -> bool:

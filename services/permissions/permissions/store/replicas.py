@@ -14,6 +14,8 @@ from permissions.store.tables import Base
 if TYPE_CHECKING:
     import asyncpg
 
+    from permissions.domain.facts import Applied
+
 _CONFIRM = """
 insert into confirmations (service, instance_id, revision, applied_at, confirmed_at) values ($1, $2, $3, $4, $5)
 on conflict do nothing
@@ -44,15 +46,15 @@ class ConfirmationRow(Base):
     __table_args__ = (Index("ix_confirmations_confirmed_at", "confirmed_at"),)
 
 
-async def confirm(raw: asyncpg.Connection, confirmation: Confirmation) -> None:
+async def confirm(raw: asyncpg.Connection, applied: Applied, *, confirmed_at: datetime) -> None:
     """Notes how far a replica has come; what it said first of a revision stands."""
     await raw.execute(
         _CONFIRM,
-        confirmation.service,
-        confirmation.instance_id,
-        confirmation.revision,
-        confirmation.applied_at,
-        confirmation.confirmed_at,
+        applied.service,
+        applied.instance_id,
+        applied.revision,
+        applied.applied_at,
+        confirmed_at,
     )
 
 
