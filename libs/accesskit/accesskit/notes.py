@@ -16,6 +16,7 @@ from servicekit.errors import Invalid
 ED25519 = b"\x01"
 KEY_ID_BYTES = 4
 SIGNATURE_BYTES = 64
+NAME_CHARS_MAX = 200
 _DASH = "\N{EM DASH} "
 
 
@@ -51,8 +52,7 @@ class Signer:
     @property
     def verifier_key(self) -> str:
         """The key as auditors are given it."""
-        encoded = base64.b64encode(ED25519 + self.public_key).decode()
-        return f"{self.name}+{self.key_id}+{encoded}"
+        return verifier_key(self.name, self.public_key)
 
     def line(self, text: str) -> str:
         """The signature line of a text, without its end of line."""
@@ -75,6 +75,24 @@ class Checkpoint:
 def key_id(name: str, public_key: bytes) -> bytes:
     """The four bytes that name a key of a signer."""
     return hashlib.sha256(name.encode() + b"\n" + ED25519 + public_key).digest()[:KEY_ID_BYTES]
+
+
+def verifier_key(name: str, public_key: bytes) -> str:
+    """A public key as auditors are given it: name, key id and key."""
+    encoded = base64.b64encode(ED25519 + public_key).decode()
+    return f"{name}+{key_id(name, public_key).hex()}+{encoded}"
+
+
+def is_line(line: str) -> bool:
+    """Whether a text has the form of one signature line."""
+    dash, _, rest = line.partition(" ")
+    name, _, encoded = rest.partition(" ")
+    try:
+        signature = base64.b64decode(encoded, validate=True)
+    except (ValueError, binascii.Error):
+        return False
+    is_plain = line.isprintable() and 0 < len(name) <= NAME_CHARS_MAX
+    return is_plain and f"{dash} " == _DASH and len(signature) == KEY_ID_BYTES + SIGNATURE_BYTES
 
 
 def read(note: str) -> Checkpoint:

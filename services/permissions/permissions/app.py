@@ -8,6 +8,7 @@ from leadchain.permissions.v1.events_pb2 import FactsChanged
 from servicekit.chassis import Chassis
 
 from permissions import rpc, subscribers
+from permissions.commands.sealing import Keyring
 from permissions.queries.live import Live
 
 if TYPE_CHECKING:
@@ -21,7 +22,14 @@ def build(settings: Settings) -> Chassis:
     subscribers.subscribe(chassis.bus)
     for service in rpc.SERVICES:
         service.serve(chassis, live)
+    rpc.audit.serve(chassis, keyring(settings))
     return chassis
+
+
+def keyring(settings: Settings) -> Keyring | None:
+    """The keys that seal the audit log; None where none is configured. Raises ValueError for a malformed one."""
+    text = settings.audit_signing_key
+    return Keyring(text.get_secret_value()) if text else None
 
 
 def follow(chassis: Chassis) -> Live:

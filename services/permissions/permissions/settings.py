@@ -11,3 +11,4 @@ class Settings(ServiceSettings):
 
     service: ClassVar[str] = "permissions"
     database_url: SecretStr = Field(validation_alias="PERMISSIONS_DATABASE_URL")
+    audit_signing_key: SecretStr | None = None

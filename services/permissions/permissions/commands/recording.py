@@ -64,6 +64,11 @@ class Log:
         return self._uow.now.timestamp()
 
     @property
+    def log_id(self) -> str:
+        """Which log it is."""
+        return self._head.log_id
+
+    @property
     def next_seq(self) -> int:
         """The number that the next appended entry will have; a change states it in its `seq`."""
         return self._head.seq + 1

@@ -1,5 +1,7 @@
-"""RPCs of permissions, one module for each gRPC service; each has `serve(chassis, live)`."""
+"""RPCs of permissions, one module for each gRPC service; each of `SERVICES` has `serve(chassis, live)`."""
 
 from permissions.rpc import approvals, audit, decisions, exports, facts, leases, policies, sessions
 
-SERVICES = (decisions, facts, policies, leases, approvals, sessions, exports, audit)
+SERVICES = (decisions, facts, policies, leases, approvals, sessions, exports)
+
+__all__ = ["SERVICES", "audit"]

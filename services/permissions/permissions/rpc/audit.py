@@ -2,13 +2,151 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from leadchain.permissions.v1 import audit_service_pb2 as pb
+from leadchain.permissions.v1.audit_service_pb2_grpc import (
+    AuditServiceServicer,
+    add_AuditServiceServicer_to_server,
+)
+from servicekit.auth import current_caller
+from servicekit.errors import Forbidden, Unavailable
+
+from permissions.commands import audit as commands
+from permissions.commands import recording, sealing
+from permissions.commands.sealing import Keyring, Sealer
+from permissions.queries import audit as queries
+from permissions.wire import audit as wire
+from permissions.wire.dumps import DumpWriter
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from grpc.aio import ServicerContext
     from servicekit.chassis import Chassis
+    from servicekit.database import Database
 
-    from permissions.queries.live import Live
+logger = structlog.get_logger()
+
+SERVICE = "leadchain.permissions.v1.AuditService"
+MESSAGE_BYTES_MAX = 1_000_000
 
 
-def serve(chassis: Chassis, live: Live) -> None:
-    """Answers AuditService on the chassis' gRPC host."""
+def serve(chassis: Chassis, keyring: Keyring | None) -> None:
+    """Answers AuditService on the chassis' gRPC host, and seals the log where there is a key to sign with."""
+    if keyring is None:
+        logger.warning("audit_is_not_sealed", reason="AUDIT_SIGNING_KEY is not set")
+    else:
+        sealer = Sealer(chassis.database, keyring)
+        chassis.work("sealer", sealer.step, idle_s=sealing.IDLE_S)
+    servicer = AuditServicer(chassis.database, keyring)
+    chassis.grpc.add(add_AuditServiceServicer_to_server, servicer, SERVICE)
+
+
+class AuditServicer(AuditServiceServicer):
+    """What proves the audit log."""
+
+    def __init__(self, database: Database, keyring: Keyring | None) -> None:
+        self._database = database
+        self._keyring = keyring
+
+    async def GetCheckpoint(
+        self, request: pb.GetCheckpointRequest, context: ServicerContext[Any, Any]
+    ) -> pb.GetCheckpointResponse:
+        """One checkpoint."""
+        return wire.checkpoint_response(*await queries.get_checkpoint(self._database, request.size))
+
+    async def ListCheckpoints(
+        self, request: pb.ListCheckpointsRequest, context: ServicerContext[Any, Any]
+    ) -> pb.ListCheckpointsResponse:
+        """A page of checkpoints."""
+        found, is_complete = await queries.list_checkpoints(
+            self._database, after_size=request.after_size, page_size=request.page_size
+        )
+        return wire.checkpoints_response(found, is_complete=is_complete)
+
+    async def ProveInclusion(
+        self, request: pb.ProveInclusionRequest, context: ServicerContext[Any, Any]
+    ) -> pb.ProveInclusionResponse:
+        """That an entry is in the log."""
+        proof = await queries.prove_inclusion(self._database, request.seq, request.size)
+        return wire.inclusion_response(proof)
+
+    async def ProveConsistency(
+        self, request: pb.ProveConsistencyRequest, context: ServicerContext[Any, Any]
+    ) -> pb.ProveConsistencyResponse:
+        """That a log grew out of another."""
+        proof = await queries.prove_consistency(self._database, request.old_size, request.size)
+        return wire.consistency_response(proof)
+
+    async def CoSign(
+        self, request: pb.CoSignRequest, context: ServicerContext[Any, Any]
+    ) -> pb.CoSignResponse:
+        """Keeps a witness's signature."""
+        async with self._database.unit_of_work() as uow:
+            await commands.co_sign(
+                uow, request.size, request.root, request.signature_line, witness=_caller()
+            )
+        return pb.CoSignResponse()
+
+    async def WhoChanged(
+        self, request: pb.WhoChangedRequest, context: ServicerContext[Any, Any]
+    ) -> pb.WhoChangedResponse:
+        """Who changed a resource."""
+        page = await queries.who_changed(
+            self._database,
+            request.resource,
+            request.field,
+            before_seq=request.before_seq,
+            page_size=request.page_size,
+        )
+        return wire.who_changed_response(page)
+
+    async def DumpAudit(
+        self, request: pb.DumpAuditRequest, context: ServicerContext[Any, Any]
+    ) -> AsyncIterator[pb.DumpAuditResponse]:
+        """The dump file, part by part."""
+        async for content in _dump(self._database):
+            for start in range(0, len(content), MESSAGE_BYTES_MAX):
+                yield pb.DumpAuditResponse(content=content[start : start + MESSAGE_BYTES_MAX])
+
+    async def ErasePersonal(
+        self, request: pb.ErasePersonalRequest, context: ServicerContext[Any, Any]
+    ) -> pb.ErasePersonalResponse:
+        """Erases personal values."""
+        async with self._database.unit_of_work() as uow:
+            count, seq = await commands.erase_personal(uow, request.subject, actor=_caller())
+        return pb.ErasePersonalResponse(entry_count=count, seq=seq)
+
+    async def RotateSigningKey(
+        self, request: pb.RotateSigningKeyRequest, context: ServicerContext[Any, Any]
+    ) -> pb.RotateSigningKeyResponse:
+        """Has another key sign."""
+        actor, keyring = _caller(), self._sealing()
+        async with self._database.unit_of_work() as uow:
+            log = await recording.begin(uow)
+            verifier_key, seq = await sealing.rotate_signing_key(
+                uow, log, request.public_key, keyring=keyring, actor=actor
+            )
+            await log.finish()
+        return pb.RotateSigningKeyResponse(verifier_key=verifier_key, seq=seq)
+
+    def _sealing(self) -> Keyring:
+        if self._keyring is None:
+            raise Unavailable("this process has no signing key")
+        return self._keyring
+
+
+async def _dump(database: Database) -> AsyncIterator[bytes]:
+    writer = DumpWriter()
+    async for part in queries.dump(database):
+        yield writer.part(part)
+    yield writer.end()
+
+
+def _caller() -> str:
+    caller = current_caller()
+    if caller is None:
+        raise Forbidden("the caller has to be known")
+    return caller.subject

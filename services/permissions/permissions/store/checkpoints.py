@@ -32,7 +32,9 @@ _PUT_COSIGNATURE = """
 insert into audit_cosignatures (size, witness, signature_line, cosigned_at) values ($1, $2, $3, $4)
 on conflict (size, witness) do nothing
 """
-_KEY_IN_FORCE = "select seq, key_id, public_key from audit_signing_keys order by seq desc limit 1"
+_KEY_IN_FORCE = """
+select seq, key_id, public_key from audit_signing_keys where seq <= $1 order by seq desc limit 1
+"""
 _PUT_KEY = "insert into audit_signing_keys (seq, key_id, public_key) values ($1, $2, $3)"
 
 
@@ -109,9 +111,9 @@ async def put_cosignature(
     await raw.execute(_PUT_COSIGNATURE, size, witness, signature_line, now)
 
 
-async def key_in_force(raw: asyncpg.Connection) -> SigningKey | None:
-    """The key that signs now; None before the first was announced."""
-    row = await raw.fetchrow(_KEY_IN_FORCE)
+async def key_in_force(raw: asyncpg.Connection, size: int) -> SigningKey | None:
+    """The key that signs a log of `size` entries; None before the first was announced."""
+    row = await raw.fetchrow(_KEY_IN_FORCE, size)
     return SigningKey(*row) if row else None
 
 
