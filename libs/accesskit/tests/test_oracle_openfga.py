@@ -289,7 +289,7 @@ def _rank(answer: object) -> int:
     return NO if answer is None else OPEN if isinstance(answer, Missing) else YES
 
 
-RANDOM_WORLDS = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+RANDOM_WORLDS = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @given(world=worlds())
@@ -398,9 +398,9 @@ def test_a_model_written_and_read_again_is_the_same(world: World) -> None:
 
 @pytest.mark.skipif(not FGA.exists(), reason="the OpenFGA command is a development dependency")
 @given(world=worlds())
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_openfga_gives_the_same_answers(world: World, tmp_path_factory: Any) -> None:
-    facts = tuple(_definite(fact) for fact in world.facts if fact.until_s != NOW_S)
+    facts = tuple(_definite(fact) for fact in world.facts if _is_writable(fact))
     world = replace(world, facts=facts, context={"x": 1})
     relations = world.relations
     checks = [
@@ -415,6 +415,14 @@ def test_openfga_gives_the_same_answers(world: World, tmp_path_factory: Any) -> 
         expected, got = result["expected"], result["got"]
         same = sorted(got) == sorted(expected) if isinstance(got, list) else got == expected
         assert same, (to_dsl(world.model), result)
+
+
+def _is_writable(fact: Fact) -> bool:
+    # OpenFGA knows no expiry, and refuses to write that a group's members are its members.
+    is_itself = (fact.resource_type, fact.resource_id, fact.relation) == (
+        *(fact.subject_type, fact.subject_id, fact.subject_relation),
+    )
+    return fact.until_s != NOW_S and not is_itself
 
 
 def _definite(fact: Fact) -> Fact:
@@ -515,4 +523,4 @@ def test_both_refuse_a_model_that_is_not_valid(definition: str, tmp_path: Path) 
     assert theirs.returncode != 0
     with pytest.raises(BadModel) as caught:
         parse_model(text)
-    assert caught.value.line >= 6
+    assert caught.value.line >= 5
