@@ -12,6 +12,7 @@ from servicekit.events import new_id
 
 from permissions.domain.decisions import (
     Answer,
+    Explained,
     Freshness,
     NotYours,
     Past,
@@ -24,27 +25,16 @@ from permissions.queries.decisions import circumstances_of, may_ask
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from accesskit.decisions import Circumstances, Decision, Explanation, Question
+    from accesskit.decisions import Decision, Question
     from accesskit.policy import Policy
     from servicekit.auth import Caller
 
     from permissions.commands.decisions import Recorder
-    from permissions.domain.decisions import Asked
+    from permissions.domain.decisions import Asked, Compact
     from permissions.queries.decisions import Standing
     from permissions.queries.live import Live
 
 _ANYTIME = Freshness()
-
-
-class Compact(msgspec.Struct, frozen=True):
-    """One subject and action, asked of many resources of a type."""
-
-    subject_id: str
-    action: str
-    resource_type: str
-    resource_ids: Sequence[str]
-    context: dict[str, object] | None = None
-    circumstances: Circumstances | None = None
 
 
 class Checks:
@@ -129,21 +119,20 @@ class Checks:
             self._recorder.count(compact.subject_id, compact.action, outcome, times=times)
         return decisions
 
-    async def explain(
-        self, asked: Asked, caller: Caller | None
-    ) -> tuple[Answer, Explanation, Answer | None]:
+    async def explain(self, asked: Asked, caller: Caller | None) -> Explained:
         """The answer that `check` gives, what led to it, and what a candidate policy would have answered."""
         answer = await self.check(asked, caller)
-        live, engine = self._live, self._live.engine
-        if caller is None:
-            raise Unauthenticated("missing")
+        caller = self._admitted(caller, {asked.question.subject_id})
         past = await self._past(asked.question, caller)
-        explanation = engine.explain(past.question, now_s=past.now_s, approved=past.approved)
+        live, engine = self._live, self._live.engine
+        tried = engine.explain(past.question, now_s=past.now_s, approved=past.approved).tried
         candidate = engine.decide_shadow(past.question, now_s=past.now_s, approved=past.approved)
         shadow = engine.shadow_policy
         if candidate is None or shadow is None:
-            return answer, explanation, None
-        return answer, explanation, Answer(past.explained(candidate), shadow.version, live.token)
+            return Explained(answer, tried)
+        return Explained(
+            answer, tried, Answer(past.explained(candidate), shadow.version, live.token)
+        )
 
     async def _settle(
         self, asked: Sequence[Asked], caller: Caller | None, freshness: Freshness

@@ -17,7 +17,9 @@ from accesskit.facts import Fact
 from servicekit.errors import Conflict, Forbidden, Invalid, NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
+
+    from accesskit.decisions import Circumstances
 
 CHECKS_MAX = 2000
 """Questions in one batch."""
@@ -101,6 +103,25 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     token: str
     decision_id: str = ""
     remedies: tuple[str, ...] = ()
+
+
+class Compact(msgspec.Struct, frozen=True):
+    """One subject and action, asked of many resources of a type."""
+
+    subject_id: str
+    action: str
+    resource_type: str
+    resource_ids: Sequence[str]
+    context: dict[str, Any] | None = None
+    circumstances: Circumstances | None = None
+
+
+class Explained(msgspec.Struct, frozen=True):
+    """An answer, each rule that might have allowed it and why it did not, and a candidate policy's answer."""
+
+    answer: Answer
+    tried: tuple[tuple[str, str], ...] = ()
+    shadow: Answer | None = None
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
 from accesskit.decisions import Circumstances, Outcome, Question
 from servicekit.errors import Unauthenticated
 
-from permissions.domain.decisions import NotYours
+from permissions.domain.decisions import Freshness, NotYours
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
-    from accesskit.engine import Filter
     from accesskit.relations import Tree
     from servicekit.auth import Caller
 
-    from permissions.domain.decisions import Freshness
     from permissions.queries.live import Live
 
 ASK = "check"
@@ -72,11 +68,44 @@ async def admit(
         raise NotYours
 
 
-def find_filter(
-    live: Live, asking: tuple[str, str, str], context: Mapping[str, Any] | None
-) -> Filter:
-    """What a subject may do an action to, as a predicate; `asking` is (subject, action, resource type)."""
-    return live.engine.filter(*asking, now_s=live.now_s, context=context)
+class WantedFilter(msgspec.Struct, frozen=True):
+    """A predicate over the caller's columns; without `owner_column` it lists the resources' ids."""
+
+    subject_id: str
+    action: str
+    resource_type: str
+    id_column: str
+    owner_column: str = ""
+    first_parameter: int = 1
+    context: dict[str, Any] | None = None
+    freshness: Freshness = Freshness()
+
+
+class Predicate(msgspec.Struct, frozen=True):
+    """SQL with numbered parameters, each a list of text; `is_conditional` when more might be allowed with context."""
+
+    text: str
+    parameters: list[list[str]]
+    is_conditional: bool = False
+
+
+def find_filter(live: Live, wanted: WantedFilter) -> Predicate:
+    """What the subject may do the action to, as a predicate."""
+    asking = (wanted.subject_id, wanted.action, wanted.resource_type)
+    engine, now_s = live.engine, live.now_s
+    if not wanted.owner_column:
+        found = engine.lookup(*asking, now_s=now_s, context=wanted.context)
+        if found.is_everything:
+            return Predicate("TRUE", [])
+        text = f"{wanted.id_column} = ANY(${wanted.first_parameter}::text[])"
+        return Predicate(text, [list(found.ids)], bool(found.conditional))
+    filter_ = engine.filter(*asking, now_s=now_s, context=wanted.context)
+    text, parameters = filter_.sql(
+        id_column=wanted.id_column,
+        owner_column=wanted.owner_column,
+        first_parameter=wanted.first_parameter,
+    )
+    return Predicate(text, parameters, filter_.is_conditional)
 
 
 def expand(live: Live, resource: tuple[str, str], relation: str) -> Tree | None:

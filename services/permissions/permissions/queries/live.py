@@ -110,7 +110,7 @@ class Live:
     def has_reached(self, token_text: str) -> bool:
         """Whether the state is no older than a token; raises `MalformedToken` or `ForeignToken`."""
         token = Token.parse(token_text, log_id=self.log_id)
-        return token.revision <= self.engine.revision
+        return bool(token.revision <= self.engine.revision)
 
     async def at_least(self, token_text: str) -> None:
         """Waits until the state is no older than a token, where one is given.

@@ -15,6 +15,7 @@ from leadchain.permissions.v1 import permissions_service_pb2 as pb
 from permissions.domain.decisions import (
     CHECKS_MAX,
     Asked,
+    Compact,
     Freshness,
     MalformedQuestion,
     TooManyChecks,
@@ -24,12 +25,12 @@ from permissions.domain.decisions import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from accesskit.decisions import Decision, Explanation
+    from accesskit.decisions import Decision
     from leadchain.permissions.v1 import changes_pb2
     from servicekit.errors import ServiceError
 
     from permissions.domain.audit import AuditEntry
-    from permissions.domain.decisions import Answer
+    from permissions.domain.decisions import Answer, Explained
     from permissions.queries.entries import Verdict
     from permissions.queries.replays import Replayed
 
@@ -45,7 +46,7 @@ _OUTCOMES = {
     Outcome.DENY: pb.OUTCOME_DENY,
     Outcome.CONDITIONAL: pb.OUTCOME_CONDITIONAL,
 }
-_ANYTIME = Freshness()
+ANYTIME = Freshness()
 _context_of = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -81,15 +82,16 @@ def many_asked(request: pb.BatchCheckRequest) -> list[Asked]:
     return [asked(check) for check in request.checks]
 
 
-def resource_ids(request: pb.BatchCheckRequest) -> list[str]:
-    """The resources of a compact batch; raises `TooManyChecks` above 2,000, `BadName`."""
-    ids = list(request.resource_ids)
-    if len(ids) > CHECKS_MAX:
-        raise TooManyChecks(len(ids))
-    if not all(map(_PLAIN_NAMES, ids)):
-        for each in ids:
-            checked_name(each, "resource_ids")
-    return ids
+def compact(request: pb.BatchCheckRequest) -> Compact:
+    """One subject and action for many resources; raises `TooManyChecks` above 2,000, `MalformedQuestion`, `BadName`."""
+    return Compact(
+        subject_id=name(request.subject_id, "subject_id"),
+        action=name(request.action, "action"),
+        resource_type=name(request.resource_type, "resource_type"),
+        resource_ids=_resource_ids(request),
+        context=context(request.context_json),
+        circumstances=circumstances(request) if request.HasField("circumstances") else None,
+    )
 
 
 def name(text: str, what: str) -> str:
@@ -123,7 +125,7 @@ def circumstances(request: pb.CheckRequest | pb.BatchCheckRequest) -> Circumstan
 def freshness(request: Any) -> Freshness:
     """How fresh the answer must be."""
     if not request.HasField("consistency"):
-        return _ANYTIME
+        return ANYTIME
     return Freshness(request.consistency.at_least, request.consistency.latest)
 
 
@@ -175,14 +177,12 @@ def refusal_code(error: ServiceError) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
 
 
-def batch_response(
-    answers: Sequence[Answer], asked_: Sequence[Asked], token: str
-) -> pb.BatchCheckResponse:
+def batch_response(answers: Sequence[Answer], asked_: Sequence[Asked]) -> pb.BatchCheckResponse:
     """Answers in the order of their questions."""
     results = [
         check_response(answer, each.question) for answer, each in zip(answers, asked_, strict=True)
     ]
-    return pb.BatchCheckResponse(results=results, token=token)
+    return pb.BatchCheckResponse(results=results, token=answers[0].token)
 
 
 def outcomes_response(decisions: Sequence[Decision], token: str) -> pb.BatchCheckResponse:
@@ -191,13 +191,12 @@ def outcomes_response(decisions: Sequence[Decision], token: str) -> pb.BatchChec
     return pb.BatchCheckResponse(outcomes=outcomes, token=token)
 
 
-def explain_response(
-    answer: Answer, question: Question, explanation: Explanation, shadow: Answer | None
-) -> pb.ExplainResponse:
+def explain_response(explained: Explained, question: Question) -> pb.ExplainResponse:
     """An answer with what led to it."""
+    shadow = explained.shadow
     return pb.ExplainResponse(
-        result=check_response(answer, question),
-        tried=[pb.TriedRule(rule=rule, reason=reason) for rule, reason in explanation.tried],
+        result=check_response(explained.answer, question),
+        tried=[pb.TriedRule(rule=rule, reason=reason) for rule, reason in explained.tried],
         shadow=check_response(shadow, question) if shadow is not None else None,
     )
 
@@ -234,6 +233,16 @@ def verdict_response(verdict: Verdict) -> pb.VerifyAuditResponse:
         entry_count=verdict.entry_count,
         first_bad_seq=verdict.first_bad_seq,
     )
+
+
+def _resource_ids(request: pb.BatchCheckRequest) -> list[str]:
+    ids = list(request.resource_ids)
+    if len(ids) > CHECKS_MAX:
+        raise TooManyChecks(len(ids))
+    if not all(map(_PLAIN_NAMES, ids)):
+        for each in ids:
+            checked_name(each, "resource_ids")
+    return ids
 
 
 def _add_path(response: pb.CheckResponse, decision: Decision) -> None:

@@ -10,13 +10,16 @@ import msgspec
 from leadchain.permissions.v1 import permissions_service_pb2 as pb
 
 from permissions.domain.decisions import MalformedQuestion, UnknownDecision
+from permissions.queries.decisions import WantedFilter
 from permissions.queries.lookups import Wanted, WantedSubjects
 from permissions.wire.decisions import after, context, entity, freshness, name
 
 if TYPE_CHECKING:
     from accesskit.relations import Tree
 
+    from permissions.queries.decisions import Predicate
     from permissions.queries.lookups import Page
+
 
 PARAMETER_NO_MAX = 30_000
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}(?:\.[A-Za-z_][A-Za-z0-9_]{0,62}){0,2}", re.ASCII)
@@ -66,39 +69,42 @@ def subjects_response(page: Page) -> pb.LookupSubjectsResponse:
     )
 
 
-def asking(request: pb.FilterRequest) -> tuple[str, str, str]:
-    """Subject, action and resource type; raises `BadName`."""
-    return (
-        name(request.subject_id, "subject_id"),
-        name(request.action, "action"),
-        name(request.resource_type, "resource_type"),
-    )
+def wanted_filter(request: pb.FilterRequest) -> WantedFilter:
+    """The predicate asked for.
 
-
-def columns(request: pb.FilterRequest) -> tuple[str, str, int]:
-    """The id's column, the owner's (empty when there is none) and the first parameter's number.
-
-    Raises `MalformedQuestion` for what is no plain, perhaps qualified, name of a column.
+    Raises `BadName`, or `MalformedQuestion` for what is no plain, perhaps qualified, name of a column.
     """
-    first = request.first_parameter or 1
     if not _COLUMN.fullmatch(request.id_column):
         raise MalformedQuestion("id_column")
     if request.owner_column and not _COLUMN.fullmatch(request.owner_column):
         raise MalformedQuestion("owner_column")
-    if first > PARAMETER_NO_MAX:
+    if request.first_parameter > PARAMETER_NO_MAX:
         raise MalformedQuestion("first_parameter")
-    return request.id_column, request.owner_column, first
-
-
-def filter_response(
-    predicate: tuple[str, list[list[str]]], token: str, *, is_conditional: bool
-) -> pb.FilterResponse:
-    """A predicate with its parameters."""
-    text, parameters = predicate
-    lists = [pb.TextList(values=values) for values in parameters]
-    return pb.FilterResponse(
-        predicate=text, parameters=lists, token=token, is_conditional=is_conditional
+    return WantedFilter(
+        subject_id=name(request.subject_id, "subject_id"),
+        action=name(request.action, "action"),
+        resource_type=name(request.resource_type, "resource_type"),
+        id_column=request.id_column,
+        owner_column=request.owner_column,
+        first_parameter=request.first_parameter or 1,
+        context=context(request.context_json),
+        freshness=freshness(request),
     )
+
+
+def filter_response(predicate: Predicate, token: str) -> pb.FilterResponse:
+    """A predicate with its parameters."""
+    return pb.FilterResponse(
+        predicate=predicate.text,
+        parameters=[pb.TextList(values=values) for values in predicate.parameters],
+        token=token,
+        is_conditional=predicate.is_conditional,
+    )
+
+
+def expanded(request: pb.ExpandRequest) -> tuple[tuple[str, str], str]:
+    """Resource and relation; raises `BadName`."""
+    return entity(request.resource), name(request.relation, "relation")
 
 
 def expand_response(tree: Tree | None, token: str) -> pb.ExpandResponse:
