@@ -4,13 +4,10 @@ An approval is bound to a deed: subject, action, resource and the hash of the ar
 is shown, by the people, roles and policy of that moment. Times are Unix seconds of this service's own clock.
 """
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from accesskit.canonical import canonical_json
 from accesskit.policy import ApprovalTemplate
 from servicekit.errors import AlreadyExists, Conflict, Forbidden, NotFound
 
@@ -25,6 +22,10 @@ from permissions.domain.approvers import (
     standing_votes,
     unfitness,
 )
+
+EXPIRES_S_MAX = 86_400.0
+USABLE_S_MAX = 900.0
+"""Whatever a template says: a request waits for a day at most, an approval serves for 15 minutes at most."""
 
 
 class Status(Enum):
@@ -62,6 +63,13 @@ class NotRequestable(Forbidden):
 
 class NoApprovalNeeded(Conflict):
     """The policy allows the deed as it is, or knows no approval of this name for it."""
+
+
+class OtherQuestion(Conflict):
+    """The binding token is of another question than the one that is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__("the binding token is of another question")
 
 
 class Undecidable(Conflict):
@@ -155,13 +163,6 @@ class AccessRequest:
         )
 
 
-def binding_token(deed: Deed) -> str:
-    """What a refused check hands out so that the request is for that very deed: base64url of its hash."""
-    parts = [deed.subject_id, deed.action, deed.resource_type, deed.resource_id, deed.params_hash]
-    digest = hashlib.sha256(canonical_json(parts)).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-
-
 def cast_vote(
     request: AccessRequest,
     vote: Vote,
@@ -252,5 +253,5 @@ def _after(
         return replace(request, status=Status.DENIED)
     if not is_satisfied(template, votes):
         return request
-    usable_until_s = cast.voted_at_s + template.usable_min * 60
-    return replace(request, status=Status.APPROVED, usable_until_s=usable_until_s)
+    usable_s = min(USABLE_S_MAX, template.usable_min * 60)
+    return replace(request, status=Status.APPROVED, usable_until_s=cast.voted_at_s + usable_s)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from accesskit.policy import ApprovalTemplate
 from servicekit.errors import Conflict, Forbidden
 
-from permissions.domain.approvals import AccessRequest, Emergency, Status, Undecidable
+from permissions.domain.approvals import USABLE_S_MAX, AccessRequest, Emergency, Status, Undecidable
 from permissions.domain.approvers import (
     People,
     Unfit,
@@ -16,7 +16,6 @@ from permissions.domain.approvers import (
     with_role_in,
 )
 
-USABLE_S_MAX = 900.0
 REVIEW_WITHIN_S = 86_400.0
 NOTIFIED_MIN = 2
 

@@ -1,6 +1,7 @@
 """Rows, queries, and rows to domain and back; one module for each noun."""
 
 from permissions.store import (
+    approvals,
     audit,
     checkpoints,
     decisions,
@@ -16,6 +17,7 @@ from permissions.store.tables import Base
 
 __all__ = [
     "Base",
+    "approvals",
     "audit",
     "checkpoints",
     "decisions",
