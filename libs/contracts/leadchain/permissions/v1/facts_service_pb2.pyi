@@ -59,7 +59,9 @@ class WriteFactsRequest(_message.Message):
     PRECONDITIONS_FIELD_NUMBER: _builtins.int
     APPROVAL_ID_FIELD_NUMBER: _builtins.int
     approval_id: _builtins.str
-    """Approval under which sensitive facts, such as roles, are written."""
+    """Approval under which a role is granted, bound to the parameters
+    {"puts": {<written fact>: <until_s or 0>}, "removals": [<written fact>]} with the role's facts, sorted.
+    """
     @_builtins.property
     def puts(self) -> _containers.RepeatedCompositeFieldContainer[_changes_pb2.Fact]:
         """Facts that shall hold, at most 1,000 with those to remove."""
