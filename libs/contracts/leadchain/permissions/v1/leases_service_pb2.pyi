@@ -377,8 +377,11 @@ class ClaimLeaseRequest(_message.Message):
 
     RESOURCE_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    ACTOR_ID_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """The lease's version as the caller has seen it; another one is refused."""
+    actor_id: _builtins.str
+    """Person for whom the caller acts, which needs the right act_for; empty when the caller acts for itself."""
     @_builtins.property
     def resource(self) -> _changes_pb2.Entity:
         """What to claim."""
@@ -388,10 +391,11 @@ class ClaimLeaseRequest(_message.Message):
         *,
         resource: _changes_pb2.Entity | None = ...,
         version: _builtins.int = ...,
+        actor_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["resource", b"resource"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["resource", b"resource", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_id", b"actor_id", "resource", b"resource", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -435,12 +439,15 @@ class HandOverRequest(_message.Message):
     FROM_ID_FIELD_NUMBER: _builtins.int
     TO_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    ACTOR_ID_FIELD_NUMBER: _builtins.int
     from_id: _builtins.str
     """Who owns them; a resource of somebody else is left as it is, and the answer says so."""
     to_id: _builtins.str
     """Who shall own them: an active user."""
     reason: _builtins.str
-    """Code of why, such as territory_change."""
+    """Code of why, such as territory_change: a to z, 0 to 9 and _, at most 40."""
+    actor_id: _builtins.str
+    """Person for whom the caller acts, which needs the right act_for; empty when the caller acts for itself."""
     @_builtins.property
     def resources(self) -> _containers.RepeatedCompositeFieldContainer[_changes_pb2.Entity]:
         """What to hand over, at most 1,000; the caller must be allowed each of them."""
@@ -452,10 +459,11 @@ class HandOverRequest(_message.Message):
         from_id: _builtins.str = ...,
         to_id: _builtins.str = ...,
         reason: _builtins.str = ...,
+        actor_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_id", b"from_id", "reason", b"reason", "resources", b"resources", "to_id", b"to_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_id", b"actor_id", "from_id", b"from_id", "reason", b"reason", "resources", b"resources", "to_id", b"to_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -497,8 +505,11 @@ class ReleaseLeaseRequest(_message.Message):
 
     RESOURCE_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    ACTOR_ID_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """The lease's version as the caller has seen it."""
+    actor_id: _builtins.str
+    """Person for whom the caller acts, which needs the right act_for; empty when the caller acts for itself."""
     @_builtins.property
     def resource(self) -> _changes_pb2.Entity:
         """The resource."""
@@ -508,10 +519,11 @@ class ReleaseLeaseRequest(_message.Message):
         *,
         resource: _changes_pb2.Entity | None = ...,
         version: _builtins.int = ...,
+        actor_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["resource", b"resource"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["resource", b"resource", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_id", b"actor_id", "resource", b"resource", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -555,12 +567,15 @@ class UnlockLeaseRequest(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     APPROVAL_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    ACTOR_ID_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """The lease's version as the caller has seen it."""
     approval_id: _builtins.str
     """Approval under which it is unlocked, where the policy demands one."""
     reason: _builtins.str
     """Code of why, such as customer_called_back."""
+    actor_id: _builtins.str
+    """Person for whom the caller acts, which needs the right act_for; empty when the caller acts for itself."""
     @_builtins.property
     def resource(self) -> _changes_pb2.Entity:
         """The resource."""
@@ -572,10 +587,11 @@ class UnlockLeaseRequest(_message.Message):
         version: _builtins.int = ...,
         approval_id: _builtins.str = ...,
         reason: _builtins.str = ...,
+        actor_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["resource", b"resource"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_id", b"approval_id", "reason", b"reason", "resource", b"resource", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_id", b"actor_id", "approval_id", b"approval_id", "reason", b"reason", "resource", b"resource", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -618,10 +634,13 @@ class ProtectLeaseRequest(_message.Message):
     RESOURCE_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     DAYS_FIELD_NUMBER: _builtins.int
+    ACTOR_ID_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """The lease's version as the caller has seen it."""
     days: _builtins.int
     """For how many days from now. It ends at most as many days after the last effective follow-up as the policy says."""
+    actor_id: _builtins.str
+    """Person for whom the caller acts, which needs the right act_for; empty when the caller acts for itself."""
     @_builtins.property
     def resource(self) -> _changes_pb2.Entity:
         """The resource."""
@@ -632,10 +651,11 @@ class ProtectLeaseRequest(_message.Message):
         resource: _changes_pb2.Entity | None = ...,
         version: _builtins.int = ...,
         days: _builtins.int = ...,
+        actor_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["resource", b"resource"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["days", b"days", "resource", b"resource", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_id", b"actor_id", "days", b"days", "resource", b"resource", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -788,6 +808,9 @@ class GetLeaseRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RESOURCE_FIELD_NUMBER: _builtins.int
+    ACTOR_ID_FIELD_NUMBER: _builtins.int
+    actor_id: _builtins.str
+    """Person for whom the caller acts, which needs the right act_for; empty when the caller acts for itself."""
     @_builtins.property
     def resource(self) -> _changes_pb2.Entity:
         """The resource."""
@@ -796,10 +819,11 @@ class GetLeaseRequest(_message.Message):
         self,
         *,
         resource: _changes_pb2.Entity | None = ...,
+        actor_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["resource", b"resource"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["resource", b"resource"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_id", b"actor_id", "resource", b"resource"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -893,6 +917,7 @@ class ListLeasesRequest(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    ACTOR_ID_FIELD_NUMBER: _builtins.int
     owner_id: _builtins.str
     """Whose; empty for everybody's."""
     state: Global___LeaseState.ValueType
@@ -901,6 +926,8 @@ class ListLeasesRequest(_message.Message):
     """At most this many, 100 when zero, 2,000 at most."""
     page_token: _builtins.str
     """Where the page before ended."""
+    actor_id: _builtins.str
+    """Person for whom the caller acts, which needs the right act_for; empty when the caller acts for itself."""
     def __init__(
         self,
         *,
@@ -908,10 +935,11 @@ class ListLeasesRequest(_message.Message):
         state: Global___LeaseState.ValueType = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        actor_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["owner_id", b"owner_id", "page_size", b"page_size", "page_token", b"page_token", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_id", b"actor_id", "owner_id", b"owner_id", "page_size", b"page_size", "page_token", b"page_token", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -919,7 +947,7 @@ Global___ListLeasesRequest: _TypeAlias = ListLeasesRequest  # noqa: Y015
 
 @_typing.final
 class ListLeasesResponse(_message.Message):
-    """A page of leases."""
+    """A page of leases. It may hold fewer than asked for, even none, and not be the last one."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

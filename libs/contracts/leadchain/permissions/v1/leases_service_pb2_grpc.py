@@ -162,7 +162,7 @@ class LeasesServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListLeases(self, request, context):
-        """Leases in order of type and id; without an owner those of everybody.
+        """Leases in order of type and id, of those that the asker may read; without an owner those of everybody.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

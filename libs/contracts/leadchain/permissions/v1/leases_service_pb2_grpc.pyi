@@ -54,7 +54,7 @@ class LeasesServiceStub:
     GetLease: _grpc.UnaryUnaryMultiCallable[_leases_service_pb2.GetLeaseRequest, _leases_service_pb2.GetLeaseResponse]
     """A lease as it stands now, and how it came to be."""
     ListLeases: _grpc.UnaryUnaryMultiCallable[_leases_service_pb2.ListLeasesRequest, _leases_service_pb2.ListLeasesResponse]
-    """Leases in order of type and id; without an owner those of everybody."""
+    """Leases in order of type and id, of those that the asker may read; without an owner those of everybody."""
     PreviewLeases: _grpc.UnaryUnaryMultiCallable[_leases_service_pb2.PreviewLeasesRequest, _leases_service_pb2.PreviewLeasesResponse]
     """How many leases would be in which state under other terms."""
 
@@ -84,7 +84,7 @@ class LeasesServiceAsyncStub(LeasesServiceStub):
     GetLease: _aio.UnaryUnaryMultiCallable[_leases_service_pb2.GetLeaseRequest, _leases_service_pb2.GetLeaseResponse]  # type: ignore[assignment]
     """A lease as it stands now, and how it came to be."""
     ListLeases: _aio.UnaryUnaryMultiCallable[_leases_service_pb2.ListLeasesRequest, _leases_service_pb2.ListLeasesResponse]  # type: ignore[assignment]
-    """Leases in order of type and id; without an owner those of everybody."""
+    """Leases in order of type and id, of those that the asker may read; without an owner those of everybody."""
     PreviewLeases: _aio.UnaryUnaryMultiCallable[_leases_service_pb2.PreviewLeasesRequest, _leases_service_pb2.PreviewLeasesResponse]  # type: ignore[assignment]
     """How many leases would be in which state under other terms."""
 
@@ -171,7 +171,7 @@ class LeasesServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _leases_service_pb2.ListLeasesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_leases_service_pb2.ListLeasesResponse, _abc.Awaitable[_leases_service_pb2.ListLeasesResponse]]:
-        """Leases in order of type and id; without an owner those of everybody."""
+        """Leases in order of type and id, of those that the asker may read; without an owner those of everybody."""
 
     @_abc_1.abstractmethod
     def PreviewLeases(
