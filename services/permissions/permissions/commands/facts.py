@@ -8,10 +8,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
+from accesskit.canonical import params_hash
 from accesskit.changes import FactPut, FactRemoved
 from accesskit.decisions import Outcome
 from leadchain.permissions.v1.events_pb2 import FactsChanged
 
+from permissions.commands import approvals, approving
 from permissions.commands.admission import check_admitted
 from permissions.commands.policies import live_policy
 from permissions.commands.principals import next_epochs
@@ -25,6 +27,7 @@ from permissions.domain.facts import (
     check_org,
     check_preconditions,
     checked,
+    grant_params,
     needs_of,
     news_in,
     org_edges,
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
     from servicekit.database import Database, UnitOfWork
 
     from permissions.commands.recording import Log
-    from permissions.domain.facts import Applied, FactsToWrite
+    from permissions.domain.facts import Applied, FactsToWrite, Need
     from permissions.queries.live import Live
 
 CONFIRMATIONS_KEPT = timedelta(days=30)
@@ -71,7 +74,7 @@ class FactWriter:
         checked(wanted, now_s=self._live.now_s)
 
         async def work(uow: UnitOfWork, log: Log) -> Written:
-            await _authorise(uow, self._live, wanted, caller)
+            await _authorise(uow, log, self._live, wanted, caller)
             seq = await write_facts(uow, log, wanted, actor=caller.subject)
             revision = seq or (await audit.head(uow.raw)).revision
             return Written(self._live.token_at(revision), seq)
@@ -113,14 +116,24 @@ async def give_sign_of_life(database: Database) -> None:
         uow.announce(event, key="permissions")
 
 
-async def _authorise(uow: UnitOfWork, live: Live, wanted: FactsToWrite, caller: Caller) -> None:
+async def _authorise(
+    uow: UnitOfWork, log: Log, live: Live, wanted: FactsToWrite, caller: Caller
+) -> None:
+    """Raises `MayNotWrite` or `ApprovalRefused` unless the caller may write all of it."""
     await check_settled(uow.raw, live, rights.question_of(caller, ADMINISTER))
     if rights.has(caller, live, ADMINISTER):
         return
     for need in needs_of(wanted):
         decision = rights.decide_for(caller, live, need)
-        if decision.outcome is not Outcome.ALLOW:
+        if decision.approval and wanted.approval_id:
+            await approvals.use(uow, log, live, _use_of(wanted, need, caller))
+        elif decision.outcome is not Outcome.ALLOW:
             raise MayNotWrite(need, decision.reason, decision.approval)
+
+
+def _use_of(wanted: FactsToWrite, need: Need, caller: Caller) -> approvals.Use:
+    bound_to = params_hash(grant_params(wanted, need.resource_id))
+    return approving.use_of(caller, need, wanted.approval_id, bound_to)
 
 
 async def _check_admissible(raw: asyncpg.Connection, news: FactsToWrite) -> None:

@@ -84,6 +84,16 @@ async def give_up_all(
     return count
 
 
+async def monotone_s(uow: UnitOfWork, log: Log) -> float:
+    """The time by which leases are judged, Unix seconds: never earlier than one by which they were judged before.
+
+    A clock that is set back makes no lease younger.
+    """
+    now_s = max(log.now_s, await store.reached_s(uow.raw))
+    await store.reach(uow.raw, now_s)
+    return now_s
+
+
 def _change(
     uow: UnitOfWork,
     log: Log,
@@ -94,7 +104,8 @@ def _change(
     event: LeadAssigned | None = None,
 ) -> Lease:
     """Makes one change of owner: its lease, its entry, and its event."""
-    previous_owner_id = change.lease.put.owner_id
+    if change.reason:
+        details = {**details, "reason": change.reason}
     lease = change_owner(change, now_s=log.now_s, seq=log.next_seq)
     log.append(
         Event(
@@ -105,7 +116,7 @@ def _change(
                 **details,
                 "cause": change.cause.value,
                 "owner_id": change.owner_id,
-                "previous_owner_id": previous_owner_id,
+                "previous_owner_id": change.lease.put.owner_id,
             },
             changes=(lease.put,),
         )
