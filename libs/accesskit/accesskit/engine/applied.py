@@ -65,14 +65,10 @@ class Applied:
     def apply(self, changes: Iterable[Change], *, revision: int) -> None:
         """Applies changes in order. Raises `PolicyInvalid` for a policy nobody can read, before any took effect."""
         changes = list(changes)
-        policies = {
-            (put.version, put.document): Policy.parse(put.document, version=put.version)
-            for put in changes
-            if isinstance(put, PolicyPut) and put.stage != "retired"
-        }
-        for change in changes:
+        policies = [_read_policy(change) for change in changes]
+        for change, policy in zip(changes, policies, strict=True):
             if isinstance(change, PolicyPut):
-                self._put_policy(change, policies.get((change.version, change.document)))
+                self._put_policy(change, policy)
             else:
                 self._appliers[type(change)](change)
         self.revision = revision
@@ -168,3 +164,10 @@ class Applied:
 
 def _stage(text: str) -> Literal["live", "shadow"]:
     return "live" if text == "live" else "shadow"
+
+
+def _read_policy(change: Change) -> Policy | None:
+    """The policy that a change puts in force; None if it puts none."""
+    if not isinstance(change, PolicyPut) or change.stage == "retired":
+        return None
+    return Policy.parse(change.document, version=change.version)
