@@ -27,6 +27,7 @@ from accesskit.language.model import (
 
 TYPES_MAX: Final = 100
 RELATIONS_MAX: Final = 100
+RELATIONS_IN_ALL_MAX: Final = 500
 LEAVES_MAX: Final = 64
 RESTRICTIONS_MAX: Final = 64
 CONDITIONS_MAX: Final = 25
@@ -40,6 +41,8 @@ def validate_model(model: Model) -> None:
     """Raises `BadModel`, with the place in the text where it is known."""
     _refuse_excess(model.types, TYPES_MAX, "types")
     _refuse_excess(model.conditions, CONDITIONS_MAX, "conditions")
+    relations = tuple(relation for each in model.types for relation in each.relations)
+    _refuse_excess(relations, RELATIONS_IN_ALL_MAX, "relations in all")
     _check_names(model.types)
     _check_names(model.conditions)
     for condition in model.conditions:
@@ -51,8 +54,8 @@ def validate_model(model: Model) -> None:
             _Reader(model, definition.name).check(relation.rewrite, relation.at)
     places = {(t.name, r.name): r.at for t in model.types for r in t.relations}
     _refuse_loops(model, places)
-    _refuse_impossible(model, places)
     _refuse_negative_recursion(model, places)
+    _refuse_impossible(model, places)
 
 
 def targets_of(model: Model, type_name: str, leaf: Direct | Computed | Via) -> tuple[Node, ...]:

@@ -30,7 +30,14 @@ def named(edges: Edges, subject_type: str) -> Check:
     """A fact names the subject; no wildcards, no conditions."""
     entry_of = edges.forward.get
 
-    def check(resource_id: str, kind: str, subject_id: str, now_s: float, *_: Any) -> Answer:
+    def check(
+        resource_id: str,
+        kind: str,
+        subject_id: str,
+        now_s: float,
+        _context: Context = None,
+        _scope: object = None,
+    ) -> Answer:
         entry = entry_of(resource_id)
         if type(entry) is Fact:
             if entry.subject_id != subject_id or kind != subject_type:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from accesskit.facts import EVERYONE, Fact
+from accesskit.relations.checks import Answer, Check, Context
 from accesskit.relations.edges import Edges
 
 _REACHES_MAX: Final = 200_000
@@ -58,26 +59,42 @@ class ClosureIndex:
     """
 
     def __init__(
-        self, steps: tuple[Edges, ...], bases: tuple[Edges, ...], *, has_wildcard: bool
+        self,
+        subject_type: str,
+        steps: tuple[Edges, ...],
+        bases: tuple[Edges, ...],
     ) -> None:
+        self._subject_type = subject_type
         self._steps = steps
         self._bases = bases
-        self._has_wildcard = has_wildcard
+        self._has_wildcard = any(edges.has_wildcard for edges in bases)
         self._reaches: dict[str, Reach] = {}
 
-    def holder(self, resource_id: str, subject_id: str, now_s: float) -> tuple[Fact, ...] | None:
-        """The chain of facts by which the subject holds the relation."""
-        reach = self._reaches.get(resource_id)
-        if reach is None or not reach.from_s <= now_s < reach.until_s:
-            reach = self._search(resource_id, now_s)
-        proof = reach.proofs.get(subject_id)
-        if proof is not None:
-            return proof
-        if subject_id in reach.holders:
-            return reach.prove(subject_id)
-        if self._has_wildcard and EVERYONE in reach.holders:
-            return reach.prove(EVERYONE)
-        return None
+    def compiled(self) -> Check:
+        """The check: the chain of facts by which the subject holds the relation."""
+        reach_of, search = self._reaches.get, self._search
+        subject_type, has_wildcard = self._subject_type, self._has_wildcard
+
+        def check(
+            resource_id: str,
+            kind: str,
+            subject_id: str,
+            now_s: float,
+            _context: Context = None,
+            _scope: object = None,
+        ) -> Answer:
+            reach = reach_of(resource_id)
+            if reach is None or not reach.from_s <= now_s < reach.until_s:
+                reach = search(resource_id, now_s)
+            if kind != subject_type:
+                return None
+            if subject_id in reach.holders:
+                return reach.proofs.get(subject_id) or reach.prove(subject_id)
+            if has_wildcard and EVERYONE in reach.holders:
+                return reach.prove(EVERYONE)
+            return None
+
+        return check
 
     def forget(self, resource_id: str) -> None:
         """A fact of this resource changed: what was found through it is void."""

@@ -94,8 +94,7 @@ class Compiler:
         for subject_type in dict.fromkeys(key[2] for key in transitive.bases):
             keys = [key for key in transitive.bases if key[2] == subject_type]
             bases = tuple(self._tables[key] for key in keys)
-            is_open = any(edges.has_wildcard for edges in bases)
-            index = indexes[subject_type] = ClosureIndex(steps, bases, has_wildcard=is_open)
+            index = indexes[subject_type] = ClosureIndex(subject_type, steps, bases)
             for key in (*transitive.steps, *keys):
                 self.closures.setdefault(key, []).append(index)
         return _in_closure(indexes)
@@ -110,19 +109,12 @@ def _named(plain: dict[str, Edges]) -> Check:
 
 
 def _in_closure(indexes: dict[str, ClosureIndex]) -> Check:
-    if len(indexes) == 1:
-        ((only, index),) = indexes.items()
-        holder = index.holder
-
-        def check_only(
-            resource_id: str, kind: str, subject_id: str, now_s: float, *_: Any
-        ) -> Answer:
-            return holder(resource_id, subject_id, now_s) if kind == only else None
-
-        return check_only
+    compiled = {subject_type: index.compiled() for subject_type, index in indexes.items()}
+    if len(compiled) == 1:
+        return next(iter(compiled.values()))
 
     def check(resource_id: str, kind: str, subject_id: str, now_s: float, *_: Any) -> Answer:
-        chosen = indexes.get(kind)
-        return None if chosen is None else chosen.holder(resource_id, subject_id, now_s)
+        chosen = compiled.get(kind)
+        return None if chosen is None else chosen(resource_id, kind, subject_id, now_s)
 
     return check

@@ -99,7 +99,7 @@ class Relations:
         node = self._known(resource_type, relation)
         subject = (subject_type, subject_id)
         held = Search(self.model, self._tables, subject, now_s, context).run(node, self._shape)
-        return set(held.sure), set(held.open)
+        return held.sure, held.open
 
     def subjects(
         self,

@@ -23,7 +23,10 @@ from accesskit.relations.shape import Shape, TableKey
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Ids of the resources of which a relation holds, and of those where it depends on missing context."""
+    """Ids of the resources of which a relation holds, and of those where it depends on missing context.
+
+    Once returned by a rule, neither is changed: rules share them.
+    """
 
     sure: set[str]
     open: set[str]
@@ -125,7 +128,8 @@ def _settled(held: Held) -> Held:
 
 
 def _union(parts: list[Held]) -> Held:
-    sure = set().union(*(part.sure for part in parts))
+    first, *others = sorted((part.sure for part in parts), key=len, reverse=True)
+    sure = first.union(*others) if any(others) else first
     return Held(sure, set().union(*(part.open for part in parts)) - sure)
 
 

@@ -34,6 +34,7 @@ class Shape:
     def __init__(self, model: Model) -> None:
         self._model = model
         self._graph = dependencies(model)
+        self._stages: dict[Node, list[list[Node]]] = {}
         self._reach = {node: reachable(self._graph, self._graph[node]) for node in self._graph}
 
     def is_recursive(self, node: Node) -> bool:
@@ -48,6 +49,11 @@ class Shape:
 
     def stages(self, node: Node) -> list[list[Node]]:
         """The relations that decide `node`, itself last; those that depend on each other share a stage."""
+        if node not in self._stages:
+            self._stages[node] = self._staged(node)
+        return self._stages[node]
+
+    def _staged(self, node: Node) -> list[list[Node]]:
         needed = self._reach[node] | {node}
         stages: dict[frozenset[Node], list[Node]] = {}
         for each in sorted(needed, key=lambda n: len(self._reach[n] | {n})):
