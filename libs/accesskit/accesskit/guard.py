@@ -16,6 +16,7 @@ from leadchain.permissions.v1.permissions_service_pb2_grpc import PermissionsSer
 from servicekit.errors import Forbidden, Unavailable
 
 from accesskit.decisions import Circumstances, Outcome, Question
+from accesskit.facts import checked_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,7 +68,10 @@ class AccessGuard:
     async def permit(
         self, caller: Caller, need: Need, request: Message, *, consistency_token: str
     ) -> None:
-        """Returns when the caller may do what the RPC stands for; raises `Refusal` or `Unavailable`."""
+        """Returns when the caller may do what the RPC stands for.
+
+        Raises `Refusal`, `BadName` when the resource's id cannot be one, or `Unavailable`.
+        """
         engine = (
             await self._state.engine_at(consistency_token)
             if consistency_token
@@ -95,7 +99,7 @@ class AccessGuard:
                 subject_id,
                 need.action,
                 need.resource_type,
-                resource_id,
+                checked_name(resource_id, need.resource_field or "resource"),
                 circumstances=circumstances,
             )
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import nats
 import pytest
+from accesskit.changes import FactPut, PrincipalPut
+from accesskit.facts import Fact
 from assignment.app import build as build_service
 from assignment.policies import InvalidPolicy
 from assignment.settings import Settings
@@ -30,6 +32,7 @@ from servicekit.v1.operations_service_pb2_grpc import OperationsServiceStub
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from accesskit.testing.stand_in import StandIn
     from leadchain.identity.v1.events_pb2 import LeadIdentified
     from nats.aio.client import Client
 
@@ -215,8 +218,10 @@ async def test_the_book_says_how_each_lead_stands(assignment: Running, build: An
 
 
 async def test_the_worker_hands_an_overdue_lead_on_and_its_new_owner_marks_contact(
-    settings: Settings, token: str, tmp_path: Path, build: Any
+    settings: Settings, token: str, tmp_path: Path, build: Any, permissions: StandIn
 ) -> None:
+    member = Fact("role", "colleague", "member", "user", "bo")
+    await permissions.apply([PrincipalPut("bo", "user", "active", 1), FactPut(member)])
     policy = tmp_path / "sla.yaml"
     policy.write_text("contact_within_s: 0.3\nmax_hops: 1\n")
     fast = settings.model_copy(update={"sla_policy_file": policy})
@@ -243,7 +248,7 @@ async def test_the_worker_hands_an_overdue_lead_on_and_its_new_owner_marks_conta
     [
         ("GetAssignment", pb.GetAssignmentRequest(lead_id="x"), "INVALID_ARGUMENT"),
         ("GetAssignment", pb.GetAssignmentRequest(lead_id=new_id()), "NOT_FOUND"),
-        ("MarkContacted", pb.MarkContactedRequest(lead_id=new_id(), rep_id="a"), "NOT_FOUND"),
+        ("MarkContacted", pb.MarkContactedRequest(lead_id=new_id(), rep_id="a"), "PERMISSION_DENIED"),
         ("PutReps", pb.PutRepsRequest(reps=[pb.Rep(rep_id="")]), "INVALID_ARGUMENT"),
         ("PutReps", pb.PutRepsRequest(reps=[pb.Rep(rep_id="a", cities=["深圳市"])]), "INVALID_ARGUMENT"),
     ],
