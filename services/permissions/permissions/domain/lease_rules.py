@@ -51,14 +51,16 @@ def check_claim_count(count: int, terms: LeaseTerms, *, now_s: float) -> None:
         )
 
 
-def is_claimed_by(lease: Lease, claimant_id: str, *, version: int) -> bool:
+def is_claimed_by(lease: Lease, claimant_id: str, *, version: int | None) -> bool:
     """Whether the lease is what the claimant's own claim of that version made of it."""
+    if version is None:
+        return False
     return lease.put.version == version + 1 and lease.put.owner_id == claimant_id
 
 
-def check_version(lease: Lease, version: int) -> None:
-    """Raises `LeaseChanged` unless the lease is at the version that the caller has seen."""
-    if lease.put.version != version:
+def check_version(lease: Lease, version: int | None) -> None:
+    """Raises `LeaseChanged` unless the lease is at the version that the caller has seen; None is any."""
+    if version is not None and lease.put.version != version:
         raise LeaseChanged(lease.put.version)
 
 
@@ -69,12 +71,6 @@ def release(lease: Lease, terms: LeaseTerms, owner_id: str, *, now_s: float) -> 
     if lease.at(terms, now_s).state is LeaseState.POOL:
         raise WrongState(LeaseState.POOL)
     return OwnerChange(lease, "", Cause.RELEASED, now_s + terms.cool_down_days * DAY_S)
-
-
-def is_released_by(lease: Lease, owner_id: str, *, version: int) -> bool:
-    """Whether the lease is what the owner's own release of that version made of it."""
-    put = lease.put
-    return put.version == version + 1 and not put.owner_id and put.former_owner_id == owner_id
 
 
 def check_unlock(lease: Lease, terms: LeaseTerms, *, now_s: float) -> None:

@@ -126,13 +126,14 @@ class OwnerChange:
     """A resource shall have another owner: nobody, that is the pool, when `owner_id` is empty.
 
     `lease` is what is on record, from `unowned` when nothing is. In the pool the former owner may not claim before
-    `cool_until_s`.
+    `cool_until_s`. `reason` is a code that somebody gave.
     """
 
     lease: Lease
     owner_id: str
     cause: Cause
     cool_until_s: float = 0.0
+    reason: str = ""
 
 
 def unowned(resource: Entity) -> Lease:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from accesskit.facts import Entity
+from accesskit.leases import LeaseState
 from leadchain.permissions.v1 import changes_pb2
-from leadchain.permissions.v1.events_pb2 import CustomerReleased, OwnershipGranted
+from leadchain.permissions.v1.events_pb2 import CustomerReleased, OwnershipDemoted, OwnershipGranted
 from servicekit.errors import InvalidMessage
 
 from permissions.domain.leases import LEAD
@@ -17,6 +18,7 @@ from permissions.domain.leases import LEAD
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from accesskit.leases import LeaseView
     from leadchain.assignment.v1.events_pb2 import LeadAssigned
 
     from permissions.domain.leases import Lease, OwnerChange
@@ -65,6 +67,21 @@ def owner_events(
         )
     elif lease.put.resource_type == LEAD:
         yield _granted(change, lease, event)
+
+
+def ownership_demoted(
+    standing: LeaseView, state: LeaseState, *, audit_seq: int
+) -> OwnershipDemoted:
+    """That the owner of a lease has got to a state, and when the next one begins."""
+    event = OwnershipDemoted(
+        resource=changes_pb2.Entity(type=standing.resource_type, id=standing.resource_id),
+        owner_id=standing.owner_id,
+        state=state.value,
+        audit_seq=audit_seq,
+    )
+    next_at_s = standing.readonly_at_s if state is LeaseState.NOTICE else standing.pool_at_s
+    event.next_at.FromDatetime(datetime.fromtimestamp(next_at_s, UTC))
+    return event
 
 
 def entity_to_pb(entity: Entity) -> changes_pb2.Entity:
