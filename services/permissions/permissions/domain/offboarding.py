@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import msgspec
 from accesskit.changes import PrincipalPut
 from accesskit.facts import Fact, checked_name
 from servicekit.errors import Conflict, Forbidden, Invalid, NotFound
 
-from permissions.domain.facts import MANAGER, Confirmation, is_org_edge
+from permissions.domain.facts import MANAGER, ReplicaState, is_org_edge
 from permissions.domain.sessions import UnknownPrincipal, check_request_id
 
 REASONS = frozenset({"resigned", "dismissed", "transferred", "security", "other"})
@@ -159,15 +160,6 @@ class Offboarding:
     written_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """How far an offboarding has got: which processes have confirmed it and which that are alive have not."""
-
-    confirmed: Sequence[Confirmation]
-    pending: Sequence[Confirmation]
-    is_late: bool
-
-
 def check_person(principal: PrincipalPut | None) -> PrincipalPut:
     """The principal; raises `UnknownPrincipal` or `NotAPerson`."""
     if principal is None:
@@ -189,9 +181,7 @@ def depart(
     above = superiors_of(person.principal_id, belongings.managers)
     edges = [fact for fact in belongings.facts if _manages(fact, person.principal_id)]
     return Departure(
-        principal=PrincipalPut(
-            person.principal_id, person.type, "departed", person.epoch + 1, person.is_test
-        ),
+        principal=msgspec.structs.replace(person, status="departed", epoch=person.epoch + 1),
         successor_id=_successor(request, principals, above),
         withdrawn=[fact for fact in belongings.facts if not _is_history(fact)],
         repointed=[_edge(fact.resource_id, above[0]) for fact in edges] if above else [],
@@ -231,28 +221,22 @@ def suspended(principal: PrincipalPut | None) -> PrincipalPut:
     known = _not_departed(principal)
     if known.status == "suspended":
         return known
-    return PrincipalPut(known.principal_id, known.type, "suspended", known.epoch + 1, known.is_test)
+    return msgspec.structs.replace(known, status="suspended", epoch=known.epoch + 1)
 
 
 def resumed(principal: PrincipalPut | None) -> PrincipalPut:
     """The principal active, in the epoch that the suspension began; raises for the unknown and the departed."""
     known = _not_departed(principal)
-    return PrincipalPut(known.principal_id, known.type, "active", known.epoch, known.is_test)
+    return msgspec.structs.replace(known, status="active")
 
 
-def spread(
-    offboarding: Offboarding,
-    confirmed: Sequence[Confirmation],
-    alive: Sequence[Confirmation],
-    *,
-    now: datetime,
-) -> Spread:
-    """Who has confirmed. `alive` are the replicas heard of lately, each with the last that it said."""
-    heard = {(each.service, each.instance_id) for each in confirmed}
-    pending = [each for each in alive if (each.service, each.instance_id) not in heard]
+def is_late(offboarding: Offboarding, replicas: Sequence[ReplicaState], *, now: datetime) -> bool:
+    """Whether a process took longer than a second to apply it, or has not confirmed for longer than that: an alarm."""
     due = offboarding.written_at + CONFIRMED_WITHIN
-    is_late = any(each.applied_at > due for each in confirmed) or bool(pending and now > due)
-    return Spread(confirmed, pending, is_late)
+    said = [replica.confirmation for replica in replicas]
+    if any(confirmation is not None and confirmation.applied_at > due for confirmation in said):
+        return True
+    return now > due and None in said
 
 
 def _not_departed(principal: PrincipalPut | None) -> PrincipalPut:

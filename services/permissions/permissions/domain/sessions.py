@@ -7,11 +7,11 @@ raises the principal's epoch, which also ends tokens that name no session.
 import hashlib
 import hmac
 import re
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from accesskit.changes import PrincipalPut
+from accesskit.facts import checked_name
 from accesskit.networks import parse_address
 from servicekit.errors import Conflict, Forbidden, Invalid, NotFound, TooMany, Unauthenticated
 
@@ -141,6 +141,9 @@ class SignIn:
     def __post_init__(self) -> None:
         """Refuses what is malformed."""
         check_request_id(self.request_id)
+        checked_name(self.principal_id, "principal_id")
+        if self.device_id:
+            checked_name(self.device_id, "device_id")
         checked_address(self.address)
         if self.lifetime_s > LIFETIME_S_MAX:
             raise LifetimeTooLong(f"{LIFETIME_S_MAX} s")
@@ -212,19 +215,6 @@ def open_session(
     )
 
 
-def next_epoch(principal: PrincipalPut | None) -> PrincipalPut:
-    """The principal with every session and token void; raises `UnknownPrincipal`."""
-    if principal is None:
-        raise UnknownPrincipal
-    return PrincipalPut(
-        principal.principal_id,
-        principal.type,
-        principal.status,
-        principal.epoch + 1,
-        principal.is_test,
-    )
-
-
 def create_api_key(
     principal: PrincipalPut | None,
     *,
@@ -256,9 +246,6 @@ def read_key(api_key: str) -> tuple[str, str]:
     parts = api_key.split(".")
     if len(parts) != 3 or parts[0] != API_KEY_PREFIX or len(api_key) > 200:
         raise BadApiKey
+    if not parts[1].replace("-", "").isalnum():
+        raise BadApiKey
     return parts[1], parts[2]
-
-
-def ended(sessions: Collection[Session], *, now: datetime) -> list[Session]:
-    """The sessions, revoked now."""
-    return [replace(session, revoked_at=now) for session in sessions]

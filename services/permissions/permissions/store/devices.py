@@ -9,7 +9,7 @@ from accesskit.changes import DevicePut
 from sqlalchemy import CheckConstraint, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from permissions.domain.devices import Device, DeviceKey
+from permissions.domain.devices import Device, DeviceKey, UnknownDevice
 from permissions.store.tables import Base
 
 if TYPE_CHECKING:
@@ -76,10 +76,12 @@ async def load(raw: asyncpg.Connection) -> list[Change]:
     return [DevicePut(*row) for row in await raw.fetch(_ALL)]
 
 
-async def device(raw: asyncpg.Connection, device_id: str) -> Device | None:
-    """The device with this id."""
+async def known(raw: asyncpg.Connection, device_id: str) -> Device:
+    """The device with this id; raises `UnknownDevice`."""
     row = await raw.fetchrow(_BY_ID, device_id)
-    return _device(row) if row else None
+    if row is None:
+        raise UnknownDevice
+    return _device(row)
 
 
 async def device_with_key(raw: asyncpg.Connection, thumbprint: str) -> Device | None:

@@ -33,6 +33,11 @@ class NetworkRow(Base):
 
 async def load(raw: asyncpg.Connection) -> list[Change]:
     """All of them, as the changes that state them."""
+    return [*await trusted(raw)]
+
+
+async def trusted(raw: asyncpg.Connection) -> list[NetworkPut]:
+    """The trusted networks in their order."""
     return [NetworkPut(*row) for row in await raw.fetch(_ALL)]
 
 

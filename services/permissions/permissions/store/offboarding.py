@@ -1,4 +1,4 @@
-"""Offboardings that were done, what they found, and which process confirmed them when."""
+"""Offboardings that were done, and what people have when they leave."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import BigInteger, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from permissions.domain.facts import Confirmation, FactFilter
+from permissions.domain.facts import FactFilter
 from permissions.domain.offboarding import Belongings, Offboarding, OffboardingReport
 from permissions.store import devices, facts, sessions
 from permissions.store.tables import Base
@@ -27,19 +27,6 @@ _BY_REQUEST = """
 select report, revision, token, offboarded_at, written_at from offboardings where request_id = $1
 """
 _ADD = "insert into offboardings values ($1, $2, $3, $4, $5, $6)"
-_CONFIRMED = """
-select service, instance_id, revision, applied_at, offboarding_confirmations.confirmed_at
-from offboarding_confirmations join offboardings using (request_id)
-where request_id = $1 order by service, instance_id
-"""
-_NOTE_CONFIRMATIONS = """
-insert into offboarding_confirmations (request_id, service, instance_id, applied_at, confirmed_at)
-select request_id, service, instance_id, applied_at, confirmed_at
-from offboardings join replicas on replicas.revision >= offboardings.revision
-  and replicas.confirmed_at >= offboardings.offboarded_at
-where offboardings.written_at > clock_timestamp() - interval '1 hour'
-on conflict do nothing
-"""
 
 
 class OffboardingRow(Base):
@@ -52,20 +39,7 @@ class OffboardingRow(Base):
     revision: Mapped[int] = mapped_column(BigInteger)
     token: Mapped[str] = mapped_column(String(200))
     offboarded_at: Mapped[datetime]
-    written_at: Mapped[datetime] = mapped_column(
-        server_default=text("clock_timestamp()"), index=True
-    )
-
-
-class OffboardingConfirmationRow(Base):
-    """The first word of a process that it had applied an offboarding."""
-
-    __tablename__ = "offboarding_confirmations"
-    request_id: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
-    service: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
-    instance_id: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
-    applied_at: Mapped[datetime]
-    confirmed_at: Mapped[datetime]
+    written_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
 
 
 async def offboarding(raw: asyncpg.Connection, request_id: str) -> Offboarding | None:
@@ -99,16 +73,6 @@ async def belongings(
         facts=await _facts_naming(raw, principal_id),
         managers=await facts.org_around(raw, above=[principal_id], below=[]),
     )
-
-
-async def confirmations(raw: asyncpg.Connection, request_id: str) -> list[Confirmation]:
-    """The processes that have confirmed an offboarding, each with its first word."""
-    return [Confirmation(*row) for row in await raw.fetch(_CONFIRMED, request_id)]
-
-
-async def note_confirmations(raw: asyncpg.Connection) -> None:
-    """Keeps the first confirmation by each process of each offboarding of the last hour."""
-    await raw.execute(_NOTE_CONFIRMATIONS)
 
 
 async def _facts_naming(raw: asyncpg.Connection, person_id: str) -> list[Fact]:

@@ -16,7 +16,6 @@ TABLES = (
     "networks",
     "api_keys",
     "offboardings",
-    "offboarding_confirmations",
 )
 
 
@@ -121,7 +120,7 @@ def _create_api_keys() -> None:
         ),
         sa.PrimaryKeyConstraint("key_id", name=op.f("pk_api_keys")),
     )
-    op.create_index("ix_api_keys_principal", "api_keys", ["principal_id"])
+    op.create_index("ix_api_keys_principal_id", "api_keys", ["principal_id"])
 
 
 def _create_offboardings() -> None:
@@ -140,16 +139,4 @@ def _create_offboardings() -> None:
             nullable=False,
         ),
         sa.PrimaryKeyConstraint("request_id", name=op.f("pk_offboardings")),
-    )
-    op.create_index("ix_offboardings_written_at", "offboardings", ["written_at"])
-    op.create_table(
-        "offboarding_confirmations",
-        _name("request_id"),
-        _name("service"),
-        _name("instance_id"),
-        _time("applied_at"),
-        _time("confirmed_at"),
-        sa.PrimaryKeyConstraint(
-            "request_id", "service", "instance_id", name=op.f("pk_offboarding_confirmations")
-        ),
     )
