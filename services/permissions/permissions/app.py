@@ -8,6 +8,7 @@ from leadchain.permissions.v1.events_pb2 import FactsChanged
 from servicekit.chassis import Chassis
 
 from permissions import rpc, subscribers
+from permissions.commands.bootstrap import Bootstrap
 from permissions.commands.sealing import Keyring
 from permissions.queries.live import Live
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 def build(settings: Settings) -> Chassis:
     """permissions, ready to be started."""
     chassis = Chassis(settings)
+    chassis.workers.append(Bootstrap(chassis.database, settings.bootstrap_file))
     live = follow(chassis)
     subscribers.subscribe(chassis.bus)
     for service in rpc.SERVICES:

@@ -1,5 +1,6 @@
 """permissions' settings."""
 
+from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field, SecretStr
@@ -7,8 +8,12 @@ from servicekit.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """What every service needs; permissions has none of its own."""
+    """What every service needs, and what an installation begins with.
+
+    `bootstrap_file` is YAML with principals, facts and networks that are added where they are missing.
+    """
 
     service: ClassVar[str] = "permissions"
     database_url: SecretStr = Field(validation_alias="PERMISSIONS_DATABASE_URL")
     audit_signing_key: SecretStr | None = None
+    bootstrap_file: Path | None = Field(default=None, validation_alias="PERMISSIONS_BOOTSTRAP_FILE")

@@ -93,8 +93,16 @@ async def write_facts(uow: UnitOfWork, log: Log, wanted: FactsToWrite, *, actor:
     news = news_in(wanted, on_record)
     if not news.puts and not news.removals:
         return 0
-    await _check_admissible(uow.raw, news)
+    await check_admissible(uow.raw, news)
     return await _record(uow, log, news, actor=actor, approval_id=wanted.approval_id)
+
+
+async def check_admissible(raw: asyncpg.Connection, news: FactsToWrite) -> None:
+    """Raises what the live model or the organisation chart has against facts; the log must be held."""
+    policy = await live_policy(raw)
+    check_not_leased([*news.puts, *news.removals], policy.lease.on)
+    check_admitted(policy, news.puts)
+    await _check_org(raw, news)
 
 
 async def confirm_revision(database: Database, applied: Applied) -> None:
@@ -134,13 +142,6 @@ async def _authorise(
 def _use_of(wanted: FactsToWrite, need: Need, caller: Caller) -> approvals.Use:
     bound_to = params_hash(grant_params(wanted, need.resource_id))
     return approving.use_of(caller, need, wanted.approval_id, bound_to)
-
-
-async def _check_admissible(raw: asyncpg.Connection, news: FactsToWrite) -> None:
-    policy = await live_policy(raw)
-    check_not_leased([*news.puts, *news.removals], policy.lease.on)
-    check_admitted(policy, news.puts)
-    await _check_org(raw, news)
 
 
 async def _check_org(raw: asyncpg.Connection, news: FactsToWrite) -> None:

@@ -220,6 +220,13 @@ def needs_of(wanted: FactsToWrite) -> list[Need]:
     return list(dict.fromkeys(needs))
 
 
+def grant_params(wanted: FactsToWrite, role_id: str) -> dict[str, object]:
+    """What an approval to grant a role is bound to: who gets it until when (0: for ever), and who loses it."""
+    puts = {str(fact): fact.until_s or 0 for fact in wanted.puts if _is_of_role(fact, role_id)}
+    removals = sorted(str(fact) for fact in wanted.removals if _is_of_role(fact, role_id))
+    return {"puts": puts, "removals": removals}
+
+
 def check_preconditions(wanted: FactsToWrite, on_record: Mapping[Key, Fact]) -> None:
     """Raises `PreconditionFailed` for the first that does not hold."""
     for index, given in enumerate(wanted.preconditions):
@@ -328,6 +335,10 @@ def _need(fact: Fact, of_role: str) -> Need:
     if is_org_edge(fact):
         return Need("change_manager", "user", fact.resource_id)
     return Need("write_facts", "platform", "permissions")
+
+
+def _is_of_role(fact: Fact, role_id: str) -> bool:
+    return (fact.resource_type, fact.resource_id) == ("role", role_id)
 
 
 def _is_on_record(fact: Fact, on_record: Mapping[Key, Fact]) -> bool:

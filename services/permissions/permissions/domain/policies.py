@@ -53,6 +53,13 @@ class WrongStage(Conflict):
         self.stage = stage
 
 
+class NothingReplaced(Conflict):
+    """The live version is the first one; there is nothing to go back to."""
+
+    def __init__(self) -> None:
+        super().__init__("the live policy replaced none")
+
+
 class ForceWithoutReason(Invalid):
     """An untried version may be forced only for a reason."""
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from permissions.queries.live import Live
 
 
+APPROVAL_REQUIRED = "approval_required"
+"""The engine's reason when everything but the approval is there."""
+
+
 def known_caller() -> Caller:
     """Who calls; raises `Unauthenticated` where nobody can be named."""
     caller = current_caller()

@@ -24,6 +24,7 @@ _KEY = "resource_type, resource_id, relation, subject_type, subject_id, subject_
 _COLUMNS = f"{_KEY}, condition, context, until_s, seq"
 _KEYS = "unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])"
 _ALL = f"select {_COLUMNS} from facts order by {_KEY}"
+_AFTER = f"select {_COLUMNS} from facts where seq > $1"
 _OF_KEYS = f"select {_COLUMNS} from facts where ({_KEY}) in (select * from {_KEYS})"
 _REMOVE = f"delete from facts where ({_KEY}) in (select * from {_KEYS})"
 _PUT = f"""
@@ -84,6 +85,11 @@ class FactRow(Base):
 async def load(raw: asyncpg.Connection) -> list[Change]:
     """All of them, as the changes that state them."""
     return [FactPut(_fact(row)) for row in await raw.fetch(_ALL)]
+
+
+async def stated_after(raw: asyncpg.Connection, seq: int) -> list[Fact]:
+    """The facts that were stated after an entry; after 0 they are all."""
+    return [_fact(row) for row in await raw.fetch(_AFTER, seq)]
 
 
 async def of_keys(raw: asyncpg.Connection, keys: Collection[Key]) -> dict[Key, Fact]:

@@ -27,6 +27,9 @@ _PAGE = """
 select version, '', stage, proposed_by, proposed_at, tried_at, seq from policies where version < $1
 order by version desc limit $2
 """
+_REPLACED = f"select {_COLUMNS} from policies where stage = 'retired' and seq = $1"
+_NEWEST = f"select {_COLUMNS} from policies order by version desc limit 1"
+_LEASED = "select distinct resource_type from leases order by resource_type"
 _LAST = "select coalesce(max(version), 0) from policies"
 _ADD = f"insert into policies ({_COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7)"
 _MOVE = "update policies set stage = $2, seq = $3 where version = $1"
@@ -84,6 +87,21 @@ async def page(raw: asyncpg.Connection, *, below: int, limit: int) -> list[Versi
     """Versions without their documents, newest first."""
     found = [_version(row) for row in await raw.fetch(_PAGE, below, limit)]
     return [version for version in found if version is not None]
+
+
+async def replaced_by(raw: asyncpg.Connection, live: Version) -> Version | None:
+    """The version that the live one replaced: the same entry retired it."""
+    return _version(await raw.fetchrow(_REPLACED, live.seq))
+
+
+async def newest(raw: asyncpg.Connection) -> Version | None:
+    """The newest version."""
+    return _version(await raw.fetchrow(_NEWEST))
+
+
+async def leased_types(raw: asyncpg.Connection) -> list[str]:
+    """The types of what is owned: every version has to know what their owners are."""
+    return [row[0] for row in await raw.fetch(_LEASED)]
 
 
 async def last_number(raw: asyncpg.Connection) -> int:
