@@ -17,6 +17,7 @@ from permissions.domain.sessions import check_request_id
 from permissions.queries import offboarding as queries
 from permissions.queries.own import permitted, user
 from permissions.queries.rights import known_caller
+from permissions.queries.spreading import in_force
 from permissions.wire import offboarding as wire
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ class OffboardingServicer(OffboardingServiceServicer):
         if request.dry_run:
             report = await commands.preview(self._database, wanted, now=self._now())
             return wire.preview_response(report)
-        return wire.offboard_response(await commands.offboard(self._database, wanted))
+        done = await commands.offboard(self._database, wanted)
+        is_confirmed = await in_force(self._database, self._live, done.token)
+        return wire.offboard_response(done, is_confirmed=is_confirmed)
 
     async def GetOffboarding(
         self, request: pb.GetOffboardingRequest, context: Context
@@ -66,7 +69,8 @@ class OffboardingServicer(OffboardingServiceServicer):
         """Ends a principal's sessions and refuses everything until they are resumed."""
         actor, principal_id = known_caller().subject, checked_name(request.principal_id, "id")
         principal, token = await commands.suspend(self._database, principal_id, actor=actor)
-        return pb.SuspendResponse(epoch=principal.epoch, token=token)
+        is_confirmed = await in_force(self._database, self._live, token)
+        return pb.SuspendResponse(epoch=principal.epoch, token=token, is_confirmed=is_confirmed)
 
     async def Resume(self, request: pb.ResumeRequest, context: Context) -> pb.ResumeResponse:
         """Lets a suspended principal sign in again."""

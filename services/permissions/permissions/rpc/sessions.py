@@ -16,6 +16,7 @@ from permissions.commands import sessions as commands
 from permissions.queries import sessions as queries
 from permissions.queries.own import owner_or_permitted, permitted, user
 from permissions.queries.rights import known_caller
+from permissions.queries.spreading import in_force
 from permissions.rpc import devices, offboarding
 from permissions.wire import sessions as wire
 
@@ -82,7 +83,8 @@ class SessionsServicer(SessionsServiceServicer):
             revocation = await self._revoke_one(request.session_id)
         else:
             revocation = await self._revoke_all(request.principal_id)
-        return wire.revoke_sessions_response(revocation)
+        is_confirmed = await in_force(self._database, self._live, revocation.token)
+        return wire.revoke_sessions_response(revocation, is_confirmed=is_confirmed)
 
     async def CreateApiKey(
         self, request: pb.CreateApiKeyRequest, context: Context

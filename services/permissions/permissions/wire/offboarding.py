@@ -31,9 +31,9 @@ def preview_response(report: OffboardingReport) -> pb.OffboardResponse:
     return pb.OffboardResponse(report=_counts(report))
 
 
-def offboard_response(offboarding: Offboarding) -> pb.OffboardResponse:
+def offboard_response(offboarding: Offboarding, *, is_confirmed: bool) -> pb.OffboardResponse:
     """What was done as an answer."""
-    return pb.OffboardResponse(report=_report(offboarding))
+    return pb.OffboardResponse(report=_report(offboarding), is_confirmed=is_confirmed)
 
 
 def get_offboarding_response(shown: Shown) -> pb.GetOffboardingResponse:

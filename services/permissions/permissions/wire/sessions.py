@@ -44,10 +44,15 @@ def list_sessions_response(page: SessionsPage) -> pb.ListSessionsResponse:
     )
 
 
-def revoke_sessions_response(revocation: Revocation) -> pb.RevokeSessionsResponse:
+def revoke_sessions_response(
+    revocation: Revocation, *, is_confirmed: bool
+) -> pb.RevokeSessionsResponse:
     """What ended as an answer."""
     return pb.RevokeSessionsResponse(
-        revoked_count=revocation.revoked_count, epoch=revocation.epoch, token=revocation.token
+        revoked_count=revocation.revoked_count,
+        epoch=revocation.epoch,
+        token=revocation.token,
+        is_confirmed=is_confirmed,
     )
 
 

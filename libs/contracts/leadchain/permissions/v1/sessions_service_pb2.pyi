@@ -288,22 +288,26 @@ class RevokeSessionsResponse(_message.Message):
     REVOKED_COUNT_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
     TOKEN_FIELD_NUMBER: _builtins.int
+    IS_CONFIRMED_FIELD_NUMBER: _builtins.int
     revoked_count: _builtins.int
     """How many sessions."""
     epoch: _builtins.int
     """The principal's epoch now."""
     token: _builtins.str
     """Consistency token: an answer asked with it knows of the revocation."""
+    is_confirmed: _builtins.bool
+    """Whether every process that is known to decide by itself confirmed it within a second."""
     def __init__(
         self,
         *,
         revoked_count: _builtins.int = ...,
         epoch: _builtins.int = ...,
         token: _builtins.str = ...,
+        is_confirmed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "revoked_count", b"revoked_count", "token", b"token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "is_confirmed", b"is_confirmed", "revoked_count", b"revoked_count", "token", b"token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1074,6 +1078,9 @@ class OffboardResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     REPORT_FIELD_NUMBER: _builtins.int
+    IS_CONFIRMED_FIELD_NUMBER: _builtins.int
+    is_confirmed: _builtins.bool
+    """Whether every process that is known to decide by itself confirmed it within a second."""
     @_builtins.property
     def report(self) -> Global___OffboardingReport:
         """The report."""
@@ -1082,10 +1089,11 @@ class OffboardResponse(_message.Message):
         self,
         *,
         report: Global___OffboardingReport | None = ...,
+        is_confirmed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["report", b"report"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["report", b"report"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_confirmed", b"is_confirmed", "report", b"report"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1221,19 +1229,23 @@ class SuspendResponse(_message.Message):
 
     EPOCH_FIELD_NUMBER: _builtins.int
     TOKEN_FIELD_NUMBER: _builtins.int
+    IS_CONFIRMED_FIELD_NUMBER: _builtins.int
     epoch: _builtins.int
     """The principal's epoch now."""
     token: _builtins.str
     """Consistency token."""
+    is_confirmed: _builtins.bool
+    """Whether every process that is known to decide by itself confirmed it within a second."""
     def __init__(
         self,
         *,
         epoch: _builtins.int = ...,
         token: _builtins.str = ...,
+        is_confirmed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "token", b"token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "is_confirmed", b"is_confirmed", "token", b"token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
