@@ -81,7 +81,7 @@ def named_anyhow(by_type: dict[str, Edges]) -> Check:
 
 
 def through_one(edges: Edges, target: Check) -> Check:
-    """A fact leads to a resource, or group, of which `target` holds; no conditions on the way."""
+    """A fact leads to a resource, or group, of which `target` holds; neither has conditions."""
     entry_of = edges.forward.get
     through_several = through(((edges, target),))
 
@@ -102,9 +102,7 @@ def through_one(edges: Edges, target: Check) -> Check:
         if until_s is not None and until_s <= now_s:
             return None
         found = target(entry.subject_id, kind, subject_id, now_s, context, scope)
-        if found is None or isinstance(found, Missing):
-            return found
-        return (entry, found)
+        return None if found is None else (entry, found)
 
     return check
 

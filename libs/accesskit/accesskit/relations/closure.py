@@ -18,16 +18,15 @@ _REACHES_MAX: Final = 200_000
 class Reach:
     """Who holds the relation for one resource, from `from_s` until before `until_s`.
 
-    `holders` gives, by subject id, the last fact of the proof; `steps` gives, by id of a place on the way, the fact
-    that led there. `proofs` are those already put together.
+    `holders` gives, by subject id, the chain of facts that proves it, or only its last until somebody asks. `steps`
+    gives, by id of a place on the way, the fact that led there.
     """
 
-    __slots__ = ("from_s", "holders", "proofs", "steps", "until_s")
+    __slots__ = ("from_s", "holders", "steps", "until_s")
 
     def __init__(self) -> None:
-        self.holders: dict[str, Fact] = {}
+        self.holders: dict[str, Fact | tuple[Fact, ...]] = {}
         self.steps: dict[str, Fact | None] = {}
-        self.proofs: dict[str, tuple[Fact, ...]] = {}
         self.from_s = -math.inf
         self.until_s = math.inf
 
@@ -41,14 +40,14 @@ class Reach:
         self.until_s = min(self.until_s, fact.until_s)
         return True
 
-    def prove(self, subject_id: str) -> tuple[Fact, ...]:
-        """The shortest chain of facts from the resource to the subject."""
-        fact: Fact | None = self.holders[subject_id]
+    def prove(self, last: Fact) -> tuple[Fact, ...]:
+        """The shortest chain of facts that ends with this one."""
+        fact: Fact | None = last
         chain: list[Fact] = []
         while fact is not None:
             chain.append(fact)
             fact = self.steps[fact.resource_id]
-        proof = self.proofs[subject_id] = tuple(reversed(chain))
+        proof = self.holders[last.subject_id] = tuple(reversed(chain))
         return proof
 
 
@@ -86,13 +85,12 @@ class ClosureIndex:
             reach = reach_of(resource_id)
             if reach is None or not reach.from_s <= now_s < reach.until_s:
                 reach = search(resource_id, now_s)
-            if kind != subject_type:
+            found = reach.holders.get(subject_id)
+            if found is None and has_wildcard:
+                found = reach.holders.get(EVERYONE)
+            if found is None or kind != subject_type:
                 return None
-            if subject_id in reach.holders:
-                return reach.proofs.get(subject_id) or reach.prove(subject_id)
-            if has_wildcard and EVERYONE in reach.holders:
-                return reach.prove(EVERYONE)
-            return None
+            return reach.prove(found) if type(found) is Fact else found
 
         return check
 

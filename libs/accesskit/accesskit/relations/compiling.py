@@ -71,22 +71,24 @@ class Compiler:
         if plain:
             parts.append(_named(plain))
         parts += [
-            self._route(self._tables[(*node, *kind)], self.check(kind)) for kind in kinds if kind[1]
+            self._through([(self._tables[(*node, *kind)], kind)]) for kind in kinds if kind[1]
         ]
         return checks.any_of(tuple(parts), is_conditional=node in self._shape.conditional)
 
     def _via(self, type_name: str, relation: str, link: str) -> Check:
         routes = [
-            (self._tables[type_name, link, linked, ""], self.check((linked, relation)))
+            (self._tables[type_name, link, linked, ""], (linked, relation))
             for linked in linked_types(self._model.rewrites[type_name, link])
             if (linked, relation) in self._model.rewrites
         ]
-        return self._route(*routes[0]) if len(routes) == 1 else checks.through(tuple(routes))
+        return self._through(routes)
 
-    def _route(self, edges: Edges, target: Check) -> Check:
-        if edges.has_conditions:
-            return checks.through(((edges, target),))
-        return checks.through_one(edges, target)
+    def _through(self, routes: list[tuple[Edges, Node]]) -> Check:
+        edges, target = routes[0]
+        is_conditional = edges.has_conditions or target in self._shape.conditional
+        if len(routes) == 1 and not is_conditional:
+            return checks.through_one(edges, self.check(target))
+        return checks.through(tuple((edges, self.check(target)) for edges, target in routes))
 
     def _closure_check(self, transitive: Transitive) -> Check:
         indexes: dict[str, ClosureIndex] = {}

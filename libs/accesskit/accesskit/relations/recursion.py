@@ -1,57 +1,60 @@
 """Recursive checks: the least fixpoint over whatever facts say, cycles included.
 
 A check of a recursive relation opens a `Scope`. Within it, each (relation, resource) is visited once per round; one
-that is still open answers with what is known of it so far, at first nothing. While a round that met such a cycle learnt
-something, there is another round. Nothing outlives the scope, so an unfinished "no" is never remembered.
+that is still open, or lies too deep to be entered from there, answers with what is known of it so far, at first
+nothing. What lies too deep is visited afterwards on its own. While a round that cut a branch short also learnt something, there
+is another round. Nothing outlives the scope, so an unfinished "no" is never remembered.
 """
 
-from typing import Final
+from typing import Final, TypeAlias
 
 from accesskit.decisions import Missing, Proof
 from accesskit.relations.checks import Answer, Check, Context, never
 from accesskit.relations.faults import TooDeep
 
-DEPTH_MAX: Final = 64
-VISITS_MAX: Final = 200_000
+VISITS_MAX: Final = 50_000
+# The interpreter's stack holds a thousand calls; a visit takes three or more of them.
+_OPEN_MAX: Final = 24
+
+Key: TypeAlias = tuple[int, str]
 
 
 class Scope:
     """What one recursive check knows so far, of one subject at one time in one context."""
 
-    __slots__ = ("best", "done", "has_grown", "is_cyclic", "open", "visit_count")
+    __slots__ = ("best", "done", "has_grown", "is_cut", "open", "starts", "visits_left")
 
     def __init__(self) -> None:
-        self.best: dict[tuple[int, str], Proof | Missing] = {}
-        self.done: set[tuple[int, str]] = set()
-        self.open: set[tuple[int, str]] = set()
-        self.is_cyclic = False
+        self.best: dict[Key, Proof | Missing] = {}
+        self.done: set[Key] = set()
+        self.open: set[Key] = set()
+        self.starts: dict[Key, RecursiveCheck] = {}
         self.has_grown = False
-        self.visit_count = 0
+        self.is_cut = False
+        self.visits_left = VISITS_MAX
 
-    def enter(self, key: tuple[int, str]) -> None:
+    def enter(self, key: Key) -> None:
         """Open a visit; raises `TooDeep`."""
-        self.visit_count += 1
-        self.open.add(key)
-        if len(self.open) > DEPTH_MAX:
-            raise TooDeep(f"more than {DEPTH_MAX} facts in a chain")
-        if self.visit_count > VISITS_MAX:
+        self.visits_left -= 1
+        if self.visits_left < 0:
             raise TooDeep(f"more than {VISITS_MAX} steps")
+        self.open.add(key)
 
-    def leave(self, key: tuple[int, str], found: Answer) -> None:
+    def leave(self, key: Key, found: Answer) -> None:
         """Close a visit with what it found; an answer only ever grows: None, missing, proof."""
         self.open.discard(key)
         self.done.add(key)
         if found is None:
             return
         known = self.best.get(key)
-        if known is None or (isinstance(known, Missing) and not isinstance(found, Missing)):
+        if known is None or (type(known) is Missing and type(found) is not Missing):
             self.best[key] = found
             self.has_grown = True
 
     def starts_another_round(self) -> bool:
-        """Whether what was learnt may change answers that met a cycle."""
-        again = self.is_cyclic and self.has_grown
-        self.is_cyclic = self.has_grown = False
+        """Whether what was learnt may change answers that were cut short."""
+        again = self.is_cut and self.has_grown
+        self.is_cut = self.has_grown = False
         self.done.clear()
         return again
 
@@ -77,10 +80,12 @@ class RecursiveCheck:
             return self._solve(resource_id, kind, subject_id, now_s, context)
         key = (self._number, resource_id)
         known = scope.best.get(key)
-        if key in scope.done or (known is not None and not isinstance(known, Missing)):
+        if key in scope.done or (known is not None and type(known) is not Missing):
             return known
-        if key in scope.open:
-            scope.is_cyclic = True
+        if key in scope.open or len(scope.open) >= _OPEN_MAX:
+            scope.is_cut = True
+            if key not in scope.open:
+                scope.starts.setdefault(key, self)
             return known
         scope.enter(key)
         found = self.body(resource_id, kind, subject_id, now_s, context, scope)
@@ -91,11 +96,24 @@ class RecursiveCheck:
         self, resource_id: str, kind: str, subject_id: str, now_s: float, context: Context
     ) -> Answer:
         scope = Scope()
+        root = (self._number, resource_id)
+        scope.starts[root] = self
         while True:
             try:
-                found = self.check(resource_id, kind, subject_id, now_s, context, scope)
+                _run_round(scope, kind, subject_id, now_s, context)
             except RecursionError:
                 raise TooDeep("the facts nest too deeply") from None
-            is_proof = found is not None and not isinstance(found, Missing)
+            found = scope.best.get(root)
+            is_proof = found is not None and type(found) is not Missing
             if is_proof or not scope.starts_another_round():
                 return found
+
+
+def _run_round(scope: Scope, kind: str, subject_id: str, now_s: float, context: Context) -> None:
+    # The last to be put off lies deepest: its answer goes first, for the others to build upon.
+    waiting = list(scope.starts)
+    while waiting:
+        started = len(scope.starts)
+        for key in reversed(waiting):
+            scope.starts[key].check(key[1], kind, subject_id, now_s, context, scope)
+        waiting = list(scope.starts)[started:]

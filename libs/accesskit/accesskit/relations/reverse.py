@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from accesskit.facts import EVERYONE
+from accesskit.facts import EVERYONE, Fact
 from accesskit.language import Model
 from accesskit.language.model import (
     Computed,
@@ -112,14 +112,20 @@ class Search:
             if entry is None:
                 continue
             if edges.guarded_count:
-                for fact in facts_in(entry):
-                    verdict = edges.holds(fact, self._now_s, self._context)
-                    if verdict is not False:
-                        (sure if verdict is True else unsure).add(fact.resource_id)
+                self._weigh(edges, facts_in(entry), sure, unsure)
             elif isinstance(entry, dict):
                 sure.update(entry)
             else:
                 sure.add(entry.resource_id)
+
+    def _weigh(self, edges: Edges, facts: Iterable[Fact], sure: set[str], unsure: set[str]) -> None:
+        for fact in facts:
+            if fact.until_s is None and not fact.condition:
+                sure.add(fact.resource_id)
+                continue
+            verdict = edges.holds(fact, self._now_s, self._context)
+            if verdict is not False:
+                (sure if verdict is True else unsure).add(fact.resource_id)
 
 
 def _settled(held: Held) -> Held:
