@@ -294,13 +294,13 @@ async def _vote(uow: UnitOfWork, log: Log, live: Live, ballot: Ballot) -> Shown:
     if template is None:
         raise NoApprovalNeeded("the policy no longer knows the template")
     votes = await approvals.votes_of(uow.raw, request.id)
-    if _is_repeated(ballot, votes):
-        return Shown(request, votes)
-    if template.step_up:
-        check_second_factor(ballot.actor.proof, now_s=log.now_s)
     ids = [*request.concerned, ballot.actor.person_id, *(each.approver_id for each in votes)]
     known = await people.around(uow.raw, ids, now_s=log.now_s)
     mine = _vote_of(ballot, known, log.now_s)
+    if any(_is_repeated(mine, each) for each in votes):
+        return Shown(request, votes)
+    if template.step_up:
+        check_second_factor(ballot.actor.proof, now_s=log.now_s)
     after, cast = cast_vote(request, mine, votes, template=template, people=known)
     await _keep_vote(uow, log, after, cast, ballot)
     return Shown(after, await approvals.votes_of(uow.raw, request.id))
@@ -347,17 +347,14 @@ def _new_request(
     )
 
 
-def _is_repeated(ballot: Ballot, votes: list[Vote]) -> bool:
-    return any(
-        each.approver_id == ballot.actor.person_id
-        and each.verdict is ballot.verdict
-        and ballot.group in {"", each.group}
-        for each in votes
-    )
+def _is_repeated(vote: Vote, before: Vote) -> bool:
+    same = (vote.approver_id, vote.verdict, vote.epoch)
+    groups = {"", before.group}
+    return same == (before.approver_id, before.verdict, before.epoch) and vote.group in groups
 
 
 def _vote_of(ballot: Ballot, known: People, now_s: float) -> Vote:
-    person = known.persons.get(ballot.actor.person_id)
+    person = known.active(ballot.actor.person_id)
     epoch = person.epoch if person else 0
     return Vote(ballot.actor.person_id, ballot.group, ballot.verdict, now_s, epoch)
 

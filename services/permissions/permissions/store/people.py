@@ -29,17 +29,17 @@ from principals p where p.principal_id = any($1::text[])
 """
 _PARTIES = f"""
 with recursive party (start_id, id) as (
-  select id, id from unnest($1::text[]) as start (id)
+  select id, id collate "C" from unnest($1::text[]) as start (id)
   union
   select party.start_id, case when f.resource_id = party.id then f.subject_id else f.resource_id end
   from party join facts f on f.relation = 'delegate' and f.resource_type = 'user' and f.subject_type = 'user'
     and (f.resource_id = party.id or f.subject_id = party.id) and {_LASTS}
 )
-select start_id, min(id collate "C") from party group by start_id
+select start_id, min(id) from party group by start_id
 """
 _SUPERIORS = f"""
 with recursive above (start_id, id) as (
-  select id, id from unnest($1::text[]) as start (id)
+  select id, id collate "C" from unnest($1::text[]) as start (id)
   union
   select above.start_id, f.subject_id
   from above join facts f on f.resource_type = 'user' and f.resource_id = above.id and f.relation = 'manager'
