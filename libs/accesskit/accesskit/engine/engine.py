@@ -242,6 +242,7 @@ class Engine(Applied):
             if principal.barred is not None:
                 return principal.barred, principal.type
             standing = regime.standing(principal.type, principal.id, now_s)
+            regime.standings[principal.id] = standing
         if question.circumstances is not None:
             refused = self._guard(regime, standing, question, question.circumstances)
             if refused is not None:

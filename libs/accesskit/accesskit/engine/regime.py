@@ -52,6 +52,7 @@ class Regime:
         self.maker = PlanMaker(policy, self.grounds)
         self.refused: dict[tuple[str, ...], RefusedFact] = {}
         self._plans: dict[Who, Plans] = {}
+        # Only of who is at work: a standing found here is not asked about that again.
         self.standings: dict[str, Standing] = {}
         self._role_ends_s: list[float] = []
         for fact in facts:
@@ -93,14 +94,6 @@ class Regime:
         self.grounds.readonly_at_s.setdefault(type_, {})[id_] = times.readonly_at_s
         self.grounds.pool_at_s.setdefault(type_, {})[id_] = times.pool_at_s
 
-    def standing(self, subject_type: str, subject_id: str, now_s: float) -> Standing:
-        """What the policy means to the subject now."""
-        standing = self.standings.get(subject_id)
-        if standing is None or not standing.from_s <= now_s < standing.until_s:
-            standing = self._derive_standing(subject_type, subject_id, now_s)
-            self.standings[subject_id] = standing
-        return standing
-
     def forget_subject(self, subject_id: str) -> None:
         """Derives the subject's standing anew when next asked."""
         self.standings.pop(subject_id, None)
@@ -137,8 +130,11 @@ class Regime:
         if fact.until_s is not None:
             insort(self._role_ends_s, fact.until_s)
 
-    def _derive_standing(self, subject_type: str, subject_id: str, now_s: float) -> Standing:
-        """Roles change by themselves only when a membership ends, so between two ends they stay the same."""
+    def standing(self, subject_type: str, subject_id: str, now_s: float) -> Standing:
+        """What the policy means to the subject now, whether or not it is at work.
+
+        Roles change by themselves only when a membership ends, so between two ends they stay the same.
+        """
         roles, _ = self.relations.resources(subject_type, subject_id, _ROLE, _MEMBER, now_s=now_s)
         who = Who(
             frozenset(roles & self.policy.roles.keys()),
