@@ -18,6 +18,10 @@ VALUES_MAX: Final = 512
 TEXT_CHARS_MAX: Final = 4096
 _DEPTH_MAX: Final = 8
 _INT64: Final = 2**63
+# CEL's arithmetic on times ends at the year 9999; from these bounds it does not get there by a few additions.
+_YEAR_MIN: Final = 1900
+_YEAR_MAX: Final = 2999
+_DURATION_S_MAX: Final = 1000 * 365 * 86_400.0
 _RFC3339: Final = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)"
 )
@@ -106,7 +110,8 @@ def _int(value: object) -> int:
     number = value
     if isinstance(value, float) and value.is_integer():
         number = int(value)
-    if type(number) is not int or not -_INT64 <= number < _INT64:
+    # The lowest int64 is left out: its negation does not exist.
+    if type(number) is not int or not -_INT64 < number < _INT64:
         raise ValueError("int")
     return number
 
@@ -126,7 +131,9 @@ def _double(value: object) -> float:
 
 def _timestamp(value: object) -> datetime:
     if isinstance(value, str) and _RFC3339.fullmatch(value):
-        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+        moment = datetime.fromisoformat(value.upper()).astimezone(UTC)
+        if _YEAR_MIN <= moment.year <= _YEAR_MAX:
+            return moment
     raise ValueError("timestamp")
 
 
@@ -134,6 +141,8 @@ def _duration(value: object) -> timedelta:
     if not isinstance(value, str) or not _DURATION.fullmatch(value):
         raise ValueError("duration")
     seconds = sum(float(n) * _UNIT_S[unit] for n, unit in _DURATION_PART.findall(value))
+    if seconds > _DURATION_S_MAX:
+        raise ValueError("duration")
     return timedelta(seconds=-seconds if value.startswith("-") else seconds)
 
 

@@ -2,8 +2,8 @@
 
 A check of a recursive relation opens a `Scope`. Within it, each (relation, resource) is visited once per round; one
 that is still open, or lies too deep to be entered from there, answers with what is known of it so far, at first
-nothing. What lies too deep is visited afterwards on its own. While a round that cut a branch short also learnt something, there
-is another round. Nothing outlives the scope, so an unfinished "no" is never remembered.
+nothing. What lies too deep is visited afterwards on its own. While a round that cut a branch short also learnt
+something, there is another round. Nothing outlives the scope, so an unfinished "no" is never remembered.
 """
 
 from typing import Final, TypeAlias
