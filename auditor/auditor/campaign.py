@@ -22,7 +22,9 @@ from auditor.specimen import LOG_ID, WITNESS, Signer, grown
 from auditor.verification import verify
 
 if TYPE_CHECKING:
-    from auditor.mutations import Mutation
+    from collections.abc import Sequence
+
+    from auditor.mutations import Mutation, Way
 
 SPECIMEN_SIZE = 300
 SEALED_EVERY = 50
@@ -57,13 +59,20 @@ def stage_of_dump(path: Path) -> Stage:
     return Stage(sound, intruder, intruder, list(sound.notes), read_keys([line]))
 
 
-def run(stage: Stage, mutations: int, rng: random.Random, folder: Path) -> dict[str, Score]:
-    """Makes and audits mutations, all ways in turn; a sound log that raises an alarm is counted as `sound`."""
-    scores = {way.__name__: Score() for way in WAYS}
+def run(
+    stage: Stage,
+    mutations: int,
+    rng: random.Random,
+    folder: Path,
+    *,
+    ways: Sequence[Way] = WAYS,
+) -> dict[str, Score]:
+    """Makes and audits mutations, the `ways` in turn; a sound log that raises an alarm is counted as `sound`."""
+    scores = {way.__name__: Score() for way in ways}
     scores["sound"] = Score()
     path = folder / "campaign.dump"
     for number in range(mutations):
-        way = WAYS[number % len(WAYS)]
+        way = ways[number % len(ways)]
         mutation = way(stage, rng)
         _score(scores[way.__name__], mutation, stage, path)
     for _ in range(max(1, mutations // 50)):

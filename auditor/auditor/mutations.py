@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from auditor.findings import Kind
 from auditor.specimen import Signer, Specimen, chained, rechained, sealed, text_of
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Callable
 
     from auditor.dump import Entry
     from auditor.notes import Keys
+
+    Way: TypeAlias = Callable[["Stage", random.Random], "Mutation"]
 
 
 @dataclass(frozen=True, slots=True)
