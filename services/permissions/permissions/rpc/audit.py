@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -139,7 +140,7 @@ class AuditServicer(AuditServiceServicer):
 
 
 async def _dump(database: Database) -> AsyncIterator[bytes]:
-    writer = DumpWriter()
+    writer = DumpWriter(now_s=time.time())
     async for part in queries.dump(database):
         yield writer.part(part)
     yield writer.end()

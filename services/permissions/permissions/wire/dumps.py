@@ -24,16 +24,17 @@ _ENTRY = struct.Struct(">QIBB32s")
 
 
 class DumpWriter:
-    """Turns what is dumped into the file's bytes, and counts it."""
+    """Turns what is dumped into the file's bytes, and counts it. `now_s` is the time of the dump, Unix seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, now_s: float) -> None:
+        self._now_s = now_s
         self._counts = {"entries": 0, "checkpoints": 0, "state": 0}
 
     def part(self, part: AuditHead | Checkpoint | Change | list[AuditEntry]) -> bytes:
         """The first line and where the log ends, which come first; a checkpoint, a part of the state, or entries."""
         if isinstance(part, AuditHead):
             end = {"log_id": part.log_id, "seq": part.seq, "hash": part.hash.hex()}
-            return MAGIC + _json_record(b"H", end)
+            return MAGIC + _json_record(b"H", {**end, "dumped_at_s": self._now_s})
         if isinstance(part, Checkpoint):
             self._counts["checkpoints"] += 1
             return _json_record(b"C", {"size": part.size, "note": part.full_note})
