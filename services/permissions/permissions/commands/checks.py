@@ -11,9 +11,9 @@ from servicekit.errors import Unauthenticated
 from servicekit.events import new_id
 
 from permissions.domain.decisions import (
+    ANYTIME,
     Answer,
     Explained,
-    Freshness,
     NotYours,
     Past,
     Record,
@@ -30,11 +30,9 @@ if TYPE_CHECKING:
     from servicekit.auth import Caller
 
     from permissions.commands.decisions import Recorder
-    from permissions.domain.decisions import Asked, Compact
+    from permissions.domain.decisions import Asked, Compact, Freshness
     from permissions.queries.decisions import Standing
     from permissions.queries.live import Live
-
-_ANYTIME = Freshness()
 
 
 class Checks:
@@ -81,7 +79,7 @@ class Checks:
         self,
         asked: Sequence[Asked],
         caller: Caller | None,
-        freshness: Freshness = _ANYTIME,
+        freshness: Freshness = ANYTIME,
     ) -> list[Answer]:
         """The answers, in order, all of one revision; remedies only where a single question is asked.
 

@@ -85,11 +85,15 @@ class Freshness(msgspec.Struct, frozen=True, gc=False):
     latest: bool = False
 
 
+ANYTIME = Freshness()
+"""Any state that is not stale will do."""
+
+
 class Asked(msgspec.Struct, frozen=True, gc=False):
     """A question, and how fresh its answer must be."""
 
     question: Question
-    freshness: Freshness
+    freshness: Freshness = ANYTIME
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):

@@ -8,7 +8,7 @@ import msgspec
 from accesskit.decisions import Circumstances, Outcome, Question
 from servicekit.errors import Unauthenticated
 
-from permissions.domain.decisions import Freshness, NotYours
+from permissions.domain.decisions import ANYTIME, Freshness, NotYours
 
 if TYPE_CHECKING:
     from accesskit.relations import Tree
@@ -78,7 +78,7 @@ class WantedFilter(msgspec.Struct, frozen=True):
     owner_column: str = ""
     first_parameter: int = 1
     context: dict[str, Any] | None = None
-    freshness: Freshness = Freshness()
+    freshness: Freshness = ANYTIME
 
 
 class Predicate(msgspec.Struct, frozen=True):

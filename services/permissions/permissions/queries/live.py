@@ -49,18 +49,25 @@ class Live:
 
     `on_changes` are told of changes after they have been applied, with the revisions before and after. `on_decided`
     are told of each decision and its time (Unix seconds) while a candidate policy is evaluated beside the live one.
-    `clock` gives Unix seconds.
+    `clock` gives Unix seconds, `ticks` the seconds that staleness is measured in.
     """
 
     name = "live"
 
-    def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Callable[[], float] = time.time,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.engine = Engine()
         self.log_id = ""
         self.on_changes: list[Callable[[int, int, Sequence[Change]], None]] = []
         self.on_decided: list[Callable[[Question, Decision, float], None]] = []
         self._database = database
         self._clock = clock
+        self._ticks = ticks
         self._catching_up = asyncio.Lock()
         self._reads_begun = 0
         self._last_read = 0
@@ -90,7 +97,7 @@ class Live:
             head = await audit.head(raw)
             self.log_id = head.log_id
             self.engine.apply(await loading.every_change(raw), revision=head.revision)
-        self._seen_at_s = time.monotonic()
+        self._seen_at_s = self._ticks()
         await self._poller.start()
 
     async def stop(self) -> None:
@@ -99,7 +106,7 @@ class Live:
 
     def problem(self) -> str | None:
         """Why nothing is answered."""
-        if time.monotonic() - self._seen_at_s > STALENESS_MAX_S:
+        if self._ticks() - self._seen_at_s > STALENESS_MAX_S:
             return "the state is stale"
         return self._poller.problem()
 
@@ -142,12 +149,12 @@ class Live:
 
     def refuse_stale(self) -> None:
         """Raises `Unavailable` when the state has not been compared with the log for too long."""
-        if time.monotonic() - self._seen_at_s > STALENESS_MAX_S:
+        if self._ticks() - self._seen_at_s > STALENESS_MAX_S:
             raise Unavailable("the state of permissions is stale")
 
     async def _read_log(self) -> None:
         self._reads_begun += 1
-        reading, began_at_s = self._reads_begun, time.monotonic()
+        reading, began_at_s = self._reads_begun, self._ticks()
         async with self._database.raw() as raw:
             await self._apply_new(raw)
         self._last_read, self._seen_at_s = reading, began_at_s

@@ -14,7 +14,7 @@ import msgspec
 from accesskit.canonical import canonical_json
 from accesskit.tokens import Token
 
-from permissions.domain.decisions import PAGE_IDS_MAX, Freshness, PinnedStateGone
+from permissions.domain.decisions import ANYTIME, PAGE_IDS_MAX, Freshness, PinnedStateGone
 from permissions.queries.decisions import admit, circumstances_of
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Wanted(msgspec.Struct, frozen=True):
     after_id: str = ""
     limit: int = 0
     pinned: str = ""
-    freshness: Freshness = Freshness()
+    freshness: Freshness = ANYTIME
 
 
 class WantedSubjects(msgspec.Struct, frozen=True):
@@ -56,7 +56,7 @@ class WantedSubjects(msgspec.Struct, frozen=True):
     context: dict[str, Any] | None = None
     after_id: str = ""
     limit: int = 0
-    freshness: Freshness = Freshness()
+    freshness: Freshness = ANYTIME
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -121,8 +121,8 @@ class Lookups:
         if not wanted.pinned:
             return None
         revision = Token.parse(wanted.pinned, log_id=self._live.log_id).revision
-        _, result = self._retained.get(_key(revision, wanted, circumstances), (0.0, None))
         self._forget_old()
+        _, result = self._retained.get(_key(revision, wanted, circumstances), (0.0, None))
         if result is None and revision != self._live.engine.revision:
             raise PinnedStateGone
         return result

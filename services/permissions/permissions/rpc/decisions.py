@@ -13,7 +13,7 @@ from servicekit.errors import ServiceError
 
 from permissions.commands.checks import Checks
 from permissions.commands.decisions import Recorder
-from permissions.domain.decisions import STANDS
+from permissions.domain.decisions import ANYTIME, STANDS
 from permissions.queries import approvals, decisions, entries, lookups, replays
 from permissions.wire import decisions as wire
 from permissions.wire import lookups as lookups_wire
@@ -114,7 +114,7 @@ class PermissionsServicer(PermissionsServiceServicer):
         self, request: pb.ExpandRequest, context: ServicerContext[Any, Any]
     ) -> pb.ExpandResponse:
         """How a relation of a resource comes about."""
-        await decisions.admit(self._live, current_caller(), wire.ANYTIME)
+        await decisions.admit(self._live, current_caller(), ANYTIME)
         tree = decisions.expand(self._live, *lookups_wire.expanded(request))
         return lookups_wire.expand_response(tree, self._live.token)
 

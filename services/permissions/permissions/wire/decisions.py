@@ -13,6 +13,7 @@ from accesskit.wire import fact_to_pb
 from leadchain.permissions.v1 import permissions_service_pb2 as pb
 
 from permissions.domain.decisions import (
+    ANYTIME,
     CHECKS_MAX,
     Asked,
     Compact,
@@ -46,7 +47,6 @@ _OUTCOMES = {
     Outcome.DENY: pb.OUTCOME_DENY,
     Outcome.CONDITIONAL: pb.OUTCOME_CONDITIONAL,
 }
-ANYTIME = Freshness()
 _context_of = msgspec.json.Decoder(dict[str, Any]).decode
 
 

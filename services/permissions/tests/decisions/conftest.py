@@ -10,18 +10,20 @@ from typing import Any
 
 import msgspec
 import pytest
-from accesskit.changes import Change, FactPut, LeasePut, PolicyPut, PrincipalPut
+from accesskit.changes import Change, FactPut, LeasePut, PrincipalPut
 from accesskit.facts import Fact
 from leadchain.permissions.v1 import changes_pb2
 from leadchain.permissions.v1 import permissions_service_pb2 as pb
 from leadchain.permissions.v1.permissions_service_pb2_grpc import PermissionsServiceStub
 from permissions.commands import recording
+from permissions.commands.policies import start_policy
 from permissions.domain.audit import Event
+from permissions.domain.leases import Lease
 from permissions.policies import default_policy
 from permissions.queries.live import Live
 from permissions.rpc import decisions
 from permissions.settings import Settings
-from permissions.store import audit, facts, principals
+from permissions.store import audit, facts, leases, principals
 from permissions.store.decisions import latest
 from servicekit.auth import mint_token
 from servicekit.chassis import Chassis
@@ -39,6 +41,7 @@ class Clock:
     now_s: float = NOON_S
 
     def __call__(self) -> float:
+        """The time."""
         return self.now_s
 
 
@@ -61,7 +64,9 @@ class Office:
             put = [change.fact for change in numbered if isinstance(change, FactPut)]
             people = [change for change in numbered if isinstance(change, PrincipalPut)]
             await facts.put(uow.raw, put)
+            owned = [Lease(change) for change in numbered if isinstance(change, LeasePut)]
             await principals.put(uow.raw, people, seq=seq)
+            await leases.save(uow.raw, owned)
             return (await log.finish()).token
 
     async def check(self, subject_id: str, action: str, what: str, **rest: Any) -> pb.CheckResponse:
@@ -198,7 +203,8 @@ async def empty_office(open_office: Callable[..., Any]) -> AsyncIterator[Office]
 @pytest.fixture
 async def office(empty_office: Office) -> Office:
     """An office with the default policy and its staff."""
-    token = await empty_office.state(PolicyPut(1, default_policy(), "live"), *staff())
+    await start_policy(empty_office.writer, default_policy())
+    token = await empty_office.state(*staff())
     await empty_office.live.at_least(token)
     return empty_office
 
