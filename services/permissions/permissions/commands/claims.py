@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from accesskit.leases import LeaseState
 from servicekit.errors import Conflict
 
 from permissions.commands import recording
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import asyncpg
     from accesskit.facts import Entity
     from accesskit.leases import LeaseView
+    from accesskit.policy import LeaseTerms
     from servicekit.database import Database, UnitOfWork
 
     from permissions.commands.lease_clocks import Ask
@@ -114,16 +116,25 @@ async def release(database: Database, ask: Ask) -> ChangedLease:
         return await _changed(log, released, ask)
 
 
-async def hand_over(database: Database, wanted: HandOver) -> HandedOver:
-    """Gives resources to another owner in one transaction; what is not `from_id`'s stays as it is.
+async def hand_over(database: Database, wanted: HandOver, terms: LeaseTerms) -> HandedOver:
+    """Gives resources to another owner in one transaction; what is not `from_id`'s any more stays as it is.
 
     Raises `NotAnActiveUser`.
     """
     async with database.unit_of_work() as uow:
         log = await recording.begin(uow)
+        now_s = await monotone_s(uow, log)
         await _require_active_user(uow.raw, wanted.to_id)
         leases = await store.of_resources(uow.raw, set(wanted.resources))
-        outcomes = [_outcome(leases.get(resource), wanted) for resource in wanted.resources]
+        held = {
+            resource: lease
+            for resource, lease in leases.items()
+            if lease.at(terms, now_s).state is not LeaseState.POOL
+        }
+        outcomes = [
+            _outcome(held.get(resource), wanted, is_known=resource in leases)
+            for resource in wanted.resources
+        ]
         moved = dict.fromkeys(
             resource
             for resource, outcome in zip(wanted.resources, outcomes, strict=True)
@@ -173,11 +184,12 @@ async def _require_active_user(raw: asyncpg.Connection, principal_id: str) -> No
         raise NotAnActiveUser
 
 
-def _outcome(lease: Lease | None, wanted: HandOver) -> HandOverOutcome:
-    if lease is None:
-        return HandOverOutcome.UNKNOWN
-    if lease.put.owner_id == wanted.to_id:
+def _outcome(held: Lease | None, wanted: HandOver, *, is_known: bool) -> HandOverOutcome:
+    """What becomes of a resource; `held` is its lease unless that is over."""
+    if held is None:
+        return HandOverOutcome.NOT_THE_OWNER if is_known else HandOverOutcome.UNKNOWN
+    if held.put.owner_id == wanted.to_id:
         return HandOverOutcome.ALREADY_THEIRS
-    if lease.put.owner_id != wanted.from_id or not wanted.from_id:
+    if held.put.owner_id != wanted.from_id:
         return HandOverOutcome.NOT_THE_OWNER
     return HandOverOutcome.HANDED_OVER

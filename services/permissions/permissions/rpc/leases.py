@@ -76,7 +76,8 @@ class LeasesServicer(LeasesServiceServicer):
         asker = await queries.asker(self._live, request.actor_id)
         wanted = wire.hand_over(request, actor=asker.id)
         await queries.permit(self._live, asker, "hand_over", wanted.resources)
-        return wire.hand_over_response(await claims.hand_over(self._database, wanted))
+        terms = queries.terms_of(self._live)
+        return wire.hand_over_response(await claims.hand_over(self._database, wanted, terms))
 
     async def ReleaseLease(
         self, request: pb.ReleaseLeaseRequest, context: Context
