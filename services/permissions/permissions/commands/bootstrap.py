@@ -18,6 +18,7 @@ from permissions.commands.policies import start_policy
 from permissions.domain.audit import Event
 from permissions.domain.bootstrap import Foundation, foundation_of
 from permissions.domain.facts import FactsToWrite
+from permissions.policies import default_policy
 from permissions.store import facts, networks, principals
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Bootstrap:
 
     async def start(self) -> None:
         """Lays it; raises `BadFoundation`, or what the facts' rules raise, for a file that says what cannot be."""
-        await start_policy(self._database)
+        await start_policy(self._database, default_policy())
         if self._file is not None:
             text = await asyncio.to_thread(self._file.read_text, "utf-8")
             await lay(self._database, foundation_of(yaml.safe_load(text)))

@@ -30,14 +30,16 @@ if TYPE_CHECKING:
 FIRST_START = "first start"
 
 
-async def start_policy(database: Database) -> None:
-    """Makes the default policy version 1 and live, where there is no policy at all; done twice it is done once."""
+async def start_policy(database: Database, document: str) -> None:
+    """Makes a document version 1 and live, where there is no policy at all; done twice it is done once.
+
+    Raises `PolicyInvalid`.
+    """
+    parsed(document, 1)
     async with database.unit_of_work() as uow:
         log = await recording.begin(uow)
         if await policies.last_number(uow.raw):
             return
-        document = default_policy()
-        parsed(document, 1)
         await _add(uow, 1, document, by=FIRST_START)
         await move(uow, log, [Move(1, document, Stage.LIVE)], "policy_published", by=FIRST_START)
         await log.finish()
