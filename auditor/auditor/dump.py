@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MAGIC = b"leadchain-audit-dump/1\n"
 RECORD = struct.Struct(">cI")
-ENTRY = struct.Struct(">QIBB32s")
+ENTRY = struct.Struct(">qIBB32s")
 
 
 class Block(NamedTuple):

@@ -86,13 +86,12 @@ class Sealer:
 
     async def _seal(self, uow: UnitOfWork) -> None:
         end = await audit.head(uow.raw)
-        sealed_size, sealed_at = await checkpoints.last_sealed(uow.raw)
-        if not is_due(end.seq, sealed_size=sealed_size, sealed_at=sealed_at, now=uow.now):
-            return
         key = await checkpoints.key_in_force(uow.raw, end.seq)
         if key is None:
             await announce_first_key(uow, self._keyring)
-        else:
+            return
+        sealed_size, sealed_at = await checkpoints.last_sealed(uow.raw)
+        if is_due(end.seq, sealed_size=sealed_size, sealed_at=sealed_at, now=uow.now):
             await seal(uow, end, self._signer(end, key))
 
     def _signer(self, end: AuditHead, key: SigningKey) -> Signer:

@@ -12,7 +12,7 @@ from permissions.domain.merkle import Range
 from permissions.store import audit, checkpoints, loading
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     import asyncpg
     from accesskit.changes import Change
@@ -133,7 +133,7 @@ async def who_changed(
     return Page(entries[:limit], len(entries) <= limit)
 
 
-async def dump(database: Database) -> AsyncIterator[Dumped]:
+async def dump(database: Database) -> AsyncGenerator[Dumped]:
     """The log's end, its checkpoints, the state, and all entries: as of one moment, in this order."""
     async with database.raw() as raw, raw.transaction(isolation="repeatable_read", readonly=True):
         yield await audit.head(raw)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -22,7 +23,7 @@ from permissions.wire import audit as wire
 from permissions.wire.dumps import DumpWriter
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from grpc.aio import ServicerContext
     from servicekit.chassis import Chassis
@@ -108,9 +109,10 @@ class AuditServicer(AuditServiceServicer):
         self, request: pb.DumpAuditRequest, context: ServicerContext[Any, Any]
     ) -> AsyncIterator[pb.DumpAuditResponse]:
         """The dump file, part by part."""
-        async for content in _dump(self._database):
-            for start in range(0, len(content), MESSAGE_BYTES_MAX):
-                yield pb.DumpAuditResponse(content=content[start : start + MESSAGE_BYTES_MAX])
+        async with aclosing(_dump(self._database)) as contents:
+            async for content in contents:
+                for start in range(0, len(content), MESSAGE_BYTES_MAX):
+                    yield pb.DumpAuditResponse(content=content[start : start + MESSAGE_BYTES_MAX])
 
     async def ErasePersonal(
         self, request: pb.ErasePersonalRequest, context: ServicerContext[Any, Any]
@@ -139,10 +141,11 @@ class AuditServicer(AuditServiceServicer):
         return self._keyring
 
 
-async def _dump(database: Database) -> AsyncIterator[bytes]:
+async def _dump(database: Database) -> AsyncGenerator[bytes]:
     writer = DumpWriter(now_s=time.time())
-    async for part in queries.dump(database):
-        yield writer.part(part)
+    async with aclosing(queries.dump(database)) as parts:
+        async for part in parts:
+            yield writer.part(part)
     yield writer.end()
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MAGIC = b"leadchain-audit-dump/1\n"
 _RECORD = struct.Struct(">cI")
-_ENTRY = struct.Struct(">QIBB32s")
+_ENTRY = struct.Struct(">qIBB32s")
 
 
 class DumpWriter:
