@@ -7,6 +7,7 @@ from leadctl.dead_letters import backlog, dead_letters_app, outbox_app
 from leadctl.demo.command import demo
 from leadctl.lead import lead_app
 from leadctl.ledger import funnel, latency, ledger
+from leadctl.perm import perm_app
 from leadctl.quarantine import quarantine_app
 from leadctl.recipients import recipients_app
 from leadctl.reps import reps_app
@@ -23,6 +24,7 @@ app.add_typer(lead_app, name="lead")
 app.command()(ledger)
 app.command()(funnel)
 app.command()(latency)
+app.add_typer(perm_app, name="perm")
 app.add_typer(reps_app, name="reps")
 app.add_typer(recipients_app, name="recipients")
 app.add_typer(accounts_app, name="accounts")
