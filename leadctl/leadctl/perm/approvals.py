@@ -21,7 +21,7 @@ RequestId = Annotated[str, typer.Argument(help="Id of the request.")]
 Group = Annotated[str, typer.Option(help="Group of the template; else the first you can fill.")]
 
 
-def request_access(  # noqa: PLR0913 - each is an argument of the command
+def request_access(  # noqa: PLR0913, PLR0917 - each is an argument of the command
     subject: Annotated[str, typer.Argument(help="Who will do it.")],
     action: Annotated[str, typer.Argument(help="The sensitive action.")],
     resource_text: Annotated[str, typer.Argument(metavar="RESOURCE", help="TYPE:ID, or a lead.")],
