@@ -3,6 +3,7 @@
 import typer
 
 from leadctl.accounts import accounts_app
+from leadctl.audit import audit_app
 from leadctl.dead_letters import backlog, dead_letters_app, outbox_app
 from leadctl.demo.command import demo
 from leadctl.lead import lead_app
@@ -28,6 +29,7 @@ app.add_typer(perm_app, name="perm")
 app.add_typer(reps_app, name="reps")
 app.add_typer(recipients_app, name="recipients")
 app.add_typer(accounts_app, name="accounts")
+app.add_typer(audit_app, name="audit")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(dead_letters_app, name="dead-letters")
 app.add_typer(outbox_app, name="outbox")
