@@ -25,7 +25,7 @@ from accesskit.language.model import (
     Union,
     Via,
 )
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 CRM = """
@@ -279,6 +279,7 @@ def test_an_argument_that_is_not_declared_is_refused_in_a_fact_and_ignored_in_a_
 
 
 @given(text=st.text(max_size=200))
+@settings(max_examples=40, deadline=None)
 def test_any_text_is_a_model_or_a_typed_refusal(text: str) -> None:
     for candidate in (text, CRM[: len(text)] + text + CRM[len(text) :]):
         with suppress(BadModel):

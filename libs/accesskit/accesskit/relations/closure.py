@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from accesskit.facts import EVERYONE, Fact
-from accesskit.relations.checks import Answer, Check, Context
+from accesskit.relations.checks import Answer, Check, Context, through_one
 from accesskit.relations.edges import Edges
 
 _REACHES_MAX: Final = 200_000
@@ -91,6 +91,35 @@ class ClosureIndex:
             if found is None or kind != subject_type:
                 return None
             return reach.prove(found) if type(found) is Fact else found
+
+        return check
+
+    def compiled_from(self, edges: Edges) -> Check:
+        """The check of `closure from edges` in one call; what is not one lasting fact goes the general way."""
+        entry_of, reach_of = edges.forward.get, self._reaches.get
+        subject_type = self._subject_type
+        in_general = through_one(edges, self.compiled())
+
+        def check(
+            resource_id: str,
+            kind: str,
+            subject_id: str,
+            now_s: float,
+            context: Context = None,
+            scope: object = None,
+        ) -> Answer:
+            entry = entry_of(resource_id)
+            if entry is None:
+                return None
+            if type(entry) is Fact and entry.until_s is None and kind == subject_type:
+                reach = reach_of(entry.subject_id)
+                if reach is not None and reach.from_s <= now_s < reach.until_s:
+                    found = reach.holders.get(subject_id)
+                    if type(found) is tuple:
+                        return (entry, found)
+                    if found is None and not self._has_wildcard:
+                        return None
+            return in_general(resource_id, kind, subject_id, now_s, context, scope)
 
         return check
 

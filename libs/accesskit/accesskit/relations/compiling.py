@@ -31,13 +31,14 @@ class Compiler:
         self._shape = shape
         self._tables = tables
         self._checks: dict[Node, Check] = {}
+        self._sole_closures: dict[Node, ClosureIndex] = {}
 
     def check(self, node: Node) -> Check:
         """The check of a relation that the model has."""
         if node not in self._checks:
             transitive = self._shape.transitive(node)
             if transitive is not None:
-                self._checks[node] = self._closure_check(transitive)
+                self._checks[node] = self._closure_check(node, transitive)
             elif self._shape.is_recursive(node):
                 recursive = RecursiveCheck(len(self._checks))
                 self._checks[node] = recursive.check
@@ -87,10 +88,12 @@ class Compiler:
         edges, target = routes[0]
         is_conditional = edges.has_conditions or target in self._shape.conditional
         if len(routes) == 1 and not is_conditional:
-            return checks.through_one(edges, self.check(target))
+            check = self.check(target)
+            index = self._sole_closures.get(target)
+            return index.compiled_from(edges) if index else checks.through_one(edges, check)
         return checks.through(tuple((edges, self.check(target)) for edges, target in routes))
 
-    def _closure_check(self, transitive: Transitive) -> Check:
+    def _closure_check(self, node: Node, transitive: Transitive) -> Check:
         indexes: dict[str, ClosureIndex] = {}
         steps = tuple(self._tables[key] for key in transitive.steps)
         for subject_type in dict.fromkeys(key[2] for key in transitive.bases):
@@ -99,6 +102,8 @@ class Compiler:
             index = indexes[subject_type] = ClosureIndex(subject_type, steps, bases)
             for key in (*transitive.steps, *keys):
                 self.closures.setdefault(key, []).append(index)
+        if len(indexes) == 1:
+            self._sole_closures[node] = next(iter(indexes.values()))
         return _in_closure(indexes)
 
 
