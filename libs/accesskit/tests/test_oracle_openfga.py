@@ -29,7 +29,7 @@ from accesskit.language.model import (
 )
 from accesskit.language.validation import validate_model
 from accesskit.relations import Relations
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 if TYPE_CHECKING:
@@ -481,6 +481,9 @@ def _run_openfga(
         timeout=60,
         check=False,
     )
+    if "no entrypoints defined" in done.stderr:
+        # OpenFGA takes a relation that it meets a second time on its way for one that nobody can enter.
+        reject()
     assert done.stdout.startswith("["), done.stderr
     return json.loads(done.stdout)[0]
 
