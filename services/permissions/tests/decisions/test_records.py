@@ -72,7 +72,7 @@ async def test_what_an_approval_allows_is_on_record_before_it_is_answered(
     [record] = await on_record(database)
     past = read_question(record.question)
     assert answer.decision.outcome is record.outcome is Outcome.ALLOW
-    assert [each.kind for each in answer.decision.obligations] == ["step-up"]
+    assert "step-up" in {each.kind for each in answer.decision.obligations}
     assert (past.question, past.standing) == (DELETE, STANDS)
 
 
