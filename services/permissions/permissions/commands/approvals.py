@@ -155,11 +155,15 @@ async def cancel_request(database: Database, live: Live, request_id: str, *, act
 
 
 async def use_approval(database: Database, live: Live, using: Use) -> Used:
-    """Uses an approval in a transaction of its own; refusals are recorded. Raises as `use` does."""
+    """Uses an approval for a deed that is done elsewhere, in a transaction of its own; refusals are recorded.
+
+    Once used, only the same executor with the same key and the same deed gets the same answer, whatever has changed
+    since: it must make the deed itself idempotent by that key. Raises as `use` does.
+    """
 
     async def work(uow: UnitOfWork, log: Log) -> Used | ServiceError:
         try:
-            return await use(uow, log, live, using)
+            return await _earlier_use(uow, using) or await use(uow, log, live, using)
         except (ApprovalRefused, StepUpRequired) as refusal:
             details = {"code": str(refusal), "executor": using.executor_id}
             resource = _resource(using.question.approval_id)
@@ -172,16 +176,14 @@ async def use_approval(database: Database, live: Live, using: Use) -> Used:
 async def use(uow: UnitOfWork, log: Log, live: Live, using: Use) -> Used:
     """Judges the approval again and uses it up, in the transaction that does the deed.
 
-    The state in memory must have caught up before the transaction began. Once used, only the same executor with the
-    same key and the same deed gets the same answer, whatever has changed since. Raises `ApprovalRefused` with one of
-    five codes, `StepUpRequired` when the template wants a second factor, and `StateMoved` for another try.
+    The state in memory must have caught up before the transaction began. A used approval is refused even to whoever
+    used it: the deed was done then, in the same transaction, and may have been undone since for good reason. Raises
+    `ApprovalRefused` with one of five codes, `StepUpRequired` when the template wants a second factor, and
+    `StateMoved` for another try.
     """
     question = using.question
     await check_settled(uow.raw, live, question)
     request = await approvals.get(uow.raw, question.approval_id)
-    deed = deed_of(question)
-    if request and is_replay(request, deed, key=using.key, used_by=using.executor_id):
-        return Used(request.used_at_s or 0.0, is_repeated=True)
     refused = await denial_of(uow.raw, live, question, request, now_s=log.now_s)
     if refused is not None or request is None:
         raise ApprovalRefused(refused or Denial.UNVERIFIABLE)
@@ -283,6 +285,14 @@ async def _request(uow: UnitOfWork, log: Log, live: Live, asked: Asked) -> Shown
     request, _ = await requestable(uow, log, live, asked)
     await keep(uow, log, request, asked=asked)
     return Shown(request)
+
+
+async def _earlier_use(uow: UnitOfWork, using: Use) -> Used | None:
+    request = await approvals.get(uow.raw, using.question.approval_id)
+    deed = deed_of(using.question)
+    if request and is_replay(request, deed, key=using.key, used_by=using.executor_id):
+        return Used(request.used_at_s or 0.0, is_repeated=True)
+    return None
 
 
 async def _vote(uow: UnitOfWork, log: Log, live: Live, ballot: Ballot) -> Shown:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Awaitable
 
 import grpc
 import pytest
@@ -9,7 +10,10 @@ from accesskit.changes import FactPut, FactRemoved, PolicyPut
 from accesskit.decisions import Question
 from leadchain.permissions.v1 import approvals_service_pb2 as pb
 from leadchain.permissions.v1.events_pb2 import ApprovalDecided
-from permissions.domain.approvals import Denial
+from permissions.commands import recording
+from permissions.commands.approvals import Use, Used, use
+from permissions.domain.approvals import ApprovalRefused, Denial
+from permissions.domain.approvers import SecondFactor
 from permissions.queries.approvals import standing
 from servicekit.events import new_id
 
@@ -43,6 +47,29 @@ async def test_a_use_repeated_after_a_crash_gets_the_same_answer(office: Office)
 
     assert second.is_repeated
     assert second.used_at == first.used_at
+
+
+async def test_a_deed_done_in_the_same_transaction_is_not_done_again(office: Office) -> None:
+    approval_id = await office.approved()
+    question = Question(
+        "ana", "delete", "customer", "c-1", approval_id=approval_id, params_hash=PARAMS_HASH
+    )
+    using = Use(question, "job-1", "ana", SecondFactor(frozenset({"otp"}), office.now_s))
+    await office.live.catch_up()
+
+    for expected in (None, Denial.EXPIRED):
+        async with office.database.unit_of_work() as uow:
+            log = await recording.begin(uow)
+            assert await refusal_of(use(uow, log, office.live, using)) is expected
+            await log.finish()
+
+
+async def refusal_of(using: Awaitable[Used]) -> Denial | None:
+    try:
+        await using
+    except ApprovalRefused as refused:
+        return refused.denial
+    return None
 
 
 async def test_another_executor_does_not_repeat_a_use(office: Office) -> None:
