@@ -116,6 +116,7 @@ def _settings(folder: Path) -> Mapping[str, Mapping[str, str]]:
             "SLA_POLICY_FILE": str(DEMO_FILES / "sla.yaml"),
         },
         "notification": {"ALLOW_LOOPBACK_HTTP": "true"},
+        "permissions": {"PERMISSIONS_BOOTSTRAP_FILE": str(DEMO_FILES / "permissions.yaml")},
         REMINDER_SINK: {"REMINDER_SINK_LOG": str(_reminders_file(folder.absolute()))},
     }
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from leadctl.stack.settings import FOUNDATION_FILE
+
 ADDRESS = re.compile(r"\{([a-z-]+)\.(grpc|http)\}")
 
 
@@ -38,7 +40,15 @@ class Program:
 ASKS_PERMISSIONS = {"PERMISSIONS_GRPC": "{permissions.grpc}"}
 
 SERVICES = (
-    Program("permissions", "permissions", keys=("AUDIT_SIGNING_KEY",)),
+    Program(
+        "permissions",
+        "permissions",
+        env={
+            "PERMISSIONS_BOOTSTRAP_FILE": str(FOUNDATION_FILE),
+            "AUTHZEN_BASE_URL": "http://{permissions.http}",
+        },
+        keys=("AUDIT_SIGNING_KEY",),
+    ),
     Program("lead-intake", "lead_intake", env=ASKS_PERMISSIONS),
     Program("identity", "identity", env=ASKS_PERMISSIONS, keys=("GOLDEN_ID_KEY",)),
     Program("assignment", "assignment", env=ASKS_PERMISSIONS),

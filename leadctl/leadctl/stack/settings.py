@@ -4,7 +4,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-DEPLOYED_NATS = Path(__file__).parents[3] / "deploy" / "nats"
+_DEPLOYED = Path(__file__).parents[3] / "deploy"
+DEPLOYED_NATS = _DEPLOYED / "nats"
+FOUNDATION_FILE = _DEPLOYED / "permissions" / "bootstrap.yaml"
+"""What permissions begins with where nothing else is said: the services and their roles."""
 
 # A program of the stack sees these of the caller's variables, and what the stack gives it.
 PASSED = ("PATH", "HOME", "TZ", "TMPDIR", "LANG", "LC_ALL", "LOG_LEVEL")

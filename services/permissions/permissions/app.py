@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from accesskit.guard import AccessGuard
 from leadchain.permissions.v1.events_pb2 import FactsChanged
 from servicekit.chassis import Chassis
 
-from permissions import rpc, subscribers
+from permissions import authzen, rpc, subscribers
 from permissions.commands.bootstrap import Bootstrap
 from permissions.commands.sealing import Keyring
+from permissions.queries.guarding import OwnState
 from permissions.queries.live import Live
 
 if TYPE_CHECKING:
@@ -22,6 +24,13 @@ def build(settings: Settings) -> Chassis:
     chassis.workers.append(Bootstrap(chassis.database, settings.bootstrap_file))
     live = follow(chassis)
     subscribers.subscribe(chassis.bus)
+    checks = rpc.decisions.serve(chassis, live)
+    chassis.routes = authzen.routes(
+        checks, live, chassis.verifier, base_url=settings.authzen_base_url
+    )
+    guard = AccessGuard(chassis.name, OwnState(live, checks))
+    chassis.grpc.guard_with(guard)
+    chassis.verifier.is_revoked = guard.is_revoked
     for service in rpc.SERVICES:
         service.serve(chassis, live)
     rpc.audit.serve(chassis, keyring(settings))

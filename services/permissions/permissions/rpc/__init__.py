@@ -2,6 +2,6 @@
 
 from permissions.rpc import approvals, audit, decisions, exports, facts, leases, policies, sessions
 
-SERVICES = (decisions, facts, policies, leases, approvals, sessions, exports)
+SERVICES = (facts, policies, leases, approvals, sessions, exports)
 
-__all__ = ["SERVICES", "audit"]
+__all__ = ["SERVICES", "audit", "decisions"]

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 SERVICE = "leadchain.permissions.v1.PermissionsService"
 
 
-def serve(chassis: Chassis, live: Live) -> None:
-    """Answers PermissionsService on the chassis' gRPC host, and writes down what was decided."""
+def serve(chassis: Chassis, live: Live) -> Checks:
+    """Answers PermissionsService on the chassis' gRPC host, and writes down what was decided; gives what answers."""
     recorder = Recorder(chassis.database, clock=lambda: live.now_s)
     chassis.workers.append(recorder)
 
@@ -45,6 +45,7 @@ def serve(chassis: Chassis, live: Live) -> None:
     checks = Checks(live, recorder, standing)
     servicer = PermissionsServicer(chassis.database, live, checks)
     chassis.grpc.add(add_PermissionsServiceServicer_to_server, servicer, SERVICE)
+    return checks
 
 
 class PermissionsServicer(PermissionsServiceServicer):
