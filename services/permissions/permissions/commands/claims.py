@@ -105,13 +105,13 @@ class Claims:
 
 
 async def release(database: Database, ask: Ask) -> ChangedLease:
-    """The owner's resource goes to the pool. Raises `UnknownLease`, `LeaseChanged`, `NotTheOwner` or `WrongState`."""
+    """An owned resource goes to the pool. Raises `UnknownLease`, `LeaseChanged` or `WrongState`."""
     async with database.unit_of_work() as uow:
         log = await recording.begin(uow)
         now_s = await monotone_s(uow, log)
         lease = await _lease(uow.raw, ask.resource)
         lease_rules.check_version(lease, ask.version)
-        change = lease_rules.release(lease, ask.terms, ask.actor, now_s=now_s)
+        change = lease_rules.release(lease, ask.terms, now_s=now_s)
         [released] = await change_owners(uow, log, [change], actor=ask.actor)
         return await _changed(log, released, ask)
 

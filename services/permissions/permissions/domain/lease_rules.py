@@ -17,7 +17,6 @@ from permissions.domain.leases import (
     Lease,
     LeaseChanged,
     NotInPool,
-    NotTheOwner,
     OwnerChange,
     ProtectionRefused,
     WrongState,
@@ -64,10 +63,8 @@ def check_version(lease: Lease, version: int | None) -> None:
         raise LeaseChanged(lease.put.version)
 
 
-def release(lease: Lease, terms: LeaseTerms, owner_id: str, *, now_s: float) -> OwnerChange:
-    """The owner's release to the pool, where they cool down from now on; raises `NotTheOwner` or `WrongState`."""
-    if lease.put.owner_id != owner_id:
-        raise NotTheOwner
+def release(lease: Lease, terms: LeaseTerms, *, now_s: float) -> OwnerChange:
+    """The passing to the pool, where the owner cools down from now on; raises `WrongState` when it is there already."""
     if lease.at(terms, now_s).state is LeaseState.POOL:
         raise WrongState(LeaseState.POOL)
     return OwnerChange(lease, "", Cause.RELEASED, now_s + terms.cool_down_days * DAY_S)

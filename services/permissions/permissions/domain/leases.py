@@ -80,13 +80,6 @@ class WrongState(Conflict):
         self.state = state
 
 
-class NotTheOwner(Conflict):
-    """The resource is not owned by whom the caller says."""
-
-    def __init__(self) -> None:
-        super().__init__("not_the_owner: somebody else owns this, or nobody")
-
-
 class ProtectionRefused(Conflict):
     """More protection than the policy allows: `limit` names the term."""
 

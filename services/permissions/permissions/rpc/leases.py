@@ -82,7 +82,7 @@ class LeasesServicer(LeasesServiceServicer):
     async def ReleaseLease(
         self, request: pb.ReleaseLeaseRequest, context: Context
     ) -> pb.ReleaseLeaseResponse:
-        """The owner gives a resource up."""
+        """Gives a resource up to the pool."""
         ask = await self._permitted(request, "release", version=request.version)
         lease, token = wire.changed(await claims.release(self._database, ask))
         return pb.ReleaseLeaseResponse(lease=lease, token=token)

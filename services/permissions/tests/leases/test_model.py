@@ -84,9 +84,7 @@ class Model:
         return self if is_theirs else self.passed_to(rep, day)
 
     def _release(self, rep, day, state):
-        if rep != self.owner or state is LeaseState.POOL:
-            return self
-        return self.passed_to("", day, cool=day + 7)
+        return self if state is LeaseState.POOL else self.passed_to("", day, cool=day + 7)
 
     def _unlock(self, rep, day, state):
         return replace(self, touched=day, clock=day) if state is LeaseState.READONLY else self

@@ -499,7 +499,7 @@ Global___HandOverResponse: _TypeAlias = HandOverResponse  # noqa: Y015
 
 @_typing.final
 class ReleaseLeaseRequest(_message.Message):
-    """What the caller gives up."""
+    """What is given up."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -120,7 +120,7 @@ class LeasesServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReleaseLease(self, request, context):
-        """The owner gives a resource up to the pool.
+        """Gives an owned resource up to the pool.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,7 +42,7 @@ class LeasesServiceStub:
     HandOver: _grpc.UnaryUnaryMultiCallable[_leases_service_pb2.HandOverRequest, _leases_service_pb2.HandOverResponse]
     """Gives resources of one owner to another, all in one transaction."""
     ReleaseLease: _grpc.UnaryUnaryMultiCallable[_leases_service_pb2.ReleaseLeaseRequest, _leases_service_pb2.ReleaseLeaseResponse]
-    """The owner gives a resource up to the pool."""
+    """Gives an owned resource up to the pool."""
     UnlockLease: _grpc.UnaryUnaryMultiCallable[_leases_service_pb2.UnlockLeaseRequest, _leases_service_pb2.UnlockLeaseResponse]
     """Lets the owner of a read-only resource work on it again."""
     ProtectLease: _grpc.UnaryUnaryMultiCallable[_leases_service_pb2.ProtectLeaseRequest, _leases_service_pb2.ProtectLeaseResponse]
@@ -72,7 +72,7 @@ class LeasesServiceAsyncStub(LeasesServiceStub):
     HandOver: _aio.UnaryUnaryMultiCallable[_leases_service_pb2.HandOverRequest, _leases_service_pb2.HandOverResponse]  # type: ignore[assignment]
     """Gives resources of one owner to another, all in one transaction."""
     ReleaseLease: _aio.UnaryUnaryMultiCallable[_leases_service_pb2.ReleaseLeaseRequest, _leases_service_pb2.ReleaseLeaseResponse]  # type: ignore[assignment]
-    """The owner gives a resource up to the pool."""
+    """Gives an owned resource up to the pool."""
     UnlockLease: _aio.UnaryUnaryMultiCallable[_leases_service_pb2.UnlockLeaseRequest, _leases_service_pb2.UnlockLeaseResponse]  # type: ignore[assignment]
     """Lets the owner of a read-only resource work on it again."""
     ProtectLease: _aio.UnaryUnaryMultiCallable[_leases_service_pb2.ProtectLeaseRequest, _leases_service_pb2.ProtectLeaseResponse]  # type: ignore[assignment]
@@ -123,7 +123,7 @@ class LeasesServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _leases_service_pb2.ReleaseLeaseRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_leases_service_pb2.ReleaseLeaseResponse, _abc.Awaitable[_leases_service_pb2.ReleaseLeaseResponse]]:
-        """The owner gives a resource up to the pool."""
+        """Gives an owned resource up to the pool."""
 
     @_abc_1.abstractmethod
     def UnlockLease(
