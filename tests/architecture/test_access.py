@@ -4,7 +4,7 @@ import importlib
 from pathlib import Path
 
 import pytest
-import yaml
+from accesskit.policy import Policy
 from google.protobuf import descriptor_pool
 from servicekit.access import needs_of
 
@@ -23,13 +23,13 @@ def services(contract):
 
 
 def granted():
-    rules = yaml.safe_load(POLICY.read_text())["rules"]
+    policy = Policy.parse(POLICY.read_text(), version=1)
     return {
         (action, kind)
-        for rule in rules
-        if rule.get("effect", "allow") == "allow"
-        for action in rule["actions"]
-        for kind in ([rule["on"]] if isinstance(rule["on"], str) else rule["on"])
+        for rule in policy.rules
+        if rule.effect == "allow"
+        for action in rule.actions
+        for kind in rule.on
     }
 
 
