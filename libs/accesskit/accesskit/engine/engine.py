@@ -83,10 +83,10 @@ class Engine(Applied):
         )
         if self._live is None:
             return [NO_POLICY] * len(resource_ids)
-        plan, subject_type = self._resolve(self._live, question, now_s)
+        plan = self._resolve(self._live, question, now_s)
         if isinstance(plan, Decision):
             return [plan] * len(resource_ids)
-        asking = (subject_type, subject_id, now_s, question.context)
+        asking = (plan.subject_type, subject_id, now_s, question.context)
         denies, allows, refusal = plan.denies, plan.allows, plan.refusal
         decisions = [weigh(denies, allows, refusal, id_, *asking) for id_ in resource_ids]
         if plan.approval is None:
@@ -128,10 +128,10 @@ class Engine(Applied):
         )
         if self._live is None:
             return LookupPage()
-        plan, subject_type = self._resolve(self._live, question, now_s)
+        plan = self._resolve(self._live, question, now_s)
         if isinstance(plan, Decision):
             return LookupPage()
-        asking = (subject_type, subject_id, now_s, question.context)
+        asking = (plan.subject_type, subject_id, now_s, question.context)
         reach = listing.reach(self._live, plan, resource_type, asking)
         return listing.page(reach, plan, after_id=after_id, limit=limit)
 
@@ -176,10 +176,10 @@ class Engine(Applied):
         question = Question(subject_id, action, resource_type, "", given)
         if self._live is None:
             return Filter()
-        plan, subject_type = self._resolve(self._live, question, now_s)
+        plan = self._resolve(self._live, question, now_s)
         if isinstance(plan, Decision):
             return Filter()
-        asking = (subject_type, subject_id, now_s, question.context)
+        asking = (plan.subject_type, subject_id, now_s, question.context)
         return filter_of(self._live, plan, resource_type, asking)
 
     def expand(
@@ -209,11 +209,11 @@ class Engine(Applied):
     def _decide(
         self, regime: Regime, question: Question, now_s: float, approved: frozenset[str]
     ) -> Decision:
-        plan, subject_type = self._resolve(regime, question, now_s)
+        plan = self._resolve(regime, question, now_s)
         if isinstance(plan, Decision):
             return plan
         if question.fields:
-            asking = (subject_type, question.subject_id, now_s, question.context)
+            asking = (plan.subject_type, question.subject_id, now_s, question.context)
             decision = judge_fields(plan, question.resource_id, asking, question.fields)
         else:
             decision = weigh(
@@ -221,7 +221,7 @@ class Engine(Applied):
                 plan.allows,
                 plan.refusal,
                 question.resource_id,
-                subject_type,
+                plan.subject_type,
                 question.subject_id,
                 now_s,
                 question.context,
@@ -230,29 +230,27 @@ class Engine(Applied):
             return decision
         return with_approval(plan.approval, decision, question.approval_id, approved)
 
-    def _resolve(
-        self, regime: Regime, question: Question, now_s: float
-    ) -> tuple[Plan | Decision, str]:
-        """The rules that concern the question, or the refusal that needs none; and the subject's type."""
+    def _resolve(self, regime: Regime, question: Question, now_s: float) -> Plan | Decision:
+        """The rules that concern the question, or the refusal that needs none."""
         standing = regime.standings.get(question.subject_id)
         if standing is None or not standing.from_s <= now_s < standing.until_s:
             principal = self._state.principals.get(question.subject_id)
             if principal is None:
-                return UNKNOWN_SUBJECT, ""
+                return UNKNOWN_SUBJECT
             if principal.barred is not None:
-                return principal.barred, principal.type
+                return principal.barred
             standing = regime.standing(principal.type, principal.id, now_s)
             regime.standings[principal.id] = standing
         if question.circumstances is not None:
             refused = self._guard(regime, standing, question, question.circumstances)
             if refused is not None:
-                return refused, standing.type
+                return refused
         actions = standing.plans.get(question.resource_type)
         plan = None if actions is None else actions.get(question.action)
         if plan is not None:
-            return plan, standing.type
+            return plan
         is_known = regime.maker.speaks_of(question.resource_type)
-        return UNKNOWN_ACTION if is_known else UNKNOWN_TYPE, standing.type
+        return UNKNOWN_ACTION if is_known else UNKNOWN_TYPE
 
     def _guard(
         self, regime: Regime, standing: Standing, question: Question, given: Circumstances

@@ -67,8 +67,14 @@ def reach_of(
 
 def known_ids(regime: Regime, resource_type: str) -> set[str]:
     """Every resource of the type that a fact or lease speaks of."""
-    known = {fact.resource_id for fact in regime.relations.facts(resource_type=resource_type)}
-    return known | regime.grounds.leases.get(resource_type, {}).keys()
+    known = set(regime.grounds.leases.get(resource_type, ()))
+    is_leased = resource_type in regime.policy.lease.on
+    for type_, relation in regime.policy.model.rewrites:
+        # Every owner of a leased type is one of a lease already counted.
+        if type_ == resource_type and not (is_leased and relation == "owner"):
+            facts = regime.relations.facts(resource_type=type_, relation=relation)
+            known |= {fact.resource_id for fact in facts}
+    return known
 
 
 def is_met(rule_condition: str, regime: Regime, asking: Asking) -> Missing | bool:
@@ -87,7 +93,7 @@ def _reach_of_one(
         return Reach(set(), set())
     subject_type, subject_id, now_s, context = asking
     if source.lease == "pool":
-        found = _by_verdict(rule, regime, resource_type, asking)
+        found = _in_pool(rule, regime, resource_type, asking)
     elif source.relation:
         surely, perhaps = regime.relations.resources(
             subject_type, subject_id, resource_type, source.relation, now_s=now_s, context=context
@@ -109,10 +115,11 @@ def _before_end(ids: set[str], ends_s: dict[str, float], now_s: float) -> set[st
     return {id_ for id_ in ids if end_of(id_, -math.inf) > now_s}
 
 
-def _by_verdict(rule: CompiledRule, regime: Regime, resource_type: str, asking: Asking) -> Reach:
+def _in_pool(rule: CompiledRule, regime: Regime, resource_type: str, asking: Asking) -> Reach:
     found = Reach(set(), set())
     subject_type, subject_id, now_s, context = asking
-    for id_ in regime.grounds.leases.get(resource_type, {}):
+    ends_s = regime.grounds.pool_at_s.get(resource_type, {})
+    for id_ in [id_ for id_, end_s in ends_s.items() if end_s <= now_s]:
         verdict = rule.verdict(id_, subject_type, subject_id, now_s, context)
         if isinstance(verdict, Missing):
             found.perhaps.add(id_)

@@ -20,7 +20,7 @@ FieldLimit: TypeAlias = Literal["locked", "hidden", "masked"]
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """All that decides one action on one resource type for subjects of the same roles.
+    """All that decides one action on one resource type for subjects of the same type and roles.
 
     `denies` and `allows` decide a question that names no fields; `named_allows`, `field_denies` and `field_allows`
     come in when it does. `refusal` is the answer when nothing allows. `field_limits` are the fields these subjects may
@@ -28,6 +28,7 @@ class Plan(msgspec.Struct, frozen=True):
     oblige to. `rules` are all of them, and `sources` what they were compiled from.
     """
 
+    subject_type: str
     denies: tuple[CompiledRule, ...]
     allows: tuple[CompiledRule, ...]
     named_allows: tuple[CompiledRule, ...]
@@ -98,6 +99,7 @@ class PlanMaker:
         general = self._all(type_, (rule for rule in allows if not rule.fields))
         barring = next((rule for rule in denies if _is_absolute(rule)), None)
         plan = Plan(
+            subject_type="service" if who.service_id else "user",
             denies=self._all(type_, (rule for rule in denies if not rule.fields)),
             allows=tuple(_obliging(rule, unnamed) for rule in general),
             named_allows=general,

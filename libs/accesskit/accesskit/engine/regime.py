@@ -29,7 +29,6 @@ class Standing(msgspec.Struct, frozen=True):
     is_guarded: bool
     from_s: float
     until_s: float
-    type: str
 
 
 class RefusedFact(msgspec.Struct, frozen=True):
@@ -151,7 +150,6 @@ class Regime:
             is_guarded=not who.roles.isdisjoint(self.policy.guard.roles),
             from_s=ends[index - 1] if index else -math.inf,
             until_s=ends[index] if index < len(ends) else math.inf,
-            type=subject_type,
         )
 
 

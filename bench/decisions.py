@@ -1,0 +1,250 @@
+"""How fast decisions are: ours, pycasbin's and Cedar's, of the same policy, people and leads in one run.
+
+`python -m bench.decisions` prints microseconds per decision and how often an engine disagrees with ours. All run in
+this process; Cedar holds its entities parsed, and casbin is given the owner and the lock with each request, because
+neither could answer in reasonable time otherwise.
+"""
+
+import json
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import casbin
+import cedarpy
+from accesskit.changes import Change, FactPut, LeasePut, PolicyPut, PrincipalPut
+from accesskit.decisions import Outcome, Question
+from accesskit.engine import Engine
+from accesskit.facts import Fact
+from permissions.policies import default_policy
+
+USERS = 1_000
+LEADS = 100_000
+LOCKED_EVERY = 10
+SPAN = 10
+PAGE = 2_000
+NOW_S = 1_790_000_000.0
+DAY_S = 86_400.0
+CASBIN_MODEL = """
+[request_definition]
+r = sub, act, owner, held
+[policy_definition]
+p = role, act, relation, held
+[role_definition]
+g = _, _
+[policy_effect]
+e = some(where (p.eft == allow)) && !some(where (p.eft == deny))
+[matchers]
+m = r.act == p.act && (p.held == "any" || p.held == r.held) && g(r.sub, p.role) && stands(r.sub, p.relation, r.owner)
+"""
+CASBIN_RULES = [
+    ("salesperson", "read", "reader", "any"),
+    ("salesperson", "edit", "owner", "held"),
+    ("supervisor", "read", "superior", "any"),
+    ("director", "read", "any", "any"),
+]
+CEDAR = """
+permit(principal, action == Action::"read", resource)
+when { principal.role == "salesperson" && resource.owner in principal };
+permit(principal, action == Action::"edit", resource)
+when { principal.role == "salesperson" && resource.owner == principal && resource.held };
+permit(principal, action == Action::"read", resource)
+when { principal.role == "supervisor" && resource.owner != principal && resource.owner in principal };
+permit(principal, action == Action::"read", resource) when { principal.role == "director" };
+forbid(principal, action == Action::"edit", resource) when { principal.role == "supervisor" };
+"""
+
+
+@dataclass
+class Office:
+    """1,000 people under three levels of managers, and the leads that the front line owns."""
+
+    role: dict[str, str] = field(default_factory=dict)
+    manager: dict[str, str] = field(default_factory=dict)
+    owner: dict[str, str] = field(default_factory=dict)
+    held: dict[str, bool] = field(default_factory=dict)
+
+    @classmethod
+    def made(cls) -> "Office":
+        """The same office every time."""
+        office = cls()
+        people = [f"u{number}" for number in range(USERS)]
+        for number, person in enumerate(people):
+            leads_others = number * SPAN + 1 < USERS
+            office.role[person] = "supervisor" if leads_others else "salesperson"
+            if number:
+                office.manager[person] = people[(number - 1) // SPAN]
+        office.role["u0"] = "director"
+        front = [person for person in people if office.role[person] == "salesperson"]
+        for number in range(LEADS):
+            office.owner[f"l{number:06d}"] = front[number % len(front)]
+            office.held[f"l{number:06d}"] = number % LOCKED_EVERY != 0
+        return office
+
+    def superiors(self, person: str) -> set[str]:
+        """Everybody above a person."""
+        found = set()
+        while person in self.manager:
+            person = self.manager[person]
+            found.add(person)
+        return found
+
+    def questions(self, count: int) -> list[Question]:
+        """Half by the owner, a quarter by a superior, a quarter by anybody."""
+        chance = random.Random(7)
+        people, leads = list(self.role), list(self.owner)
+        questions = []
+        for number in range(count):
+            lead = chance.choice(leads)
+            owner = self.owner[lead]
+            above = sorted(self.superiors(owner))
+            subject = (owner, owner, chance.choice(above), chance.choice(people))[number % 4]
+            questions.append(Question(subject, chance.choice(["read", "edit"]), "lead", lead))
+        return questions
+
+
+def main() -> None:
+    """Measures and prints."""
+    office = Office.made()
+    engine, load_s = _loaded(office)
+    print(f"load {LEADS} leads, {USERS} people: {load_s:.2f} s")
+    questions = office.questions(20_000)
+    truth = [_is_allowed(engine, question) for question in questions]
+    _measure("(timer)", bool, questions, truth)
+    _measure("ours", partial(_is_allowed, engine), questions, truth)
+    _measure("cedarpy", _cedar(office), questions[:2_000], truth)
+    _measure("pycasbin", _casbin(office), questions[:2_000], truth)
+    _measure_pages(engine)
+
+
+def _is_allowed(engine: Engine, question: Question) -> bool:
+    return engine.decide(question, now_s=NOW_S).outcome is Outcome.ALLOW
+
+
+def _loaded(office: Office) -> tuple[Engine, float]:
+    changes: list[Change] = [PolicyPut(1, default_policy(), "live")]
+    for person, role in office.role.items():
+        changes.append(PrincipalPut(person, "user", "active", 1))
+        changes.append(FactPut(Fact("role", role, "member", "user", person)))
+    for person, manager in office.manager.items():
+        changes.append(FactPut(Fact("user", person, "manager", "user", manager)))
+    for seq, (lead, owner) in enumerate(office.owner.items()):
+        touched_at_s = NOW_S - (5 if office.held[lead] else 31) * DAY_S
+        changes.append(LeasePut("lead", lead, owner, touched_at_s, version=1, seq=seq))
+    engine = Engine()
+    started = time.perf_counter()
+    engine.apply(changes, revision=1)
+    return engine, time.perf_counter() - started
+
+
+def _cedar(office: Office) -> Callable[[Question], bool]:
+    people = [
+        {
+            "uid": {"type": "User", "id": person},
+            "attrs": {"role": role},
+            "parents": [{"type": "User", "id": m} for m in [office.manager.get(person)] if m],
+        }
+        for person, role in office.role.items()
+    ]
+    leads = [
+        {
+            "uid": {"type": "Lead", "id": lead},
+            "attrs": {
+                "owner": {"__entity": {"type": "User", "id": owner}},
+                "held": office.held[lead],
+            },
+            "parents": [],
+        }
+        for lead, owner in office.owner.items()
+    ]
+    policies = cedarpy.PolicySet.from_str(CEDAR)
+    entities = cedarpy.Entities.from_json_str(json.dumps(people + leads))
+
+    def is_allowed(question: Question) -> bool:
+        request = {
+            "principal": {"type": "User", "id": question.subject_id},
+            "action": {"type": "Action", "id": question.action},
+            "resource": {"type": "Lead", "id": question.resource_id},
+            "context": {},
+        }
+        return bool(cedarpy.is_authorized(request, policies, entities).allowed)
+
+    return is_allowed
+
+
+def _casbin(office: Office) -> Callable[[Question], bool]:
+    model = casbin.Model()
+    model.load_model_from_text(CASBIN_MODEL)
+    enforcer = casbin.Enforcer(model)
+    enforcer.add_policies(CASBIN_RULES)
+    enforcer.add_grouping_policies(list(office.role.items()))
+    above = {person: office.superiors(person) for person in office.role}
+
+    def stands(subject: str, relation: str, owner: str) -> bool:
+        is_owner, is_above = subject == owner, subject in above[owner]
+        return {
+            "any": True,
+            "owner": is_owner,
+            "superior": is_above,
+            "reader": is_owner or is_above,
+        }[relation]
+
+    enforcer.add_function("stands", stands)
+
+    def is_allowed(question: Question) -> bool:
+        lead = question.resource_id
+        held = "held" if office.held[lead] else "locked"
+        return bool(
+            enforcer.enforce(question.subject_id, question.action, office.owner[lead], held)
+        )
+
+    return is_allowed
+
+
+def _measure(
+    name: str,
+    is_allowed: Callable[[Question], bool],
+    questions: Sequence[Question],
+    truth: Sequence[bool],
+) -> None:
+    wrong = sum(
+        is_allowed(q) is not expected for q, expected in zip(questions, truth, strict=False)
+    )
+    times_ns = []
+    for question in questions:
+        started = time.perf_counter_ns()
+        is_allowed(question)
+        times_ns.append(time.perf_counter_ns() - started)
+    times_ns.sort()
+    p50, p99 = (times_ns[int(len(times_ns) * share)] / 1e3 for share in (0.5, 0.99))
+    print(f"{name:9} p50 {p50:9.2f} us  p99 {p99:9.2f} us  disagrees {wrong}/{len(questions)}")
+
+
+def _measure_pages(engine: Engine) -> None:
+    page = [f"l{number:06d}" for number in range(PAGE)]
+    for subject in ("u120", "u11", "u0"):
+        best = min(_timed(partial(_page, engine, subject, page)) for _ in range(20))
+        print(f"decide_all of {PAGE} by {subject}: {PAGE / best:,.0f}/s")
+    for subject in ("u120", "u11", "u1", "u0"):
+        best = min(_timed(partial(_lookup, engine, subject)) for _ in range(5))
+        print(f"lookup of {_lookup(engine, subject):,} by {subject}: {best * 1e3:.2f} ms")
+
+
+def _page(engine: Engine, subject: str, page: list[str]) -> int:
+    return len(engine.decide_all(subject, "read", "lead", page, now_s=NOW_S))
+
+
+def _lookup(engine: Engine, subject: str) -> int:
+    return len(engine.lookup(subject, "read", "lead", now_s=NOW_S).ids)
+
+
+def _timed(action: Callable[[], int]) -> float:
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    main()
