@@ -398,7 +398,7 @@ def test_a_model_written_and_read_again_is_the_same(world: World) -> None:
 
 @pytest.mark.skipif(not FGA.exists(), reason="the OpenFGA command is a development dependency")
 @given(world=worlds())
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 def test_openfga_gives_the_same_answers(world: World, tmp_path_factory: Any) -> None:
     facts = tuple(_definite(fact) for fact in world.facts if _is_writable(fact))
     world = replace(world, facts=facts, context={"x": 1})
