@@ -268,8 +268,9 @@ class Checks:
         """Whether a refusal may be due to a subject or resource that the state does not know yet."""
         if not decisions or decisions[0].reason == "unknown_subject":
             return bool(decisions)
+        has_lease = self._live.engine.has_lease
         return any(
-            decision.reason == "no_relation" and self._is_unknown(compact.resource_type, id_)
+            decision.reason == "no_relation" and not has_lease(compact.resource_type, id_)
             for decision, id_ in zip(decisions, compact.resource_ids, strict=True)
         )
 
@@ -277,12 +278,8 @@ class Checks:
         if decision.outcome is not Outcome.DENY:
             return False
         if decision.reason == "no_relation":
-            return self._is_unknown(question.resource_type, question.resource_id)
+            return not self._live.engine.has_lease(question.resource_type, question.resource_id)
         return decision.reason == "unknown_subject"
-
-    def _is_unknown(self, resource_type: str, resource_id: str) -> bool:
-        engine = self._live.engine
-        return engine.lease(resource_type, resource_id, now_s=self._live.now_s) is None
 
 
 def _seen(question: Question, caller: Caller) -> Question:

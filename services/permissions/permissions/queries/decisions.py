@@ -49,7 +49,9 @@ def may_ask(live: Live, caller: Caller | None, subject_id: str = "") -> bool:
         raise Unauthenticated("missing")
     if caller.subject == subject_id:
         return True
-    question = Question(caller.subject, ASK, *PLATFORM, circumstances=circumstances_of(caller))
+    has_session = caller.epoch is not None or caller.session_id
+    circumstances = circumstances_of(caller) if has_session else None
+    question = Question(caller.subject, ASK, *PLATFORM, circumstances=circumstances)
     return live.engine.decide(question, now_s=live.now_s).outcome is Outcome.ALLOW
 
 

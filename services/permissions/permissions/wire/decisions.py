@@ -247,7 +247,18 @@ def _resource_ids(request: pb.BatchCheckRequest) -> list[str]:
 
 def _add_path(response: pb.CheckResponse, decision: Decision) -> None:
     facts = facts_of(decision.proof)
-    response.path.extend(map(fact_to_pb, facts))
+    add = response.path.add
+    for fact in facts:
+        if fact.condition or fact.until_s or fact.subject_relation:
+            response.path.append(fact_to_pb(fact))
+            continue
+        # Nearly every fact; a third cheaper than making the messages first.
+        stated = add()
+        stated.relation, stated.seq = fact.relation, fact.seq
+        entity_ = stated.resource
+        entity_.type, entity_.id = fact.resource_type, fact.resource_id
+        entity_ = stated.subject
+        entity_.type, entity_.id = fact.subject_type, fact.subject_id
     response.audit_seq = max((fact.seq for fact in facts), default=0)
 
 
