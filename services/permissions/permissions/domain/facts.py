@@ -155,7 +155,7 @@ class FactsToWrite:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A right that a write demands; whoever may administer needs none of them."""
+    """A right that a write demands."""
 
     action: str
     resource_type: str
@@ -163,7 +163,7 @@ class Need:
 
 
 ADMINISTER = Need("administer", "platform", "permissions")
-"""The right that makes every other one needless: for whoever sets an installation up."""
+"""Whoever has it needs no other right, except where the policy demands an approval: nobody grants a role alone."""
 
 
 @dataclass(frozen=True, slots=True)

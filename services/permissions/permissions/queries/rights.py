@@ -10,6 +10,7 @@ from servicekit.errors import Unauthenticated
 
 if TYPE_CHECKING:
     from accesskit.decisions import Decision
+    from accesskit.policy import ApprovalTemplate
     from servicekit.auth import Caller
 
     from permissions.domain.facts import Need
@@ -47,3 +48,9 @@ def decide_for(caller: Caller, live: Live, need: Need) -> Decision:
 def has(caller: Caller, live: Live, need: Need) -> bool:
     """Whether the caller has a right outright."""
     return decide_for(caller, live, need).outcome is Outcome.ALLOW
+
+
+def approval_for(live: Live, need: Need) -> ApprovalTemplate | None:
+    """The approval that the live policy demands for it, whoever asks."""
+    policy = live.engine.policy
+    return policy.approval(need.resource_type, need.action) if policy else None

@@ -41,9 +41,6 @@ from servicekit.events import new_id
 from servicekit.grpc_client import connect
 from servicekit.grpc_server import GrpcServer
 
-ADMINISTRATOR = (
-    "  - {id: administrator, principals: [leadctl], on: platform, actions: [administer]}\n"
-)
 FOUNDATION = {
     "principals": [
         {"id": "leadctl", "type": "service"},
@@ -63,15 +60,15 @@ FOUNDATION = {
         "role:governance_officer#member@user:gov",
         "role:governance_officer#member@user:gus",
         "role:salesperson#member@user:ana",
-        "role:operator#member@service:engagement",
+        "role:salesperson#member@user:bo",
     ],
 }
 
 
 def policy_with(*changes: tuple[str, str]) -> str:
-    """The default policy, with an administrator, and with some text replaced."""
+    """The default policy with some text replaced."""
     text = default_policy()
-    for old, new in (("\nrules:\n", f"\nrules:\n{ADMINISTRATOR}"), *changes):
+    for old, new in changes:
         assert old in text, old
         text = text.replace(old, new, 1)
     return text
@@ -79,6 +76,11 @@ def policy_with(*changes: tuple[str, str]) -> str:
 
 UNAPPROVED = ("    on: policy\n    actions: [publish]", "    on: policy\n    actions: [burn]")
 """Whoever may publish a policy needs no approval for it."""
+WRITER = (
+    "\nrules:\n",
+    "\nrules:\n  - {id: writer, principals: [engagement], on: platform, actions: [write_facts]}\n",
+)
+"""engagement may write plain facts, and no more."""
 
 
 def a_fact(written: str, **terms: Any) -> changes_pb2.Fact:
@@ -239,7 +241,7 @@ def jwks(tmp_path: Path, signing_key: dict[str, Any]) -> Path:
 
 @pytest.fixture
 def policy() -> str:
-    return policy_with()
+    return policy_with(WRITER)
 
 
 @pytest.fixture
