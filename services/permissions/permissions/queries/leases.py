@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+from accesskit.canonical import params_hash
 from accesskit.decisions import Circumstances, Outcome, Question
 from accesskit.guard import ACT_FOR, Refusal
 from accesskit.leases import LeaseState
@@ -13,15 +15,17 @@ from servicekit.auth import current_caller
 from servicekit.errors import Unauthenticated, Unavailable
 
 from permissions.domain.leases import UnknownLease
+from permissions.queries.rights import APPROVAL_REQUIRED
 from permissions.store import audit, lease_states
 from permissions.store import leases as store
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from accesskit.facts import Entity
     from accesskit.leases import LeaseView
     from accesskit.policy import LeaseTerms
+    from servicekit.auth import Caller
     from servicekit.database import Database
 
     from permissions.domain.audit import AuditEntry
@@ -34,10 +38,23 @@ SEQ_MAX = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Whom a request concerns, and what is known of how they came in; nothing when a gateway acts for them."""
+    """Whom a request concerns, and the caller: themselves, or a gateway that acts for them.
+
+    `circumstances` are how they came in; nothing is known of that when a gateway acts for them.
+    """
 
     id: str
+    caller: Caller
     circumstances: Circumstances | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Somebody wants to do an action to a resource."""
+
+    asker: Asker
+    action: str
+    resource: Entity
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +101,37 @@ async def asker(live: Live, actor_id: str) -> Asker:
         session_id=caller.session_id, device_id=caller.device_id, epoch=caller.epoch
     )
     if actor_id in {"", caller.subject}:
-        return Asker(caller.subject, circumstances)
+        return Asker(caller.subject, caller, circumstances)
     await _permit(
         live,
         Question(caller.subject, ACT_FOR, "platform", "permissions", circumstances=circumstances),
     )
-    return Asker(actor_id)
+    return Asker(actor_id, caller)
 
 
 async def permit(live: Live, asking: Asker, action: str, resources: Sequence[Entity]) -> None:
     """Returns when the asker may do the action to every resource; raises `Refusal` for the first that they may not."""
     for resource in resources:
         await _permit(live, _question(asking, action, resource))
+
+
+async def permit_approved(
+    live: Live, ask: Asked, *, approval_id: str, params: Mapping[str, object]
+) -> Question | None:
+    """The question that an approval must serve before this may be done; None when none is needed.
+
+    `params` are the action's arguments, to which the approval is bound. Raises `Refusal`.
+    """
+    question = _question(ask.asker, ask.action, ask.resource)
+    if approval_id:
+        await live.catch_up()
+        decision = live.engine.decide(question, now_s=live.now_s)
+        if decision.reason == APPROVAL_REQUIRED:
+            return msgspec.structs.replace(
+                question, approval_id=approval_id, params_hash=params_hash(dict(params))
+            )
+    await _permit(live, question)
+    return None
 
 
 async def get_lease(database: Database, live: Live, asking: Asker, resource: Entity) -> LeaseStory:

@@ -11,9 +11,11 @@ from leadchain.permissions.v1.leases_service_pb2_grpc import (
 )
 
 from permissions.commands import claims, follow_ups, lease_clocks
+from permissions.commands.approvals import Use
 from permissions.commands.claims import Claims
 from permissions.commands.lease_clocks import Ask
 from permissions.commands.sweeping import LeaseImport, Sweep
+from permissions.domain.approvers import SecondFactor
 from permissions.queries import leases as queries
 from permissions.wire import lease_calls as wire
 
@@ -91,9 +93,13 @@ class LeasesServicer(LeasesServiceServicer):
         self, request: pb.UnlockLeaseRequest, context: Context
     ) -> pb.UnlockLeaseResponse:
         """Lets the owner work again."""
-        reason = wire.code(request.reason)
-        ask = await self._permitted(request, "unlock", version=request.version, reason=reason)
-        lease, token = wire.changed(await lease_clocks.unlock(self._database, ask))
+        asker, resource = await self._named(request)
+        asked = queries.Asked(asker, "unlock", resource)
+        using = await self._use(asked, request.approval_id, {"version": request.version})
+        terms, reason = queries.terms_of(self._live), wire.code(request.reason)
+        ask = Ask(resource, asker.id, terms, request.version, reason)
+        done = await lease_clocks.unlock(self._database, self._live, ask, using)
+        lease, token = wire.changed(done)
         return pb.UnlockLeaseResponse(lease=lease, token=token)
 
     async def ProtectLease(
@@ -148,13 +154,24 @@ class LeasesServicer(LeasesServiceServicer):
         """Who asks, and about what."""
         return await queries.asker(self._live, request.actor_id), wire.entity(request.resource)
 
-    async def _permitted(
-        self, request: _Named, action: str, *, version: int, reason: str = ""
-    ) -> Ask:
+    async def _use(
+        self, asked: queries.Asked, approval_id: str, params: dict[str, object]
+    ) -> Use | None:
+        """The use of an approval that is needed; None when what is asked needs none."""
+        question = await queries.permit_approved(
+            self._live, asked, approval_id=approval_id, params=params
+        )
+        if question is None:
+            return None
+        caller = asked.asker.caller
+        proof = SecondFactor(caller.amr, caller.auth_time)
+        return Use(question, key=question.params_hash, executor_id=caller.subject, proof=proof)
+
+    async def _permitted(self, request: _Named, action: str, *, version: int) -> Ask:
         """What is asked of one lease, once it is known that the asker may."""
         asker, resource = await self._named(request)
         await queries.permit(self._live, asker, action, [resource])
-        return Ask(resource, asker.id, queries.terms_of(self._live), version, reason)
+        return Ask(resource, asker.id, queries.terms_of(self._live), version)
 
     async def _asked_by_caller(self, resource: changes_pb2.Entity, reason: str) -> Ask:
         """What a caller asks whom the host's guard has let in."""

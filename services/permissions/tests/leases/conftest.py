@@ -27,7 +27,7 @@ from permissions.domain.leases import Cause, OwnerChange, unowned
 from permissions.queries.leases import terms_of
 from permissions.queries.live import Live
 from permissions.rpc.leases import SERVICE, LeasesServicer
-from permissions.store import principals
+from permissions.store import facts, principals
 from servicekit.auth import TokenVerifier, mint_token
 from servicekit.database import Database
 from servicekit.grpc_client import connect
@@ -87,6 +87,7 @@ class Office:
             log = await recording.begin(uow)
             seq = log.append(Event("prepared", "test", changes=changes))
             await principals.put(uow.raw, puts, seq=seq)
+            await facts.put(uow.raw, [each.fact for each in changes if isinstance(each, FactPut)])
             await log.finish()
         await self.live.catch_up()
 

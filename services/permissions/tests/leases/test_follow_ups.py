@@ -4,8 +4,15 @@ from datetime import UTC
 
 import grpc
 import pytest
+from accesskit.canonical import params_hash
+from accesskit.decisions import Question
 from accesskit.policy import DAY_S
+from leadchain.permissions.v1 import changes_pb2
 from leadchain.permissions.v1 import leases_service_pb2 as pb
+from permissions.commands import approvals
+from permissions.domain.approvers import SecondFactor, Verdict
+from permissions.queries.acting import Actor
+from servicekit.events import new_id
 
 
 async def test_an_owner_edits_until_the_second_at_which_thirty_days_are_over(office) -> None:
@@ -154,3 +161,46 @@ async def test_an_exempt_customer_stays_until_its_exemption_ends_and_the_days_co
     assert kept
     assert ended.lease.state == pb.LEASE_STATE_ACTIVE
     assert not await office.may_edit("rep-ana", office.customer())
+
+
+async def test_an_owner_unlocks_with_an_approval_once(office) -> None:
+    lead = changes_pb2.Entity(type="lead", id="l-1")
+    await office.give("rep-ana", lead)
+    office.clock.wait(days=31)
+    stub = await office.by("rep-ana")
+    request = pb.UnlockLeaseRequest(resource=lead, version=1, reason="called_back")
+
+    with pytest.raises(grpc.aio.AioRpcError) as unapproved:
+        await stub.UnlockLease(request)
+    request.approval_id = await approved_unlock(office, version=1)
+    unlocked = await stub.UnlockLease(request)
+    office.clock.wait(days=31)
+    with pytest.raises(grpc.aio.AioRpcError) as used_up:
+        await stub.UnlockLease(
+            pb.UnlockLeaseRequest(
+                resource=lead, version=2, approval_id=request.approval_id, reason="again"
+            )
+        )
+
+    assert "approval_required" in unapproved.value.details()
+    assert unlocked.lease.state == pb.LEASE_STATE_ACTIVE
+    assert used_up.value.code() is grpc.StatusCode.PERMISSION_DENIED
+    assert (await office.lease(lead)).version == 2
+
+
+async def approved_unlock(office, *, version: int) -> str:
+    """An approval for Ana to unlock the lead, given by Deng."""
+    ana, deng = (
+        Actor(name, SecondFactor(frozenset({"otp"}), office.clock.now_s), name)
+        for name in ("rep-ana", "boss-deng")
+    )
+    question = Question(
+        "rep-ana", "unlock", "lead", "l-1", params_hash=params_hash({"version": version})
+    )
+    await office.live.catch_up()
+    shown = await approvals.request_access(
+        office.database, office.live, approvals.Asked(new_id(), ana, question)
+    )
+    ballot = approvals.Ballot(shown.request.id, deng, "", Verdict.APPROVE)
+    await approvals.vote(office.database, office.live, ballot)
+    return shown.request.id

@@ -149,7 +149,7 @@ class Real:
         await claims.release(self.office.database, ask)
 
     async def _unlock(self, ask, owner):
-        await lease_clocks.unlock(self.office.database, ask)
+        await lease_clocks.unlock(self.office.database, self.office.live, ask)
 
     async def _protect(self, ask, owner):
         await lease_clocks.protect(self.office.database, ask, days=60)

@@ -571,7 +571,7 @@ class UnlockLeaseRequest(_message.Message):
     version: _builtins.int
     """The lease's version as the caller has seen it."""
     approval_id: _builtins.str
-    """Approval under which it is unlocked, where the policy demands one."""
+    """Approval under which it is unlocked, where the policy demands one; its arguments are {"version": version}."""
     reason: _builtins.str
     """Code of why, such as customer_called_back."""
     actor_id: _builtins.str
