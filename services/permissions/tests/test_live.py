@@ -45,6 +45,12 @@ def write(database: Database) -> Write:
     return put
 
 
+@pytest.fixture
+def clock_s() -> list[float]:
+    """One number of seconds, which a test moves."""
+    return [0.0]
+
+
 def epoch_of(live: Live, principal_id: str) -> int:
     known = live.engine.principal(principal_id)
     return known.epoch if known else 0
@@ -121,23 +127,45 @@ async def test_a_token_is_waited_for_and_one_of_the_future_refused(
         await live.at_least(live.token_at(live.engine.revision + 1))
 
 
-async def test_a_state_long_unseen_answers_nothing(migrated_url: str, write: Write) -> None:
-    ticks_s = [0.0]
+async def test_a_state_long_unseen_answers_nothing_before_it_has_caught_up(
+    migrated_url: str, write: Write, clock_s: list[float]
+) -> None:
     database = Database(migrated_url, service="permissions")
-    live = Live(database, ticks=lambda: ticks_s[0])
+    live = Live(database, ticks=lambda: clock_s[0])
     await live.start()
     try:
         await live.stop()
+        await write("ana", 1)
         live.refuse_stale()
-        ticks_s[0] += 5.1
+        clock_s[0] += 5.1
 
         with pytest.raises(Unavailable, match="stale"):
-            await live.at_least("")
+            live.refuse_stale()
         assert live.problem() == "the state is stale"
 
-        await live.catch_up()
         await live.at_least("")
+        assert epoch_of(live, "ana") == 1
+        live.refuse_stale()
     finally:
+        await database.stop()
+
+
+async def test_a_stale_state_without_its_log_answers_nothing(
+    migrated_url: str, clock_s: list[float]
+) -> None:
+    database = Database(migrated_url, service="permissions")
+    live = Live(database, ticks=lambda: clock_s[0])
+    await live.start()
+    await live.stop()
+    admin = await asyncpg.connect(migrated_url)
+    try:
+        await admin.execute("alter table audit_entries rename to audit_entries_away")
+        clock_s[0] += 5.1
+
+        with pytest.raises((Unavailable, asyncpg.PostgresError)):
+            await live.at_least("")
+    finally:
+        await admin.close()
         await database.stop()
 
 

@@ -53,8 +53,9 @@ class Checks:
     def at_once(self, asked: Asked, caller: Caller | None) -> Answer | None:
         """The answer of the state as it is; None when it has to be brought up to date or others be asked first."""
         live, freshness = self._live, asked.freshness
-        live.refuse_stale()
-        if freshness.latest or (freshness.at_least and not live.has_reached(freshness.at_least)):
+        if live.is_stale or freshness.latest:
+            return None
+        if freshness.at_least and not live.has_reached(freshness.at_least):
             return None
         question = asked.question
         if not may_ask(live, caller, question.subject_id) or caller is None:

@@ -114,7 +114,7 @@ class Live:
 
     def problem(self) -> str | None:
         """Why nothing is answered."""
-        if self._ticks() - self._seen_at_s > STALENESS_MAX_S:
+        if self.is_stale:
             return "the state is stale"
         return self._poller.problem()
 
@@ -128,18 +128,14 @@ class Live:
         return bool(token.revision <= self.engine.revision)
 
     async def at_least(self, token_text: str) -> None:
-        """Waits until the state is no older than a token, where one is given.
+        """Waits until the state is not stale, and no older than a token where one is given.
 
         Raises `MalformedToken`, `ForeignToken`, `AheadOfLog` or `Unavailable`.
         """
-        if not token_text:
-            self.refuse_stale()
-            return
-        if not self.has_reached(token_text):
+        if self.is_stale or (token_text and not self.has_reached(token_text)):
             await self.catch_up()
-            if not self.has_reached(token_text):
-                raise AheadOfLog
-        self.refuse_stale()
+        if token_text and not self.has_reached(token_text):
+            raise AheadOfLog
 
     async def catch_up(self) -> None:
         """Applies all that was committed before the call; one read of the log serves all who wait for it.
@@ -155,9 +151,14 @@ class Live:
         except TimeoutError:
             raise Unavailable("the log of permissions cannot be read in time") from None
 
+    @property
+    def is_stale(self) -> bool:
+        """Whether the state has not been compared with the log for too long to answer anything."""
+        return self._ticks() - self._seen_at_s > STALENESS_MAX_S
+
     def refuse_stale(self) -> None:
-        """Raises `Unavailable` when the state has not been compared with the log for too long."""
-        if self._ticks() - self._seen_at_s > STALENESS_MAX_S:
+        """Raises `Unavailable` when the state is stale."""
+        if self.is_stale:
             raise Unavailable("the state of permissions is stale")
 
     async def _read_log(self) -> None:
