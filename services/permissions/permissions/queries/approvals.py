@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A request with its votes."""
+    """A request with its votes, and why it was asked for where that is shown and was not erased."""
 
     request: AccessRequest
     votes: Sequence[Vote] = ()
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,8 @@ async def get_request(database: Database, live: Live, request_id: str, *, actor:
         request = await approvals.get(raw, request_id)
         if request is None or not await _may_see(raw, live, request, actor.person_id):
             raise NoSuchRequest
-        return Shown(request, await approvals.votes_of(raw, request_id))
+        votes = await approvals.votes_of(raw, request_id)
+        return Shown(request, votes, await approvals.reason_of(raw, request_id))
 
 
 async def list_requests(database: Database, live: Live, wanted: Wanted) -> Page:

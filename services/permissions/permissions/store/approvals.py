@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 _COLUMNS = (
     "request_id, template, requester_id, requester_epoch, subject_epoch, subject_id, action, resource_type,"
     " resource_id, params_hash, summary, requested_at_s, expires_at_s, status, usable_until_s, used_at_s, use_key,"
-    " used_by, notify_ids, review_by_s, reviewed_by, reviewed_at_s, review, is_sanctioned, seq"
+    " used_by, notify_ids, review_by_s, reviewed_by, reviewed_at_s, review, is_sanctioned, requested_seq, seq"
 )
-_VALUES = ", ".join(f"${number}" for number in range(1, 26))
+_VALUES = ", ".join(f"${number}" for number in range(1, 27))
 _ADD = f"insert into access_requests ({_COLUMNS}) values ({_VALUES})"
 _GET = f"select {_COLUMNS} from access_requests where request_id = $1"
 _MOVE = (
@@ -67,6 +67,10 @@ _UNREVIEWED = f"""
 select {_COLUMNS} from access_requests
 where review_by_s is not null and review is null and not is_sanctioned and review_by_s <= $1
 order by review_by_s limit $2
+"""
+_REASON = """
+select p.value from access_requests r join audit_personal p on p.seq = r.requested_seq and p.field = 'reason'
+where r.request_id = $1
 """
 _VOTES = """
 select approver_id, step_group, verdict, voted_at_s, epoch from approval_votes where request_id = $1 order by seq
@@ -111,6 +115,7 @@ class AccessRequestRow(Base):
     reviewed_at_s: Mapped[float | None] = mapped_column(Double)
     review: Mapped[str | None] = mapped_column(String(20))
     is_sanctioned: Mapped[bool]
+    requested_seq: Mapped[int] = mapped_column(BigInteger)
     seq: Mapped[int] = mapped_column(BigInteger)
 
     __table_args__ = (
@@ -157,7 +162,7 @@ class ApprovalVoteRow(Base):
 
 async def add(raw: asyncpg.Connection, request: AccessRequest, *, seq: int) -> None:
     """Keeps a new request."""
-    await raw.execute(_ADD, *_row(request), False, seq)  # noqa: FBT003 - a column's value
+    await raw.execute(_ADD, *_row(request), False, seq, seq)  # noqa: FBT003 - a column's value
 
 
 async def get(raw: asyncpg.Connection, request_id: str) -> AccessRequest | None:
@@ -192,6 +197,11 @@ async def review(
 async def sanction(raw: asyncpg.Connection, request_id: str, *, seq: int) -> None:
     """Notes that an emergency has had its consequence."""
     await raw.execute(_SANCTION, request_id, seq)
+
+
+async def reason_of(raw: asyncpg.Connection, request_id: str) -> str:
+    """Why it was asked for, in the requester's words; empty when none was given, or when it was erased."""
+    return await raw.fetchval(_REASON, request_id) or ""
 
 
 async def votes_of(raw: asyncpg.Connection, request_id: str) -> list[Vote]:

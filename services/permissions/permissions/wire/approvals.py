@@ -120,6 +120,7 @@ def request_id(text: str) -> str:
 def request(shown: Shown) -> pb.AccessRequest:
     """A request with its votes."""
     message = _request(shown.request)
+    message.reason = shown.reason
     for vote in shown.votes:
         message.votes.append(_vote(vote))
     return message

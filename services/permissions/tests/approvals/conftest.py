@@ -261,7 +261,7 @@ async def office(
         clock=lambda: datetime.fromtimestamp(the_office.now_s, UTC),
     )
     live = Live(database, clock=lambda: the_office.now_s)
-    the_office = Office(database, live, signing_key, now_s=time.time())
+    the_office = Office(database, live, signing_key, now_s=float(int(time.time())))
     await database.start()
     services = [PrincipalPut(id_, "service", "active", 1) for id_ in ("gateway", "reporting")]
     await the_office.state(PolicyPut(1, POLICY, "live"))

@@ -123,6 +123,9 @@ async def test_personal_data_in_a_summary_is_masked_and_the_reason_stays_out_of_
 
     made = await office.call("RequestAccess", request, by="ana")
 
+    asking = pb.GetRequestRequest(request_id=request.request_id)
+    shown = (await office.call("GetRequest", asking, by="boss")).request
+    assert shown.reason == request.reason
     written = json.dumps(await office.entries(), ensure_ascii=False)
     assert "13800138001" not in made.request.summary
     assert "13800138001" not in written

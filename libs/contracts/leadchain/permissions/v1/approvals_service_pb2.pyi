@@ -217,6 +217,7 @@ class AccessRequest(_message.Message):
     REVIEWED_BY_FIELD_NUMBER: _builtins.int
     REVIEW_FIELD_NUMBER: _builtins.int
     NOTIFY_IDS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Id, given by whoever asked; the approval's id once it is approved."""
     template: _builtins.str
@@ -239,6 +240,8 @@ class AccessRequest(_message.Message):
     """Who reviewed it; empty before."""
     review: Global___Verdict.ValueType
     """What the review said."""
+    reason: _builtins.str
+    """Why, in the requester's words: in answers to GetRequest, until it is erased."""
     @_builtins.property
     def resource(self) -> _changes_pb2.Entity:
         """What it is done to."""
@@ -293,10 +296,11 @@ class AccessRequest(_message.Message):
         reviewed_by: _builtins.str = ...,
         review: Global___Verdict.ValueType = ...,
         notify_ids: _abc.Iterable[_builtins.str] | None = ...,
+        reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "requested_at", b"requested_at", "resource", b"resource", "review_by", b"review_by", "usable_until", b"usable_until", "used_at", b"used_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "expires_at", b"expires_at", "is_break_glass", b"is_break_glass", "notify_ids", b"notify_ids", "params_hash", b"params_hash", "request_id", b"request_id", "requested_at", b"requested_at", "requester_id", b"requester_id", "resource", b"resource", "review", b"review", "review_by", b"review_by", "reviewed_by", b"reviewed_by", "status", b"status", "subject_id", b"subject_id", "summary", b"summary", "template", b"template", "usable_until", b"usable_until", "used_at", b"used_at", "votes", b"votes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "expires_at", b"expires_at", "is_break_glass", b"is_break_glass", "notify_ids", b"notify_ids", "params_hash", b"params_hash", "reason", b"reason", "request_id", b"request_id", "requested_at", b"requested_at", "requester_id", b"requester_id", "resource", b"resource", "review", b"review", "review_by", b"review_by", "reviewed_by", b"reviewed_by", "status", b"status", "subject_id", b"subject_id", "summary", b"summary", "template", b"template", "usable_until", b"usable_until", "used_at", b"used_at", "votes", b"votes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -54,6 +54,7 @@ def _create_requests() -> None:
         _seconds("reviewed_at_s", nullable=True),
         sa.Column("review", sa.String(20), nullable=True),
         sa.Column("is_sanctioned", sa.Boolean(), nullable=False),
+        sa.Column("requested_seq", sa.BigInteger(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
             "status in ('pending', 'approved', 'denied', 'expired', 'cancelled', 'used')",
