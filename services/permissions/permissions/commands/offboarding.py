@@ -12,7 +12,7 @@ from servicekit.database import UnitOfWork
 
 from permissions.commands import approvals, leases, recording
 from permissions.commands.recording import Log, Recorded
-from permissions.commands.sessions import announce_end, end_sessions, put_principal
+from permissions.commands.sessions import Revocation, announce_end, end_sessions, put_principal
 from permissions.domain import offboarding as domain
 from permissions.domain.audit import Event
 from permissions.domain.sessions import RequestIdTaken, UnknownPrincipal
@@ -75,29 +75,31 @@ async def preview(
         return domain.report_of(request, departure, belongings).with_leases(owned)
 
 
-async def suspend(database: Database, principal_id: str, *, actor: str) -> tuple[PrincipalPut, str]:
+async def suspend(database: Database, principal_id: str, *, actor: str) -> Revocation:
     """Ends a principal's sessions and refuses everything until they are resumed; twice is once.
 
-    Returns the consistency token too. Raises `OwnDeparture`, `UnknownPrincipal` or `AlreadyDeparted`.
+    Raises `OwnDeparture`, `UnknownPrincipal` or `AlreadyDeparted`.
     """
     if principal_id == actor:
         raise domain.OwnDeparture
+    count = 0
     async with database.unit_of_work() as uow:
         log = await recording.begin(uow)
         known = await _known(uow, principal_id)
         after = domain.suspended(known)
         if after != known:
-            await end_sessions(uow, after)
+            count = await end_sessions(uow, after)
             await put_principal(uow, log, after, action="principal_suspended", actor=actor)
             announce_end(uow, after, reason="suspended", seq=log.next_seq - 1)
         recorded = await log.finish()
-    return after, recorded.token
+    revision = recorded.revision if after != known else 0
+    return Revocation(count, after.epoch, recorded.token, revision)
 
 
-async def resume(database: Database, principal_id: str, *, actor: str) -> tuple[PrincipalPut, str]:
-    """Lets a suspended principal sign in again; twice is once.
+async def resume(database: Database, principal_id: str, *, actor: str) -> str:
+    """Lets a suspended principal sign in again; twice is once. Returns the consistency token.
 
-    Returns the consistency token too. Raises `OwnDeparture`, `UnknownPrincipal` or `AlreadyDeparted`.
+    Raises `OwnDeparture`, `UnknownPrincipal` or `AlreadyDeparted`.
     """
     if principal_id == actor:
         raise domain.OwnDeparture
@@ -108,7 +110,7 @@ async def resume(database: Database, principal_id: str, *, actor: str) -> tuple[
         if after != known:
             await put_principal(uow, log, after, action="principal_resumed", actor=actor)
         recorded = await log.finish()
-    return after, recorded.token
+    return recorded.token
 
 
 async def _carry_out(uow: UnitOfWork, log: Log, request: OffboardingRequest) -> None:

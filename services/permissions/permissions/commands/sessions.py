@@ -31,11 +31,15 @@ SECRET_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """What a revocation ended, the principal's epoch after it, and the token of that state."""
+    """What a revocation ended, the principal's epoch after it, and the token of that state.
+
+    `revision` is 0 when there was nothing left to revoke.
+    """
 
     revoked_count: int
     epoch: int
     token: str
+    revision: int
 
 
 async def open_session(database: Database, sign_in: SignIn, *, actor: str) -> Session:
@@ -88,7 +92,8 @@ async def revoke_session(database: Database, session_id: str, *, actor: str) -> 
             change = SessionRevoked(session_id, session.expires_at.timestamp())
             log.append(_event("session_revoked", actor, session, change))
         recorded = await log.finish()
-    return Revocation(int(is_new), session.epoch, recorded.token)
+    revision = recorded.revision if is_new else 0
+    return Revocation(int(is_new), session.epoch, recorded.token, revision)
 
 
 async def revoke_sessions_of(database: Database, principal_id: str, *, actor: str) -> Revocation:
@@ -104,7 +109,7 @@ async def revoke_sessions_of(database: Database, principal_id: str, *, actor: st
         await put_principal(uow, log, after, action="sessions_revoked", actor=actor)
         announce_end(uow, after, reason="revoked", seq=log.next_seq - 1)
         recorded = await log.finish()
-    return Revocation(count, after.epoch, recorded.token)
+    return Revocation(count, after.epoch, recorded.token, recorded.revision)
 
 
 async def create_api_key(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from accesskit.facts import Entity
+from accesskit.facts import Entity, checked_name
 from accesskit.guard import Refusal
 
 from permissions.domain.facts import Need
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 async def owner_or_permitted(live: Live, owner_id: str, action: str, resource: Entity) -> str:
     """The caller's id: the owner, or whoever may do the action to the resource.
 
-    Raises `Unauthenticated` where nobody can be named, and `Refusal` once the newest state refuses.
+    Raises `BadName`, `Unauthenticated` where nobody can be named, and `Refusal` once the newest state refuses.
     """
     if rights.known_caller().subject == owner_id:
         return owner_id
@@ -26,6 +26,7 @@ async def owner_or_permitted(live: Live, owner_id: str, action: str, resource: E
 
 async def permitted(live: Live, action: str, resource: Entity) -> str:
     """The caller's id, if they may do the action to the resource; raises as `owner_or_permitted`."""
+    checked_name(resource.id, f"{resource.type} id")
     caller = rights.known_caller()
     need = Need(action, resource.type, resource.id)
     live.refuse_stale()

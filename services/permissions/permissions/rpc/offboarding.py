@@ -53,7 +53,9 @@ class OffboardingServicer(OffboardingServiceServicer):
             report = await commands.preview(self._database, wanted, now=self._now())
             return wire.preview_response(report)
         done = await commands.offboard(self._database, wanted)
-        is_confirmed = await in_force(self._database, self._live, done.token)
+        is_confirmed = await in_force(
+            self._database, self._live, done.token, revision=done.revision
+        )
         return wire.offboard_response(done, is_confirmed=is_confirmed)
 
     async def GetOffboarding(
@@ -68,14 +70,16 @@ class OffboardingServicer(OffboardingServiceServicer):
     async def Suspend(self, request: pb.SuspendRequest, context: Context) -> pb.SuspendResponse:
         """Ends a principal's sessions and refuses everything until they are resumed."""
         actor, principal_id = known_caller().subject, checked_name(request.principal_id, "id")
-        principal, token = await commands.suspend(self._database, principal_id, actor=actor)
-        is_confirmed = await in_force(self._database, self._live, token)
-        return pb.SuspendResponse(epoch=principal.epoch, token=token, is_confirmed=is_confirmed)
+        done = await commands.suspend(self._database, principal_id, actor=actor)
+        is_confirmed = await in_force(
+            self._database, self._live, done.token, revision=done.revision
+        )
+        return pb.SuspendResponse(epoch=done.epoch, token=done.token, is_confirmed=is_confirmed)
 
     async def Resume(self, request: pb.ResumeRequest, context: Context) -> pb.ResumeResponse:
         """Lets a suspended principal sign in again."""
         actor, principal_id = known_caller().subject, checked_name(request.principal_id, "id")
-        _, token = await commands.resume(self._database, principal_id, actor=actor)
+        token = await commands.resume(self._database, principal_id, actor=actor)
         return pb.ResumeResponse(token=token)
 
     def _now(self) -> datetime:

@@ -83,7 +83,9 @@ class SessionsServicer(SessionsServiceServicer):
             revocation = await self._revoke_one(request.session_id)
         else:
             revocation = await self._revoke_all(request.principal_id)
-        is_confirmed = await in_force(self._database, self._live, revocation.token)
+        is_confirmed = await in_force(
+            self._database, self._live, revocation.token, revision=revocation.revision
+        )
         return wire.revoke_sessions_response(revocation, is_confirmed=is_confirmed)
 
     async def CreateApiKey(

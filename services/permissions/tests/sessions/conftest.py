@@ -38,10 +38,6 @@ from servicekit.auth import mint_token
 from servicekit.chassis import Chassis
 from servicekit.database import Database
 
-RULES = """rules:
-  - {id: sso_opens_sessions, principals: [sso], on: session, actions: [open]}
-  - {id: security_makes_keys, roles: [security_officer], on: key, actions: [create, revoke]}
-"""
 ROLES = {
     "dee": "director",
     "boss": "supervisor",
@@ -61,6 +57,7 @@ class Clock:
         self.now_s = time.time()
 
     def __call__(self) -> float:
+        """The present moment."""
         return self.now_s
 
     def now(self) -> datetime:
@@ -75,13 +72,17 @@ class OwnState:
     live: Live
 
     def current_engine(self) -> Any:
+        """The engine as it is."""
         return self.live.engine
 
     async def engine_at(self, consistency_token: str) -> Any:
+        """The engine, no older than a token."""
         await self.live.at_least(consistency_token)
         return self.live.engine
 
     async def confirm(self, question: Question, *, consistency_token: str) -> None:
+        """Refuses unless the newest state allows it."""
+        await self.live.at_least(consistency_token)
         await self.live.catch_up()
         decision = self.live.engine.decide(question, now_s=self.live.now_s)
         if decision.outcome is not Outcome.ALLOW:
@@ -101,9 +102,13 @@ class Phone:
         """The public half."""
         return json.dumps(self.key.as_dict(private=False))
 
-    def proof(self, nonce: str, **changed: Any) -> str:
+    def proof(self, signed_nonce: str, **changed: Any) -> str:
         """What it signs."""
-        claims = {"nonce": nonce, "sub": self.device_id, "aud": "leadchain-devices"} | changed
+        claims = {
+            "nonce": signed_nonce,
+            "sub": self.device_id,
+            "aud": "leadchain-devices",
+        } | changed
         header = {"alg": self.algorithm}
         return jwt.encode(header, claims, self.key, algorithms=[self.algorithm])
 
@@ -119,14 +124,14 @@ class Office:
     stubs: list[Any] = field(default_factory=list)
 
     def token(self, subject: str, **session: Any) -> str:
-        """A token that is good now."""
+        """A token that is good by the real clock, which the host checks tokens by."""
         return mint_token(
             self.signing_key,
             subject=subject,
             scopes=[],
             audience="leadchain",
             lifetime_s=600,
-            now=self.clock.now(),
+            now=datetime.now(UTC),
             **session,
         )
 
@@ -184,7 +189,7 @@ class Office:
             address=asked.pop("address", "10.1.2.3"),
             **asked,
         )
-        return (await self.call("OpenSession", request, by="sso")).session
+        return (await self.call("OpenSession", request, by="engagement")).session
 
     async def phone(self, principal_id: str, *, curve: str = "Ed25519") -> Phone:
         """Registers a device of somebody's; it waits for approval."""
@@ -226,17 +231,11 @@ def fact(written: str) -> FactPut:
     return FactPut(Fact(*resource.split(":"), relation, *subject.split(":")))
 
 
-def policy() -> str:
-    """The default policy, with an identity provider that opens sessions and an officer who makes keys."""
-    document = default_policy().replace("\nservices: [", "\nservices: [sso, ", 1)
-    return document.replace("\nrules:\n", f"\n{RULES}", 1)
-
-
 def staff() -> list[FactPut | PrincipalPut]:
     """Everybody in the office, with their roles and managers."""
     return [
         *(PrincipalPut(id_, "user", "active", 1) for id_ in ROLES),
-        PrincipalPut("sso", "service", "active", 1),
+        PrincipalPut("engagement", "service", "active", 1),
         *(fact(f"role:{role}#member@user:{id_}") for id_, role in ROLES.items()),
         *(fact(f"user:{edge.replace('@', '#manager@user:')}") for edge in CHART),
     ]
@@ -268,5 +267,5 @@ async def office(
         await stack.enter_async_context(channel)
         stubs = (SessionsServiceStub, DevicesServiceStub, OffboardingServiceStub)
         office = Office(database, live, clock, signing_key, [stub(channel) for stub in stubs])
-        await office.state(PolicyPut(1, policy(), "live"), *staff())
+        await office.state(PolicyPut(1, default_policy(), "live"), *staff())
         yield office

@@ -296,7 +296,9 @@ class RevokeSessionsResponse(_message.Message):
     token: _builtins.str
     """Consistency token: an answer asked with it knows of the revocation."""
     is_confirmed: _builtins.bool
-    """Whether every process that is known to decide by itself confirmed it within a second."""
+    """Whether every process that is known to decide by itself confirmed it within a second; false too when it was so
+    already.
+    """
     def __init__(
         self,
         *,
@@ -1235,7 +1237,9 @@ class SuspendResponse(_message.Message):
     token: _builtins.str
     """Consistency token."""
     is_confirmed: _builtins.bool
-    """Whether every process that is known to decide by itself confirmed it within a second."""
+    """Whether every process that is known to decide by itself confirmed it within a second; false too when it was so
+    already.
+    """
     def __init__(
         self,
         *,

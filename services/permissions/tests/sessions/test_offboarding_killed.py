@@ -1,0 +1,92 @@
+"""The program that offboards somebody is killed at any moment: it was done whole, or not at all."""
+
+import asyncio
+import random
+import sys
+from pathlib import Path
+from typing import Any
+
+from accesskit.changes import FactPut, PrincipalPut
+from accesskit.facts import Fact
+from leadchain.permissions.v1 import sessions_service_pb2 as pb
+
+LEAVING = Path(__file__).parent / "leaving.py"
+OWNED = 300
+ROUNDS = 8
+LATEST_KILL_S = 0.35
+
+_TRACES = {
+    "epoch": "select epoch from principals where principal_id = $1",
+    "report": "select count(*) from offboardings where principal_id = $1",
+    "entry": """
+        select count(*) from audit_entries
+        where convert_from(fact, 'UTF8')::jsonb @> jsonb_build_object('action', 'offboarded', 'resource', 'user:' || $1)
+    """,
+    "owned": "select count(*) from leases where owner_id = $1",
+    "open": "select count(*) from sessions where principal_id = $1 and revoked_at is null",
+    "roles": "select count(*) from facts where subject_id = $1 and relation = 'member'",
+    "event": "select count(*) from outbox where key = $1 and event_type like '%.SessionsRevoked'",
+}
+UNTOUCHED = {
+    "epoch": 1,
+    "report": 0,
+    "entry": 0,
+    "owned": OWNED,
+    "open": 1,
+    "roles": 1,
+    "event": 0,
+}
+DONE = {"epoch": 2, "report": 1, "entry": 1, "owned": 0, "open": 0, "roles": 0, "event": 1}
+
+
+async def test_an_offboarding_that_is_killed_is_done_whole_or_not_at_all(office: Any) -> None:
+    outcomes = []
+    for number in range(ROUNDS):
+        person_id = f"leaver-{number}"
+        await employ(office, person_id)
+
+        await kill_while_leaving(office, person_id, after_s=random.uniform(0, LATEST_KILL_S))
+
+        found = await traces(office, person_id)
+        assert found in (UNTOUCHED, DONE)
+        outcomes.append(found == DONE)
+        request = pb.OffboardRequest(
+            request_id=f"leave-{person_id}", principal_id=person_id, reason="security"
+        )
+        report = (await office.call("Offboard", request, by="sec")).report
+        assert (report.handed_over_count, report.epoch) == (OWNED, 2)
+        assert await traces(office, person_id) == DONE
+    assert len(outcomes) == ROUNDS
+
+
+async def employ(office: Any, person_id: str) -> None:
+    """Somebody with a role, a manager, a session and customers."""
+    await office.state(
+        PrincipalPut(person_id, "user", "active", 1),
+        FactPut(Fact("role", "salesperson", "member", "user", person_id)),
+        FactPut(Fact("user", person_id, "manager", "user", "boss")),
+    )
+    await office.give(person_id, *(f"lead:{person_id}-{number}" for number in range(OWNED)))
+    await office.sign_in(person_id)
+
+
+async def kill_while_leaving(office: Any, person_id: str, *, after_s: float) -> None:
+    """Starts the program and kills it so long after it has begun, unless it ends before."""
+    program = await asyncio.create_subprocess_exec(
+        sys.executable, LEAVING, office.database.url, person_id, stdout=asyncio.subprocess.PIPE
+    )
+    assert program.stdout is not None
+    async with asyncio.timeout(30):
+        assert await program.stdout.readline() == b"begun\n"
+        try:
+            await asyncio.wait_for(program.wait(), timeout=after_s)
+        except TimeoutError:
+            program.kill()
+        await program.wait()
+
+
+async def traces(office: Any, person_id: str) -> dict[str, int]:
+    """What there is of a person, once nobody holds the end of the log."""
+    async with office.database.unit_of_work() as uow:
+        await uow.raw.execute("select 1 from audit_head for update")
+        return {name: int(await uow.raw.fetchval(sql, person_id)) for name, sql in _TRACES.items()}
