@@ -55,6 +55,8 @@ rules:
   - {id: never_by_day, effect: deny, roles: [guard], on: key, when: in_office, actions: [seal]}
   - {id: seals, roles: [guard], on: key, actions: [seal]}
   - {id: amount, principals: [finance], on: lead, fields: [amount], actions: [edit]}
+  - {id: renames, roles: [boss], on: lead, actions: [rename]}
+  - {id: not_the_code, effect: deny, on: lead, fields: [code], actions: [rename]}
   - {id: copies, roles: [boss], on: lead, actions: [copy], obligations: [{kind: watermark, text: id}]}
 fields:
   - {on: lead, field: amount, write: [finance]}
@@ -263,6 +265,15 @@ def test_what_may_not_be_read_or_written_is_said_along_with_an_allow():
     assert (masked.kind, masked.details) == ("mask", {"fields": "card"})
     assert (unnamed.kind, unnamed.details) == ("mask", {"fields": "card,salary"})
     assert (kept.kind, kept.details) == ("keep", {"fields": "amount"})
+
+
+def test_fields_that_a_rule_denies_are_forbidden_named_or_not():
+    engine = an_engine()
+
+    assert reason(engine, "lead-bo", "rename", fields=("code",)) == "denied_by_rule"
+    assert reason(engine, "lead-bo", "rename", fields=("title",)) == "allowed"
+    [kept] = decide(engine, "lead-bo", "rename").obligations
+    assert kept.details == {"fields": "amount,code"}
 
 
 def test_a_rules_obligations_come_with_its_allow():

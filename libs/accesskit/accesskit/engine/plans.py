@@ -24,8 +24,8 @@ class Plan(msgspec.Struct, frozen=True):
 
     `denies` and `allows` decide a question that names no fields; `named_allows`, `field_denies` and `field_allows`
     come in when it does. `refusal` is the answer when nothing allows. `field_limits` are the fields these subjects may
-    not write or read; `unnamed` is the obligation that stands for them where none is named, part of what `allows`
-    oblige to. `rules` are all of them, and `sources` what they were compiled from.
+    not write or read; `unnamed` is the obligation that stands for them, and for what deny rules forbid, where none is
+    named: part of what `allows` oblige to. `rules` are all of them, and `sources` what they were compiled from.
     """
 
     subject_type: str
@@ -95,7 +95,8 @@ class PlanMaker:
         denies = [rule for rule in sources if rule.effect == "deny"]
         allows = sorted((rule for rule in sources if rule.effect == "allow"), key=_eagerness)
         limits = self._field_limits(who, type_, action)
-        unnamed = self._unnamed(action, limits)
+        forbidden = {field for rule in denies for field in rule.fields}
+        unnamed = self._unnamed(action, limits.keys() | forbidden)
         general = self._all(type_, (rule for rule in allows if not rule.fields))
         barring = next((rule for rule in denies if _is_absolute(rule)), None)
         plan = Plan(
@@ -133,11 +134,11 @@ class PlanMaker:
                 limits[rule.field] = _limit(rule) if is_reading else "locked"
         return limits
 
-    def _unnamed(self, action: str, limits: dict[str, FieldLimit]) -> tuple[Obligation, ...]:
-        if not limits:
+    def _unnamed(self, action: str, fields: set[str]) -> tuple[Obligation, ...]:
+        if not fields:
             return ()
         kind = "mask" if action in self._policy.reading else "keep"
-        return (Obligation(kind, {"fields": ",".join(sorted(limits))}),)
+        return (Obligation(kind, {"fields": ",".join(sorted(fields))}),)
 
 
 def _is_absolute(rule: Rule) -> bool:
