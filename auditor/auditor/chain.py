@@ -6,7 +6,9 @@ and whether it changes state. Hashes are never taken from a dump without being m
 
 from __future__ import annotations
 
+import gc
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import chain
@@ -55,8 +57,25 @@ class Followed:
     misfit: int | None = None
 
 
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Spares the collector the growing state, which has no cycles and would be walked again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def follow(stretch: Stretch) -> Followed:
     """Follows a stretch up to its end, or to the first entry that does not fit."""
+    with uncollected():
+        return _follow(stretch)
+
+
+def _follow(stretch: Stretch) -> Followed:
     found, leaves = Followed(), []
     expected = stretch.first_seq
     try:

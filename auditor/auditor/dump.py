@@ -141,7 +141,7 @@ def _take_stated(dump: Dump, kind: bytes, stated: dict[str, Any]) -> None:
         case b"C":
             dump.notes.append(str(stated["note"]))
         case b"S":
-            dump.state.append(dict(stated))
+            dump.state += stated["changes"]
         case b"Z":
             _compare_counts(dump, stated)
 

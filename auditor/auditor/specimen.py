@@ -84,7 +84,7 @@ class Specimen:
         head = {"log_id": self.log_id, "seq": self.size, "hash": self.hash.hex()}
         parts = [MAGIC, _record(b"H", {**head, "dumped_at_s": self.dumped_at_s})]
         parts += [_record(b"C", {"note": note}) for note in self.notes]
-        parts += [_record(b"S", change) for change in self.state]
+        parts.append(_record(b"S", {"changes": self.state}))
         for start in range(0, len(self.entries), BLOCK_ENTRIES):
             block = b"".join(map(_packed, self.entries[start : start + BLOCK_ENTRIES]))
             parts.append(RECORD.pack(b"B", len(block)) + block)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from auditor import dump as dumps
 from auditor import notes
-from auditor.chain import GENESIS, Followed, Stretch, follow
+from auditor.chain import GENESIS, Followed, Stretch, follow, uncollected
 from auditor.findings import Finding, Incomplete, Kind, Report
 from auditor.notes import KeyHistory
 from auditor.state import Replay, differences
@@ -39,9 +39,10 @@ def verify(
     `processes` is how many to use, 0 for as many as there are cores. Raises `Incomplete`.
     """
     started = time.perf_counter()
-    dump = dumps.opened(path)
-    audit = _Audit(dump, _checkpoints(dump, published), keys or {})
-    report = audit.run(processes or os.cpu_count() or 1)
+    with uncollected():
+        dump = dumps.opened(path)
+        audit = _Audit(dump, _checkpoints(dump, published), keys or {})
+        report = audit.run(processes or os.cpu_count() or 1)
     report.seconds = time.perf_counter() - started
     return report
 
@@ -178,5 +179,7 @@ def _followed(stretches: Sequence[Stretch], processes: int) -> Iterable[Followed
     if processes == 1 or len(stretches) < 2:
         yield from map(follow, stretches)
         return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        min(processes, len(stretches)), mp_context=get_context("spawn")
+    ) as pool:
         yield from pool.map(follow, stretches)

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from permissions.domain.audit import AuditEntry, AuditHead
     from permissions.domain.checkpoints import Checkpoint, SigningKey
 
-    Dumped: TypeAlias = AuditHead | Checkpoint | Change | list[AuditEntry]
+    Dumped: TypeAlias = AuditHead | Checkpoint | tuple[Change, ...] | list[AuditEntry]
 
 PAGE_SIZE = 100
 PAGE_SIZE_MAX = 1000
 DUMPED_BLOCK = 1024
-"""Entries that are read, and dumped, together; a whole number of the tree's tiles."""
+"""Entries, or parts of the state, that are dumped together; a whole number of the tree's tiles."""
 
 BEYOND = 2**63 - 1
 
@@ -142,8 +142,9 @@ async def dump(database: Database) -> AsyncGenerator[Dumped]:
             size = page[-1].size
             for checkpoint in page:
                 yield checkpoint
-        for change in await loading.every_change(raw):
-            yield change
+        state = await loading.every_change(raw)
+        for start in range(0, len(state), DUMPED_BLOCK):
+            yield tuple(state[start : start + DUMPED_BLOCK])
         async for entries in audit.every_entry(raw, batch_size=DUMPED_BLOCK):
             yield entries
 

@@ -1,7 +1,7 @@
 """The dump file: what an auditor is given. docs/runbooks/audit.md describes its bytes.
 
 After the first line, records follow: a letter, the length of the content in four bytes, the content. `H` is where the
-log ends, `C` a checkpoint, `S` a change that states a part of the state, `B` entries, `Z` that nothing is missing.
+log ends, `C` a checkpoint, `S` changes that state a part of the state, `B` entries, `Z` that nothing is missing.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class DumpWriter:
         self._now_s = now_s
         self._counts = {"entries": 0, "checkpoints": 0, "state": 0}
 
-    def part(self, part: AuditHead | Checkpoint | Change | list[AuditEntry]) -> bytes:
+    def part(self, part: AuditHead | Checkpoint | tuple[Change, ...] | list[AuditEntry]) -> bytes:
         """The first line and where the log ends, which come first; a checkpoint, a part of the state, or entries."""
         if isinstance(part, AuditHead):
             end = {"log_id": part.log_id, "seq": part.seq, "hash": part.hash.hex()}
@@ -41,8 +41,8 @@ class DumpWriter:
         if isinstance(part, list):
             self._counts["entries"] += len(part)
             return _record(b"B", b"".join(map(_entry, part)))
-        self._counts["state"] += 1
-        return _json_record(b"S", to_plain(part))
+        self._counts["state"] += len(part)
+        return _json_record(b"S", {"changes": [to_plain(change) for change in part]})
 
     def end(self) -> bytes:
         """That nothing is missing."""
