@@ -93,7 +93,7 @@ class OrgTooDeep(Conflict):
         self.person_id = person_id
 
 
-class ConditionalManager(Invalid):
+class UncertainChart(Invalid):
     """A manager who is one only at times, or under a condition; the chart must be certain."""
 
     def __init__(self) -> None:
@@ -326,7 +326,7 @@ def _check_terms(fact: Fact, now_s: float) -> None:
     if fact.until_s is not None and not now_s < fact.until_s < float("inf"):
         raise BadExpiry
     if is_org_edge(fact) and (fact.condition or fact.until_s is not None):
-        raise ConditionalManager
+        raise UncertainChart
 
 
 def _need(fact: Fact, of_role: str) -> Need:
