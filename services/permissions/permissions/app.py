@@ -33,7 +33,7 @@ def build(settings: Settings) -> Chassis:
     chassis.verifier.is_revoked = guard.is_revoked
     for service in rpc.SERVICES:
         service.serve(chassis, live)
-    rpc.audit.serve(chassis, keyring(settings))
+    rpc.audit.serve(chassis, live, keyring(settings))
     return chassis
 
 

@@ -1,6 +1,7 @@
 """AuditService at its gRPC door, with a witness that follows the log from outside."""
 
 import base64
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,8 @@ import grpc
 import grpc.aio
 import pytest
 from accesskit import notes, witness
+from accesskit.changes import FactPut, PolicyPut, PrincipalPut
+from accesskit.facts import Fact
 from accesskit.notes import Signer
 from accesskit.witness import Cosigned, Refusal, Seen
 from auditor.notes import read_keys
@@ -19,10 +22,12 @@ from leadchain.permissions.v1.audit_service_pb2_grpc import (
     AuditServiceStub,
     add_AuditServiceServicer_to_server,
 )
+from permissions import policies
 from permissions.commands import recording
 from permissions.commands.sealing import Keyring, Sealer, seal
 from permissions.domain.audit import Event
 from permissions.domain.checkpoints import origin
+from permissions.queries.live import Live
 from permissions.rpc.audit import SERVICE, AuditServicer
 from permissions.settings import Settings
 from permissions.store import audit
@@ -33,16 +38,28 @@ from servicekit.grpc_server import GrpcServer
 
 FIRST_SEED, SECOND_SEED = bytes([1] * 32), bytes([2] * 32)
 KEYRING = Keyring(",".join(base64.b64encode(seed).decode() for seed in (FIRST_SEED, SECOND_SEED)))
+CRM = (Path(policies.__file__).parent / "crm.yaml").read_text()
+WITHOUT_APPROVALS = re.sub(r"(?m)^  - id: rotate_key\n(    .*\n)+", "", CRM)
 REPORTING = Signer.from_seed("leadchain/reporting", bytes([9] * 32))
 
 
 @pytest.fixture
+def live(database: Database) -> Live:
+    """A state in which the caller rotates keys as a security officer, by the CRM's policy."""
+    made = Live(database)
+    member = Fact("role", "security_officer", "member", "service", "engagement")
+    changes = [PolicyPut(1, CRM, "live"), PrincipalPut("engagement", "service", "active", 1)]
+    made.engine.apply([*changes, FactPut(member)], revision=0)
+    return made
+
+
+@pytest.fixture
 async def stub(
-    database: Database, settings: Settings, token: str
+    database: Database, live: Live, settings: Settings, token: str
 ) -> AsyncIterator[AuditServiceStub]:
     verifier = TokenVerifier(settings.jwks_file, issuer="leadchain", audience="leadchain")
     server = GrpcServer("127.0.0.1", 0, verifier=verifier)
-    servicer = AuditServicer(database, KEYRING)
+    servicer = AuditServicer(database, live, KEYRING)
     server.add(add_AuditServiceServicer_to_server, servicer, SERVICE)
     await server.start()
     await server.announce(serving=True)
@@ -213,9 +230,22 @@ async def test_who_changed_what_is_told_page_by_page(
     assert first.changes[0].actor == "engagement"
 
 
-async def test_the_caller_is_on_record_when_values_are_erased_or_keys_rotated(
+async def test_a_key_is_not_rotated_without_an_approval(
     database: Database, stub: AuditServiceStub
 ) -> None:
+    await sealed(database)
+
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await stub.RotateSigningKey(pb.RotateSigningKeyRequest(public_key=bytes(32)))
+
+    assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
+    assert "approval_required" in (refused.value.details() or "")
+
+
+async def test_the_caller_is_on_record_when_values_are_erased_or_keys_rotated(
+    database: Database, live: Live, stub: AuditServiceStub
+) -> None:
+    live.engine.apply([PolicyPut(2, WITHOUT_APPROVALS, "live")], revision=0)
     await sealed(database)
     await record(database, 1, actor="ana", personal={"reason": "示例"})
 

@@ -12,13 +12,13 @@ from leadchain.permissions.v1.audit_service_pb2_grpc import (
     AuditServiceServicer,
     add_AuditServiceServicer_to_server,
 )
-from servicekit.auth import current_caller
-from servicekit.errors import Forbidden, Unavailable
+from servicekit.errors import Unavailable
 
 from permissions.commands import audit as commands
-from permissions.commands import recording, sealing
+from permissions.commands import rotating, sealing
 from permissions.commands.sealing import Keyring, Sealer
 from permissions.queries import audit as queries
+from permissions.queries.rights import known_caller
 from permissions.wire import audit as wire
 from permissions.wire.dumps import DumpWriter
 
@@ -29,28 +29,31 @@ if TYPE_CHECKING:
     from servicekit.chassis import Chassis
     from servicekit.database import Database
 
+    from permissions.queries.live import Live
+
 logger = structlog.get_logger()
 
 SERVICE = "leadchain.permissions.v1.AuditService"
 MESSAGE_BYTES_MAX = 1_000_000
 
 
-def serve(chassis: Chassis, keyring: Keyring | None) -> None:
+def serve(chassis: Chassis, live: Live, keyring: Keyring | None) -> None:
     """Answers AuditService on the chassis' gRPC host, and seals the log where there is a key to sign with."""
     if keyring is None:
         logger.warning("audit_is_not_sealed", reason="AUDIT_SIGNING_KEY is not set")
     else:
         sealer = Sealer(chassis.database, keyring)
         chassis.work("sealer", sealer.step, idle_s=sealing.IDLE_S)
-    servicer = AuditServicer(chassis.database, keyring)
+    servicer = AuditServicer(chassis.database, live, keyring)
     chassis.grpc.add(add_AuditServiceServicer_to_server, servicer, SERVICE)
 
 
 class AuditServicer(AuditServiceServicer):
     """What proves the audit log."""
 
-    def __init__(self, database: Database, keyring: Keyring | None) -> None:
+    def __init__(self, database: Database, live: Live, keyring: Keyring | None) -> None:
         self._database = database
+        self._live = live
         self._keyring = keyring
 
     async def GetCheckpoint(
@@ -88,7 +91,11 @@ class AuditServicer(AuditServiceServicer):
         """Keeps a witness's signature."""
         async with self._database.unit_of_work() as uow:
             await commands.co_sign(
-                uow, request.size, request.root, request.signature_line, witness=_caller()
+                uow,
+                request.size,
+                request.root,
+                request.signature_line,
+                witness=known_caller().subject,
             )
         return pb.CoSignResponse()
 
@@ -119,20 +126,23 @@ class AuditServicer(AuditServiceServicer):
     ) -> pb.ErasePersonalResponse:
         """Erases personal values."""
         async with self._database.unit_of_work() as uow:
-            count, seq = await commands.erase_personal(uow, request.subject, actor=_caller())
+            count, seq = await commands.erase_personal(
+                uow, request.subject, actor=known_caller().subject
+            )
         return pb.ErasePersonalResponse(entry_count=count, seq=seq)
 
     async def RotateSigningKey(
         self, request: pb.RotateSigningKeyRequest, context: ServicerContext[Any, Any]
     ) -> pb.RotateSigningKeyResponse:
         """Has another key sign."""
-        actor, keyring = _caller(), self._sealing()
-        async with self._database.unit_of_work() as uow:
-            log = await recording.begin(uow)
-            verifier_key, seq = await sealing.rotate_signing_key(
-                uow, log, request.public_key, keyring=keyring, actor=actor
-            )
-            await log.finish()
+        verifier_key, seq = await rotating.rotate(
+            self._database,
+            self._live,
+            request.public_key,
+            approval_id=request.approval_id,
+            keyring=self._sealing(),
+            caller=known_caller(),
+        )
         return pb.RotateSigningKeyResponse(verifier_key=verifier_key, seq=seq)
 
     def _sealing(self) -> Keyring:
@@ -147,10 +157,3 @@ async def _dump(database: Database) -> AsyncGenerator[bytes]:
         async for part in parts:
             yield writer.part(part)
     yield writer.end()
-
-
-def _caller() -> str:
-    caller = current_caller()
-    if caller is None:
-        raise Forbidden("the caller has to be known")
-    return caller.subject

@@ -538,7 +538,7 @@ class RotateSigningKeyRequest(_message.Message):
     public_key: _builtins.bytes
     """Ed25519 public key, 32 bytes; its seed must be among the service's own."""
     approval_id: _builtins.str
-    """Approval of the rotation."""
+    """Approval of the rotation, bound to the hash of {"public_key": base64 of the key}."""
     def __init__(
         self,
         *,

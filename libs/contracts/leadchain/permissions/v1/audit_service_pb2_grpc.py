@@ -143,7 +143,7 @@ class AuditServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RotateSigningKey(self, request, context):
-        """Has another key sign from now on. Sensitive: needs an approval.
+        """Has another key sign from now on. Sensitive: needs the right to rotate key:audit, and an approval.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -50,7 +50,7 @@ class AuditServiceStub:
     ErasePersonal: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ErasePersonalRequest, _audit_service_pb2.ErasePersonalResponse]
     """Erases the personal values that the log commits to; its entries stay as they are."""
     RotateSigningKey: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.RotateSigningKeyRequest, _audit_service_pb2.RotateSigningKeyResponse]
-    """Has another key sign from now on. Sensitive: needs an approval."""
+    """Has another key sign from now on. Sensitive: needs the right to rotate key:audit, and an approval."""
 
 @_typing.type_check_only
 class AuditServiceAsyncStub(AuditServiceStub):
@@ -74,7 +74,7 @@ class AuditServiceAsyncStub(AuditServiceStub):
     ErasePersonal: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ErasePersonalRequest, _audit_service_pb2.ErasePersonalResponse]  # type: ignore[assignment]
     """Erases the personal values that the log commits to; its entries stay as they are."""
     RotateSigningKey: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.RotateSigningKeyRequest, _audit_service_pb2.RotateSigningKeyResponse]  # type: ignore[assignment]
-    """Has another key sign from now on. Sensitive: needs an approval."""
+    """Has another key sign from now on. Sensitive: needs the right to rotate key:audit, and an approval."""
 
 class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     """Checkpoints, proofs, witnesses, and what the log says about a resource."""
@@ -149,6 +149,6 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _audit_service_pb2.RotateSigningKeyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_audit_service_pb2.RotateSigningKeyResponse, _abc.Awaitable[_audit_service_pb2.RotateSigningKeyResponse]]:
-        """Has another key sign from now on. Sensitive: needs an approval."""
+        """Has another key sign from now on. Sensitive: needs the right to rotate key:audit, and an approval."""
 
 def add_AuditServiceServicer_to_server(servicer: AuditServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
