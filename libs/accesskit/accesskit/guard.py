@@ -87,13 +87,14 @@ class AccessGuard:
         return engine is not None and engine.is_void(caller.subject, _circumstances(caller))
 
     def _questions(self, caller: Caller, need: Need, request: Message) -> Iterator[Question]:
-        circumstances = _circumstances(caller)
+        circumstances: Circumstances | None = _circumstances(caller)
         subject_id = need.subject_id(request) or caller.subject
         if subject_id != caller.subject:
             yield Question(
                 caller.subject, ACT_FOR, "platform", self._service, circumstances=circumstances
             )
-            circumstances = Circumstances()
+            # Of the person's own session nothing is known here; whoever speaks for them has seen to it.
+            circumstances = None
         for resource_id in need.resource_ids(request, own_id=self._service):
             yield Question(
                 subject_id,
@@ -146,15 +147,15 @@ class ReplicaState:
 
 
 def _check_request(question: Question) -> pb.CheckRequest:
-    circumstances = question.circumstances or Circumstances()
-    return pb.CheckRequest(
+    request = pb.CheckRequest(
         subject_id=question.subject_id,
         action=question.action,
         resource=changes_pb2.Entity(type=question.resource_type, id=question.resource_id),
-        circumstances=pb.Circumstances(
-            session_id=circumstances.session_id,
-            device_id=circumstances.device_id,
-            address=circumstances.address,
-            epoch=circumstances.epoch or 0,
-        ),
     )
+    if question.circumstances is not None:
+        given = request.circumstances
+        given.session_id = question.circumstances.session_id
+        given.device_id = question.circumstances.device_id
+        given.epoch = question.circumstances.epoch or 0
+        given.SetInParent()
+    return request

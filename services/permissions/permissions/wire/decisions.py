@@ -55,8 +55,7 @@ def asked(request: pb.CheckRequest) -> Asked:
     if request.lead_id:
         resource_type, resource_id = "lead", _lead_id(request.lead_id)
     else:
-        resource_type = name(request.resource.type, "resource.type")
-        resource_id = name(request.resource.id, "resource.id")
+        resource_type, resource_id = entity(request.resource)
     if not _HASH(request.params_hash):
         raise MalformedQuestion("params_hash")
     question = Question(
@@ -116,8 +115,10 @@ def context(text: str) -> dict[str, Any] | None:
         raise MalformedQuestion("context_json") from None
 
 
-def circumstances(request: pb.CheckRequest | pb.BatchCheckRequest) -> Circumstances:
-    """What the caller says about the transport of whom it asks for."""
+def circumstances(request: pb.CheckRequest | pb.BatchCheckRequest) -> Circumstances | None:
+    """What the caller says about the transport of whom it asks for; None when it is not about a session."""
+    if not request.HasField("circumstances"):
+        return None
     stated = request.circumstances
     return Circumstances(stated.session_id, stated.device_id, stated.address, stated.epoch or None)
 
