@@ -243,7 +243,7 @@ class ApprovalDecided(_message.Message):
     action: _builtins.str
     """The action."""
     status: _builtins.str
-    """approved, denied, expired, cancelled, or used."""
+    """approved, denied, expired, cancelled, used, or break_glass for an emergency, of which two others must be told."""
     audit_seq: _builtins.int
     """Audit entry that records it."""
     @_builtins.property
