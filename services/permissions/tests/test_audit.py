@@ -212,7 +212,7 @@ async def test_who_changed_a_resource_or_one_of_its_fields_is_told_newest_first(
 ) -> None:
     fact, lease = a_fact("l1", owner="ana"), LeasePut("lead", "l1", "ana", 1.0, 1)
     await record(timed, an_event(1, action="fact_written", actor="boss", changes=[fact]))
-    await record(timed, an_event(2), an_event(1, action="lease_granted", changes=[lease]))
+    await record(timed, an_event(2), an_event(1, action="ownership_granted", changes=[lease]))
     await record(timed, an_event(1, action="amount_edited", details={"fields": ["成交金额"]}))
 
     async def told(field: str, **options) -> list[str]:
@@ -220,11 +220,13 @@ async def test_who_changed_a_resource_or_one_of_its_fields_is_told_newest_first(
         page = await queries.who_changed(timed, "lead:l1", field, **options)
         return [json.loads(entry.fact)["action"] for entry in page.entries]
 
-    assert await told("") == ["amount_edited", "lease_granted", "fact_written"]
-    assert await told("owner") == ["lease_granted"]
+    await record(timed, an_event(1, action="lease_touched", changes=[lease]))
+    assert await told("") == ["lease_touched", "amount_edited", "ownership_granted", "fact_written"]
+    assert await told("owner") == ["ownership_granted"]
+    assert await told("lease") == ["lease_touched", "ownership_granted"]
     assert await told("viewer") == ["fact_written"]
     assert await told("成交金额") == ["amount_edited"]
-    assert await told("", before_seq=4, page_size=1) == ["lease_granted"]
+    assert await told("", before_seq=4, page_size=1) == ["ownership_granted"]
     assert await told("nothing") == []
 
 

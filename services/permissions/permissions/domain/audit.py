@@ -19,6 +19,9 @@ GENESIS_HASH = bytes(32)
 """What stands for the hash before the first entry."""
 
 SALT_BYTES = 16
+CLOCK_ACTIONS = "lease_"
+"""How the names of actions begin that move a lease's clock and leave its owner."""
+
 RESERVED_DETAILS = frozenset({"changes", "personal"})
 
 
@@ -126,7 +129,7 @@ def touches(event: Event, seq: int) -> list[Touch]:
     if event.resource:
         found[event.resource] = set(_named_fields(event))
     for change in event.changes:
-        for resource, name in _altered(change):
+        for resource, name in _altered(change, event.action):
             found.setdefault(resource, set()).add(name)
     return [
         Touch(resource, seq, event.action, tuple(sorted(names)))
@@ -183,13 +186,14 @@ def _named_fields(event: Event) -> Iterator[str]:
         yield from (name for name in named if isinstance(name, str))
 
 
-def _altered(change: Change) -> Iterator[tuple[str, str]]:
+def _altered(change: Change, action: str) -> Iterator[tuple[str, str]]:
     match change:
         case FactPut(fact=fact) | FactRemoved(fact=fact):
             yield f"{fact.resource_type}:{fact.resource_id}", fact.relation
         case LeasePut(resource_type=kind, resource_id=name):
-            yield f"{kind}:{name}", "owner"
             yield f"{kind}:{name}", "lease"
+            if not action.startswith(CLOCK_ACTIONS):
+                yield f"{kind}:{name}", "owner"
         case PrincipalPut(type=kind, principal_id=name):
             yield f"{kind}:{name}", "status"
 
