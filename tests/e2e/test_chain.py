@@ -81,8 +81,9 @@ async def test_the_owner_may_edit_and_nobody_else_and_the_audit_is_whole(outcome
         ]
         audit = await stub.VerifyAudit(VerifyAuditRequest())
 
-    assert (of_owner.allowed, of_owner.reason) == (True, "owner")
-    assert (of_other.allowed, of_other.reason) == (False, "not_owner")
+    assert (of_owner.allowed, of_owner.rule) == (True, "rep_works")
+    assert (of_other.allowed, of_other.reason) == (False, "unknown_subject")
+    assert [fact.relation for fact in of_owner.path] == ["owner"]
     assert audit.intact
     assert audit.entry_count == of_owner.audit_seq or audit.entry_count > of_owner.audit_seq
 

@@ -67,6 +67,7 @@ class Replica:
         self._channel = channel
         self._instance_id = instance_id
         self._clock = clock
+        self._heard_log_id = ""
         self._heard_revision = 0
         self._heard_at_s = float("-inf")
         self._started_at_s = clock()
@@ -122,6 +123,7 @@ class Replica:
         """Applies announced changes, if they are the next; otherwise remembers that there are some."""
         if event.log_id != self.log_id:
             self._lose()
+            self._heard_log_id, self._heard_revision = event.log_id, event.revision
             return
         if event.previous_revision == self.engine.revision < event.revision:
             self._apply(event.changes, event.revision)
@@ -156,13 +158,20 @@ class Replica:
             changes.extend(part.changes)
             if part.is_last:
                 engine.apply(list(_known(changes)), revision=part.revision)
-                self.engine, self.log_id = engine, part.log_id
-                self._heard_revision = part.revision
-                self._heard_at_s = self._clock()
-                self._moved.set()
+                self._begin(engine, part.log_id)
                 log.info("permissions_loaded", revision=part.revision, changes=len(changes))
                 return
         raise Unavailable("the snapshot of permissions ended early")
+
+    def _begin(self, engine: Engine, log_id: str) -> None:
+        """Answers from a snapshot, once what was announced while it was taken has been fetched too."""
+        self.engine, self.log_id = engine, log_id
+        if self._heard_log_id != log_id:
+            self._heard_log_id, self._heard_revision = log_id, engine.revision
+        self._note(engine.revision)
+        self._moved.set()
+        self._unconfirmed = True
+        self._confirming.wake()
 
     async def _catch_up(self) -> None:
         """Applies what was committed since, until permissions has no more."""

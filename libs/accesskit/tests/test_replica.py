@@ -145,6 +145,24 @@ async def test_an_announcement_that_comes_twice_or_late_changes_nothing(followed
     assert replica.engine.roles("engagement", now_s=0.0) == {"colleague"}
 
 
+async def test_what_is_announced_while_a_snapshot_is_taken_is_not_missed(
+    permissions_grpc, permissions: StandIn, clock: Clock
+):
+    last = permissions.engine.revision + 1
+    async with following(permissions_grpc, clock) as (replica, _):
+        replica.hear(announced(last, last))
+        await eventually(lambda: replica.log_id, what="a first snapshot")
+        assert not replica.is_current
+        await permissions.apply([ANA])
+        await eventually(lambda: replica.is_current, what="what was announced")
+
+    assert replica.engine.revision == last
+
+
+async def test_a_replica_is_known_by_its_first_confirmation(followed, permissions: StandIn):
+    await eventually(lambda: ("i-1", 1) in permissions.confirmed, what="the first confirmation")
+
+
 async def test_another_log_means_a_new_snapshot(followed, permissions: StandIn):
     replica, _ = followed
     await permissions.apply([ANA])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from accesskit import wire as changes_wire
 from accesskit.tokens import Token
 from leadchain.permissions.v1.events_pb2 import FactsChanged
+from servicekit.errors import TooLarge
 
 from permissions.domain.audit import (
     SALT_BYTES,
@@ -26,6 +27,8 @@ from permissions.domain.audit import (
 from permissions.store import audit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from accesskit.changes import Change
     from servicekit.database import UnitOfWork
 
@@ -102,14 +105,19 @@ class Log:
         return Recorded(self._head.seq, self._head.revision, str(token))
 
     def _announce(self) -> None:
-        fits = len(self._changes) <= ANNOUNCED_CHANGES_MAX
-        changes = [changes_wire.change_to_pb(change) for change in self._changes] if fits else []
+        """Announces the changes; where they do not fit, only that there are some, which leaves a gap to be filled."""
+        try:
+            told = self._changes if len(self._changes) <= ANNOUNCED_CHANGES_MAX else []
+            self._tell(told)
+        except TooLarge:
+            self._tell([])
+
+    def _tell(self, changes: Sequence[Change]) -> None:
         event = FactsChanged(
             log_id=self._head.log_id,
-            # Without its changes the announcement only says that there are some, which leaves a gap to be filled.
-            previous_revision=self._revision_before if fits else self._head.revision,
+            previous_revision=self._revision_before if changes else self._head.revision,
             revision=self._head.revision,
-            changes=changes,
+            changes=[changes_wire.change_to_pb(change) for change in changes],
         )
         self._uow.announce(event, key="permissions")
 
