@@ -25,6 +25,7 @@ from permissions.commands import recording
 from permissions.commands.sealing import Keyring, Sealer
 from permissions.domain.audit import Event
 from permissions.queries import audit as queries
+from permissions.queries.live import changes_of
 from permissions.wire.dumps import DumpWriter
 from rich.console import Console
 from rich.table import Table
@@ -128,6 +129,9 @@ async def _dumped(database: Database, file: Path) -> Path:
     with file.open("wb") as out:
         async for part in queries.dump(database):
             out.write(writer.part(part))
+            if isinstance(part, list):
+                # Recording alone leaves no rows of state; what the entries state stands for them.
+                out.write(writer.part(tuple(c for entry in part for c in changes_of(entry))))
         out.write(writer.end())
     return file
 
