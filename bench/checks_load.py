@@ -35,7 +35,7 @@ WARM_UP_S = 0.5
 
 @cache
 def requests() -> Iterator[pb.CheckRequest]:
-    """Owners, their leaders and heads, who edit and see leads that are not read-only; the same ones in every run, made once."""
+    """Owners, their leaders and heads, who edit and see leads that are not read-only; the same in every run."""
     chance = random.Random(7)
     prepared: list[pb.CheckRequest] = []
     while len(prepared) < 5000:
@@ -73,7 +73,8 @@ def batches() -> Iterator[pb.BatchCheckRequest]:
 
 async def unary(stub: Any, options: Options, stop_at: float) -> list[float]:
     """Seconds of each call."""
-    asked, took = requests(), []
+    asked = requests()
+    took: list[float] = []
     while (started := time.perf_counter()) < stop_at:
         await stub.Check(next(asked), **options)
         took.append(time.perf_counter() - started)
@@ -82,7 +83,8 @@ async def unary(stub: Any, options: Options, stop_at: float) -> list[float]:
 
 async def stream(stub: Any, options: Options, stop_at: float) -> list[float]:
     """Seconds from each question to its answer, one at a time on one call."""
-    asked, took = requests(), []
+    asked = requests()
+    took: list[float] = []
     call = stub.CheckStream(**options)
     while (started := time.perf_counter()) < stop_at:
         await call.write(pb.CheckStreamRequest(id=len(took), check=next(asked)))
@@ -94,7 +96,8 @@ async def stream(stub: Any, options: Options, stop_at: float) -> list[float]:
 
 async def batch(stub: Any, options: Options, stop_at: float) -> list[float]:
     """Seconds of each batch."""
-    asked, took = batches(), []
+    asked = batches()
+    took: list[float] = []
     while (started := time.perf_counter()) < stop_at:
         await stub.BatchCheck(next(asked), **options)
         took.append(time.perf_counter() - started)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
     from permissions.domain.decisions import Asked, Compact, Freshness
     from permissions.queries.decisions import Standing
     from permissions.queries.live import Live
+
+_OUTCOMES = tuple(Outcome)
 
 
 class Checks:
@@ -114,8 +115,7 @@ class Checks:
         if not is_latest and self._has_unknown(compact, decisions):
             await live.catch_up()
             decisions = self._decide_compact(compact, caller)
-        for outcome, times in Counter(decision.outcome for decision in decisions).items():
-            self._recorder.count(compact.subject_id, compact.action, outcome, times=times)
+        self._count(compact, decisions)
         return decisions
 
     async def explain(self, asked: Asked, caller: Caller | None) -> Explained:
@@ -171,6 +171,13 @@ class Checks:
             past.explained(decide(past.question, now_s=past.now_s, approved=past.approved))
             for past in pasts
         ]
+
+    def _count(self, compact: Compact, decisions: Sequence[Decision]) -> None:
+        found = [decision.outcome for decision in decisions]
+        for outcome in _OUTCOMES:
+            times = found.count(outcome)
+            if times:
+                self._recorder.count(compact.subject_id, compact.action, outcome, times=times)
 
     def _decide_compact(self, compact: Compact, caller: Caller) -> list[Decision]:
         given = compact.circumstances

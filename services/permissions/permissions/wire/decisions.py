@@ -188,7 +188,14 @@ def batch_response(answers: Sequence[Answer], asked_: Sequence[Asked]) -> pb.Bat
 
 def outcomes_response(decisions: Sequence[Decision], token: str) -> pb.BatchCheckResponse:
     """Outcomes in the order of their resources."""
-    outcomes = [_OUTCOMES[decision.outcome] for decision in decisions]
+    # Comparing by identity spares an enum's hash, which is computed in Python, two thousand times.
+    allow, allowed = Outcome.ALLOW, pb.OUTCOME_ALLOW
+    deny, denied = Outcome.DENY, pb.OUTCOME_DENY
+    found = (decision.outcome for decision in decisions)
+    outcomes = [
+        allowed if outcome is allow else denied if outcome is deny else pb.OUTCOME_CONDITIONAL
+        for outcome in found
+    ]
     return pb.BatchCheckResponse(outcomes=outcomes, token=token)
 
 
