@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
-from servicekit.auth import mint_token, new_signing_key
+from servicekit.auth import SessionClaims, mint_token, new_signing_key
 
 AUDIENCE = "leadchain"
 ISSUER = "leadchain-local"
@@ -62,8 +62,8 @@ class Identities:
         """Where `subject` finds its token."""
         return self._folder / f"{subject}.token"
 
-    def mint(self, subject: str, *, scopes: list[str]) -> Path:
-        """Write a fresh token for `subject`, good for a week; the file it is in."""
+    def mint(self, subject: str, *, scopes: list[str], **session: Unpack[SessionClaims]) -> Path:
+        """Write a fresh token for `subject`, good for a week; the file it is in. `session` is what it says of one."""
         token = mint_token(
             self._signing_key(),
             subject=subject,
@@ -71,6 +71,7 @@ class Identities:
             audience=AUDIENCE,
             lifetime_s=TOKEN_LIFETIME_S,
             now=datetime.now(UTC),
+            **session,
         )
         return _write(self.token_file(subject), token)
 

@@ -137,6 +137,29 @@ def apply(
         console.print(f"{change.name:<14}{change.action}  {', '.join(change.details)}")
 
 
+@stack_app.command()
+def token(
+    person: Annotated[str, typer.Argument(help="A person or service that permissions knows.")],
+    epoch: Annotated[int, typer.Option(min=1, help="Of the person, as permissions knows it.")] = 1,
+    device: Annotated[str, typer.Option(help="Id of the registered device they hold.")] = "",
+    *,
+    second_factor: Annotated[
+        bool, typer.Option("--second-factor", help="As if they had just proved to be there.")
+    ] = False,
+) -> None:
+    """Write a token for somebody on this local stack, for --token-file; prints the file's path."""
+    import time
+
+    from servicekit.auth import SessionClaims
+
+    session = SessionClaims(epoch=epoch)
+    if device:
+        session["device_id"] = device
+    if second_factor:
+        session |= {"amr": ["pwd", "otp"], "auth_time": time.time()}
+    typer.echo(_existing("nats").identities.mint(person, scopes=[], **session))
+
+
 def _stack(settings: Sequence[str] = ()) -> Stack:
     from leadctl.stack.stack import Stack
 
