@@ -125,7 +125,7 @@ class Recorder:
         lost = self._lost
         if not (urgent or others or counts or lost):
             return False
-        await self._commit([*urgent, *others], _events(minute, counts, lost))
+        await self._save([*urgent, *others], _events(minute, counts, lost))
         self._forget(len(others), minute, counts)
         self._lost -= lost
         for record in urgent:
@@ -140,7 +140,7 @@ class Recorder:
         some = islice(self._counts[minute].items(), COUNTS_PER_ENTRY)
         return minute, {key: list(counts) for key, counts in some}
 
-    async def _commit(self, records: Sequence[Record], events: Sequence[Event]) -> None:
+    async def _save(self, records: Sequence[Record], events: Sequence[Event]) -> None:
         was_uncertain, self._is_uncertain = self._is_uncertain, True
         async with self._database.unit_of_work() as uow:
             audit_log = await recording.begin(uow)
