@@ -1,0 +1,199 @@
+"""Who may, over the whole stack: refusals that say why, and people who leave."""
+
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import pytest
+from leadchain.assignment.v1.assignment_service_pb2 import (
+    GetAssignmentRequest,
+    MarkContactedRequest,
+)
+from leadchain.assignment.v1.assignment_service_pb2_grpc import AssignmentServiceStub
+from leadchain.permissions.v1.audit_service_pb2 import WhoChangedRequest
+from leadchain.permissions.v1.audit_service_pb2_grpc import AuditServiceStub
+from leadchain.permissions.v1.changes_pb2 import Entity, Fact
+from leadchain.permissions.v1.facts_service_pb2 import WriteFactsRequest
+from leadchain.permissions.v1.facts_service_pb2_grpc import FactsServiceStub
+from leadchain.permissions.v1.permissions_service_pb2 import (
+    CheckRequest,
+    Consistency,
+    LookupRequest,
+    VerifyAuditRequest,
+)
+from leadchain.permissions.v1.permissions_service_pb2_grpc import PermissionsServiceStub
+from leadchain.permissions.v1.sessions_service_pb2 import OffboardRequest
+from leadctl.clients import NotAnswered, Services
+from leadctl.demo.deliveries import simple_deliveries
+from leadctl.demo.environment import introduce_people, open_doors
+from leadctl.demo.sender import send
+from leadctl.perm.leaving import end_access, report_of
+from servicekit.access import CONSISTENCY_METADATA
+from servicekit.events import new_id
+from servicekit.testing.waiting import eventually
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+LEADS = 24
+CONFIRMING = {"lead-intake", "identity", "assignment", "notification", "reporting"}
+
+
+@pytest.fixture(scope="module")
+def begun() -> dict[str, dict[str, list[str]]]:
+    """What the module's one delivery came to."""
+    return {}
+
+
+@pytest.fixture
+async def leads(begun, stack, known):
+    """Leads by owner, after two dozen have found theirs."""
+    if not begun:
+        doors = await open_doors(known, stack)
+        await introduce_people(known, stack)
+        deliveries = list(simple_deliveries(LEADS, seed=77, at=datetime.now(UTC)))
+        receipts = await send(deliveries, doors, rate_per_s=50, connections=4, arrived=_noted)
+        ids = [receipt.item_id for receipt in receipts]
+        owned = await eventually(lambda: _owners(known, ids), deadline_s=60, what="owners")
+        begun["leads"] = owned
+    return begun["leads"]
+
+
+def _noted(_: object) -> None:
+    """Nobody watches."""
+
+
+async def _owners(known, lead_ids):
+    """Leads by owner as permissions knows them; nothing until each has one."""
+    owned = {}
+    with known.asking("permissions") as channel:
+        stub = PermissionsServiceStub(channel)
+        for number in range(1, 14):
+            rep_id = f"rep-{number:02d}"
+            request = LookupRequest(subject_id=rep_id, action="follow_up", resource_type="lead")
+            pages = [page async for page in stub.Lookup(request)]
+            owned[rep_id] = [id_ for page in pages for id_ in page.ids if id_ in lead_ids]
+    return owned if sum(map(len, owned.values())) == len(lead_ids) else None
+
+
+@asynccontextmanager
+async def as_person(stack, person, **session):
+    """The services of the stack, asked with a person's own token."""
+    targets = {name: target.grpc for name, target in stack.targets().items()}
+    token_file = stack.identities.mint(person, scopes=[], epoch=1, **session)
+    async with Services(targets, token_file) as services:
+        yield services
+
+
+async def assignment_of(services, lead_id, token=""):
+    metadata = ((CONSISTENCY_METADATA, token),) if token else ()
+    with services.asking("assignment") as channel:
+        request = GetAssignmentRequest(lead_id=lead_id)
+        return await AssignmentServiceStub(channel).GetAssignment(request, metadata=metadata)
+
+
+def busiest(leads):
+    return max(leads, key=lambda rep_id: len(leads[rep_id]))
+
+
+async def test_a_refusal_by_any_service_says_why_and_what_would_change_it(stack, leads):
+    owner = busiest(leads)
+    stranger = "rep-13"
+
+    async with as_person(stack, stranger) as theirs:
+        with pytest.raises(NotAnswered) as refused:
+            await assignment_of(theirs, leads[owner][0])
+
+    assert refused.value.code == "PERMISSION_DENIED"
+    assert "read: " in str(refused.value)
+    assert owner in str(refused.value)
+
+
+async def test_a_grant_is_in_force_wherever_its_token_is_shown(stack, known, leads):
+    owner, lead_id = busiest(leads), leads[busiest(leads)][0]
+    shared = Fact(
+        resource=Entity(type="lead", id=lead_id),
+        relation="viewer",
+        subject=Entity(type="user", id="rep-12"),
+    )
+    async with as_person(stack, "rep-12") as theirs:
+        with pytest.raises(NotAnswered):
+            await assignment_of(theirs, lead_id)
+        with known.asking("permissions") as channel:
+            written = await FactsServiceStub(channel).WriteFacts(WriteFactsRequest(puts=[shared]))
+        answer = await assignment_of(theirs, lead_id, written.token)
+
+    assert answer.assignee_id == owner
+
+
+async def test_nobody_marks_contact_for_a_lead_of_somebody_else(known, leads):
+    owner = busiest(leads)
+    request = MarkContactedRequest(lead_id=leads[owner][0], rep_id="rep-13")
+
+    with pytest.raises(NotAnswered) as refused, known.asking("assignment") as channel:
+        await AssignmentServiceStub(channel).MarkContacted(request)
+
+    assert refused.value.code == "PERMISSION_DENIED"
+    assert "follow_up: " in str(refused.value)
+
+
+async def test_a_rep_edits_no_director_reads_all_and_a_supervisor_edits_no_customer(known, leads):
+    lead_id = leads[busiest(leads)][0]
+
+    async def may(who, action):
+        with known.asking("permissions") as channel:
+            request = CheckRequest(subject_id=who, action=action, lead_id=lead_id)
+            return (await PermissionsServiceStub(channel).Check(request)).allowed
+
+    assert await may("director", "read")
+    assert not await may("director", "edit")
+    assert not await may("manager-south", "edit")
+    assert not await may("manager-north", "edit")
+
+
+async def test_who_leaves_is_out_everywhere_at_once_and_the_successor_knows_the_history(
+    stack, known, leads
+):
+    leaver = busiest(leads)
+    request = OffboardRequest(
+        request_id=new_id(), principal_id=leaver, successor_id="rep-13", reason="resigned"
+    )
+    async with as_person(stack, leaver) as theirs, as_person(stack, "security-1") as security:
+        await assignment_of(theirs, leads[leaver][0])
+
+        report = (await end_access(security, request)).report
+        with pytest.raises(NotAnswered) as refused:
+            await assignment_of(theirs, leads[leaver][0])
+        confirmed = await eventually(
+            lambda: _all_confirmed(security, request.request_id), deadline_s=15, what="confirmation"
+        )
+        again = (await end_access(security, request)).report
+
+    assert refused.value.code == "UNAUTHENTICATED"
+    assert report.handed_over_count == len(leads[leaver])
+    assert (again.token, again.epoch) == (report.token, report.epoch)
+    assert not confirmed.is_late
+    await _the_successor_has_everything(known, leads[leaver], report.token)
+
+
+async def _all_confirmed(security, request_id):
+    answer = await report_of(security, request_id)
+    return answer if {each.service for each in answer.confirmed} >= CONFIRMING else None
+
+
+async def _the_successor_has_everything(known, lead_ids, token):
+    with known.asking("permissions") as channel:
+        stub = PermissionsServiceStub(channel)
+        for lead_id in lead_ids:
+            for action in ("edit", "read_history"):
+                request = CheckRequest(
+                    subject_id="rep-13",
+                    action=action,
+                    lead_id=lead_id,
+                    consistency=Consistency(at_least=token),
+                )
+                assert (await stub.Check(request)).allowed
+        history = await AuditServiceStub(channel).WhoChanged(
+            WhoChangedRequest(resource=f"lead:{lead_ids[0]}")
+        )
+        verdict = await stub.VerifyAudit(VerifyAuditRequest())
+    assert "security-1" in {change.actor for change in history.changes}
+    assert verdict.intact
