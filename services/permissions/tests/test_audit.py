@@ -21,10 +21,14 @@ from auditor.notes import read_keys
 from auditor.verification import verify
 from permissions.commands import audit as commands
 from permissions.commands import recording, sealing
+from permissions.commands.bootstrap import lay
+from permissions.commands.policies import start_policy
 from permissions.commands.sealing import Keyring, SealedElsewhere, Sealer, UnknownKey
 from permissions.domain.audit import Event, commitment
+from permissions.domain.bootstrap import foundation_of
 from permissions.domain.checkpoints import origin
 from permissions.domain.merkle import leaf_hash
+from permissions.policies import default_policy
 from permissions.queries import audit as queries
 from permissions.store import audit, checkpoints
 from permissions.wire.dumps import DumpWriter
@@ -345,6 +349,29 @@ async def test_sixteen_concurrent_writers_raise_no_alarm_and_every_mutation_of_t
     ]
     scores = await asyncio.to_thread(run, stage, 220, random.Random(16), tmp_path)
     assert is_perfect(scores), scores
+
+
+async def test_the_state_on_record_is_what_the_log_led_to_or_its_change_is_found(
+    timed: Database, clock: Clock, tmp_path: Path
+) -> None:
+    await start_policy(timed, default_policy())
+    people = [{"id": "ana"}, {"id": "boss"}]
+    written = ["user:ana#manager@user:boss", "role:salesperson#member@user:ana"]
+    await lay(timed, foundation_of({"principals": people, "facts": written}))
+    await seal(timed, clock)
+    file = await dumped(timed, tmp_path)
+
+    whole = await asyncio.to_thread(verify, file, processes=1)
+    async with timed.raw() as raw:
+        await raw.execute("update facts set subject_id = 'eve' where relation = 'member'")
+    file = await dumped(timed, tmp_path)
+    tampered = await asyncio.to_thread(verify, file, processes=1)
+
+    assert (whole.findings, whole.state) == ([], 5)
+    assert {(each.kind.value, each.place) for each in tampered.findings} == {
+        ("inserted", "state"),
+        ("deleted", "state"),
+    }
 
 
 async def test_a_dump_without_any_seal_is_incomplete(timed: Database, tmp_path: Path) -> None:
