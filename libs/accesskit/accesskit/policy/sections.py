@@ -161,7 +161,8 @@ class BreakerTerms(msgspec.Struct, frozen=True):
 class ExportLimits(msgspec.Struct, frozen=True):
     """What may leave the system (DX-09, PM-11): rows per page, per person and day, and of everybody per day.
 
-    Whoever copies more than `book_copy_ratio` of their own customers within `book_copy_hours` needs an approval.
+    Whoever copies more than `book_copy_ratio` of their own customers, or customers of more than `distinct_owners_max`
+    owners, within `book_copy_hours` needs an approval.
     """
 
     page_rows: int = 2_000
@@ -169,5 +170,6 @@ class ExportLimits(msgspec.Struct, frozen=True):
     rows_per_day: int = 200_000
     book_copy_ratio: float = 0.8
     book_copy_hours: float = 24.0
+    distinct_owners_max: int = 20
     lease_s: float = 60.0
     breaker: BreakerTerms = BreakerTerms()
