@@ -1,7 +1,9 @@
 """The state in memory follows the log: nothing left out, nothing twice, and no answer from a state long unseen."""
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 
 import asyncpg
 import pytest
@@ -33,16 +35,16 @@ async def live(migrated_url: str) -> AsyncIterator[Live]:
 @pytest.fixture
 def write(database: Database) -> Write:
     """Commits a principal with an epoch; returns the token."""
+    return functools.partial(put_principal, database)
 
-    async def put(principal_id: str, epoch: int) -> str:
-        async with database.unit_of_work() as uow:
-            log = await recording.begin(uow)
-            change = PrincipalPut(principal_id, "user", "active", epoch)
-            seq = log.append(Event(action="stated", actor="tests", changes=[change]))
-            await principals.put(uow.raw, [change], seq=seq)
-            return (await log.finish()).token
 
-    return put
+async def put_principal(database: Database, principal_id: str, epoch: int) -> str:
+    async with database.unit_of_work() as uow:
+        log = await recording.begin(uow)
+        change = PrincipalPut(principal_id, "user", "active", epoch)
+        seq = log.append(Event(action="stated", actor="tests", changes=[change]))
+        await principals.put(uow.raw, [change], seq=seq)
+        return (await log.finish()).token
 
 
 @pytest.fixture
@@ -147,6 +149,33 @@ async def test_a_state_long_unseen_answers_nothing_before_it_has_caught_up(
         assert epoch_of(live, "ana") == 1
         live.refuse_stale()
     finally:
+        await database.stop()
+
+
+async def test_a_clock_set_back_makes_nothing_earlier_than_what_is_applied_also_after_a_restart(
+    migrated_url: str, clock_s: list[float]
+) -> None:
+    noon_s = 1_770_000_000.0
+    database = Database(
+        migrated_url, service="permissions", clock=lambda: datetime.fromtimestamp(clock_s[0], UTC)
+    )
+    live, restarted = [Live(database, clock=lambda: clock_s[0]) for _ in range(2)]
+    await live.start()
+    try:
+        clock_s[0] = noon_s
+        await put_principal(database, "ana", 1)
+        await live.catch_up()
+        clock_s[0] = noon_s - 3600.0
+        await put_principal(database, "ana", 2)
+        await live.catch_up()
+        await restarted.start()
+
+        assert (live.now_s, restarted.now_s) == (noon_s, noon_s)
+        clock_s[0] = noon_s + 1.0
+        assert (live.now_s, restarted.now_s) == (noon_s + 1.0, noon_s + 1.0)
+    finally:
+        await live.stop()
+        await restarted.stop()
         await database.stop()
 
 

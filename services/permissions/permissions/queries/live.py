@@ -18,7 +18,7 @@ from accesskit.tokens import Token
 from servicekit.errors import Conflict, Unavailable
 from servicekit.polling import Poller
 
-from permissions.store import audit, loading
+from permissions.store import audit, leases, loading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -80,13 +80,17 @@ class Live:
         self._reads_begun = 0
         self._last_read = 0
         self._token = (-1, "")
+        self._reached_s = float("-inf")
         self._seen_at_s = float("-inf")
         self._poller = Poller(self.name, self._poll, idle_s=IDLE_S)
 
     @property
     def now_s(self) -> float:
-        """The time at which a decision is made, Unix seconds."""
-        return self._clock()
+        """The time at which a decision is made, Unix seconds: never before the newest entry that is applied.
+
+        A clock that is set back reopens nothing that had run out by then.
+        """
+        return max(self._clock(), self._reached_s)
 
     @property
     def token(self) -> str:
@@ -105,6 +109,9 @@ class Live:
             head = await audit.head(raw)
             self.log_id = head.log_id
             self.engine.apply(await loading.every_change(raw), revision=head.revision)
+            recorded_at = await audit.recorded_at_latest(raw, after_seq=head.seq - PAGE_SIZE)
+            self._reach(recorded_at.timestamp() if recorded_at else 0.0)
+            self._reach(await leases.reached_s(raw))
         self._seen_at_s = self._ticks()
         await self._poller.start()
 
@@ -184,8 +191,12 @@ class Live:
         changes = [change for entry in entries for change in changes_of(entry)]
         revision = entries[-1].seq
         self.engine.apply(changes, revision=revision)
+        self._reach(max(entry.recorded_at for entry in entries).timestamp())
         for tell in self.on_changes:
             tell(before, revision, changes)
+
+    def _reach(self, at_s: float) -> None:
+        self._reached_s = max(self._reached_s, at_s)
 
 
 def changes_of(entry: AuditEntry) -> list[Change]:

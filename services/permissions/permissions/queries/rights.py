@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from accesskit.decisions import Circumstances, Outcome, Question
+from accesskit.decisions import Outcome, Question
 from servicekit.auth import current_caller
 from servicekit.errors import Unauthenticated
+
+from permissions.queries.decisions import circumstances_of
 
 if TYPE_CHECKING:
     from accesskit.decisions import Decision
@@ -36,7 +38,7 @@ def question_of(caller: Caller, need: Need) -> Question:
         need.action,
         need.resource_type,
         need.resource_id,
-        circumstances=Circumstances(session_id=caller.session_id, epoch=caller.epoch),
+        circumstances=circumstances_of(caller),
     )
 
 

@@ -69,6 +69,7 @@ _CHANGING = """
 select seq, recorded_at, fact, hash, changes_state from audit_entries
 where seq > $1 and changes_state order by seq limit $2
 """
+_RECORDED_AT_LATEST = "select max(recorded_at) from audit_entries where seq > $1"
 
 
 class AuditEntryRow(Base):
@@ -179,6 +180,12 @@ async def changing_entries_after(
 ) -> list[AuditEntry]:
     """The entries after a number that changed state, oldest first, at most `limit`."""
     return [AuditEntry(*row) for row in await raw.fetch(_CHANGING, seq, limit)]
+
+
+async def recorded_at_latest(raw: asyncpg.Connection, *, after_seq: int) -> datetime | None:
+    """The latest time of the entries after a number; None when there are none."""
+    latest: datetime | None = await raw.fetchval(_RECORDED_AT_LATEST, after_seq)
+    return latest
 
 
 async def entries_about(

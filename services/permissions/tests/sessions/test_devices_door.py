@@ -4,8 +4,9 @@ import json
 from typing import Any
 
 import pytest
-from accesskit.changes import NetworkPut, PolicyPut
+from accesskit.changes import FactPut, NetworkPut, PolicyPut
 from accesskit.decisions import Circumstances, Outcome
+from accesskit.facts import Fact
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 from leadchain.permissions.v1 import sessions_service_pb2 as pb
 from permissions.domain.devices import DEVICES_MAX
@@ -171,6 +172,23 @@ async def test_a_new_device_only_reads_until_somebody_else_has_approved_it(
 
     assert await may_edit(office, phone.device_id) == "allow"
     assert [each["action"] for each in await office.entries()].count("device_approved") == 1
+
+
+async def test_who_is_guarded_acts_at_the_door_from_a_registered_device(
+    trusting_office: Any,
+) -> None:
+    office = trusting_office
+    await office.state(FactPut(Fact("role", "security_officer", "member", "user", "dee")))
+    theirs, of_ana = await office.phone("dee"), await office.phone("ana")
+    await approve(office, theirs)
+    request = pb.RevokeDeviceRequest(device_id=of_ana.device_id)
+
+    code, text = await office.refusal("RevokeDevice", request, by="dee")
+    await office.call("RevokeDevice", request, by="dee", device_id=theirs.device_id)
+
+    assert (code, "untrusted_device" in text) == ("PERMISSION_DENIED", True)
+    listed = await office.call("ListDevices", pb.ListDevicesRequest(), by="ana")
+    assert [device.status for device in listed.devices] == ["revoked"]
 
 
 async def test_nobody_approves_a_device_of_their_own_or_without_the_right(
