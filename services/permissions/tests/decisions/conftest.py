@@ -15,6 +15,7 @@ from accesskit.facts import Fact
 from leadchain.permissions.v1 import changes_pb2
 from leadchain.permissions.v1 import permissions_service_pb2 as pb
 from leadchain.permissions.v1.permissions_service_pb2_grpc import PermissionsServiceStub
+from permissions import authzen
 from permissions.commands import recording
 from permissions.commands.policies import start_policy
 from permissions.domain.audit import Event
@@ -29,6 +30,7 @@ from servicekit.auth import mint_token
 from servicekit.chassis import Chassis
 from servicekit.database import Database
 from servicekit.grpc_client import connect
+from servicekit.http_host import HttpHost
 from servicekit.testing.waiting import eventually
 
 NOON_S = 1_770_436_800.0
@@ -54,6 +56,8 @@ class Office:
     writer: Database
     stub: PermissionsServiceStub
     as_caller: Callable[[str], Any]
+    http: HttpHost
+    token: Callable[..., str]
 
     async def state(self, *changes: Change) -> str:
         """Commits changes as another process would, without announcing them; the consistency token."""
@@ -173,12 +177,14 @@ def open_office(
         chassis = Chassis(settings)
         live = Live(chassis.database, clock=clock)
         chassis.workers.append(live)
-        decisions.serve(chassis, live)
+        checks = decisions.serve(chassis, live)
+        doors = authzen.routes(checks, live, chassis.verifier, base_url="https://pdp.example.com/")
+        http = HttpHost("127.0.0.1", 0, doors)
         writer = Database(
             migrated_url, service="tests", clock=lambda: datetime.fromtimestamp(clock(), UTC)
         )
         async with AsyncExitStack() as stack:
-            for part in (chassis.database, *chassis.workers, chassis.grpc, writer):
+            for part in (chassis.database, *chassis.workers, chassis.grpc, http, writer):
                 await part.start()
                 stack.push_async_callback(part.stop)
             address = f"127.0.0.1:{chassis.grpc.port}"
@@ -188,7 +194,8 @@ def open_office(
                 channel = await stack.enter_async_context(connect(address, token=lambda: held))
                 return PermissionsServiceStub(channel)
 
-            yield Office(live, clock, writer, await as_caller("engagement"), as_caller)
+            stub = await as_caller("engagement")
+            yield Office(live, clock, writer, stub, as_caller, http, token)
 
     return opened
 
