@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from leadchain.identity.v1.events_pb2 import LeadIdentified
     from leadchain.intake.v1.events_pb2 import Region
+    from leadchain.permissions.v1.events_pb2 import SessionsRevoked
 
     from assignment.domain.contact import Timer
     from assignment.domain.decisions import Cause, Explanation
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from assignment.domain.routing import Refusal, Ruling, Standing
 
 REFUSALS_MAX = 200
+OFFBOARDED = "offboarded"
 
 _OUTCOMES = {
     Outcome.ASSIGNED: "assigned",
@@ -152,6 +154,13 @@ def lead_id(text: str) -> LeadId:
 def marked(request: rpc_pb.MarkContactedRequest) -> tuple[LeadId, RepId]:
     """The lead that was contacted, and the rep who says so; raises `Invalid`."""
     return lead_id(request.lead_id), RepId(request.rep_id)
+
+
+def departed(event: SessionsRevoked) -> list[RepId]:
+    """Who has left for good, if the event says so of anybody; raises `InvalidMessage` when it names nobody."""
+    if not event.principal_id:
+        raise InvalidMessage("nobody is named")
+    return [RepId(event.principal_id)] if event.reason == OFFBOARDED else []
 
 
 def reps(request: rpc_pb.PutRepsRequest) -> list[Rep]:

@@ -20,6 +20,7 @@ from assignment.settings import Settings
 from leadchain.assignment.v1 import assignment_service_pb2 as pb
 from leadchain.assignment.v1 import events_pb2
 from leadchain.assignment.v1.assignment_service_pb2_grpc import AssignmentServiceStub
+from leadchain.permissions.v1.events_pb2 import SessionsRevoked
 from servicekit.auth import mint_token, new_signing_key
 from servicekit.events import new_id, subject_of
 from servicekit.grpc_client import connect
@@ -64,7 +65,11 @@ class Running:
 
     async def deliver(self, event: LeadIdentified, **headers: str) -> None:
         """Publishes an event as identity would; each delivery under a message id of its own."""
-        subject = subject_of(event.DESCRIPTOR.full_name, event.lead_id)
+        await self.state(event, event.lead_id, **headers)
+
+    async def state(self, event: Any, key: str, **headers: str) -> None:
+        """Publishes an event as its service would."""
+        subject = subject_of(event.DESCRIPTOR.full_name, key)
         await self.bus.jetstream().publish(
             subject, event.SerializeToString(), headers={"Nats-Msg-Id": new_id(), **headers}
         )
@@ -113,7 +118,7 @@ async def running(settings: Settings, token: str) -> AsyncIterator[Running]:
     streams = [
         replace(definition, max_size_bytes=2**24)
         for definition in load_definitions(STREAMS)
-        if definition.name in {"IDENTITY", "ASSIGNMENT"}
+        if definition.name in {"IDENTITY", "ASSIGNMENT", "PERMISSIONS"}
     ]
     await apply_streams(settings.nats_url, streams)
     chassis = build_service(settings)
@@ -198,6 +203,31 @@ async def test_a_lead_nobody_covers_names_each_rep_and_why_not_until_somebody_do
     assert "source_weight=1.5" in explained[0].inputs
     assert repaired.changed_count == 1
     assert (drained.assignee_id, drained.cause) == ("bo", events_pb2.ASSIGNMENT_CAUSE_DRAINED)
+
+
+async def test_who_has_left_the_company_gets_no_further_lead(
+    assignment: Running, build: Any
+) -> None:
+    bo = pb.Rep(rep_id="bo", cities=["深圳"], active=True)
+    await assignment.stub.PutReps(pb.PutRepsRequest(reps=[SHENZHEN, bo]))
+
+    for reason in ("revoked", "offboarded"):
+        who = "bo" if reason == "revoked" else "ana"
+        event = SessionsRevoked(event_id=new_id(), principal_id=who, epoch=2, reason=reason)
+        await assignment.state(event, who)
+
+    async def active() -> list[str]:
+        loads = (await assignment.stub.ListReps(pb.ListRepsRequest())).reps
+        return [load.rep.rep_id for load in loads if load.rep.active]
+
+    await eventually(lambda: _is(active, ["bo"]), what="ana to be off the roster")
+    await assignment.deliver(build.identified(build.lead()))
+    [assigned] = await assignment.published(1)
+    assert assigned.assignee_id == "bo"
+
+
+async def _is(ask: Any, expected: Any) -> bool:
+    return await ask() == expected
 
 
 async def test_the_book_says_how_each_lead_stands(assignment: Running, build: Any) -> None:

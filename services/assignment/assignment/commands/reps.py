@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from servicekit.database import UnitOfWork
 
+    from assignment.domain.leads import RepId
     from assignment.domain.reps import Rep
 
 log = structlog.get_logger()
@@ -32,6 +34,18 @@ async def put_reps(uow: UnitOfWork, reps: Sequence[Rep]) -> int:
         await rep_store.leave_rotations(uow.raw, change.rejoining)
         log.info("reps_changed", changed=len(change.changed), rejoining=len(change.rejoining))
     return len(change.changed)
+
+
+async def retire_reps(uow: UnitOfWork, rep_ids: Sequence[RepId]) -> int:
+    """Gives those of these reps who are active no further leads; returns how many there were."""
+    if not rep_ids:
+        return 0
+    known = await rep_store.lock_roster(uow.raw, rep_ids)
+    active = [known[rep_id] for rep_id in rep_ids if rep_id in known and known[rep_id].active]
+    if active:
+        await rep_store.put_reps(uow.raw, [replace(rep, active=False) for rep in active])
+        log.info("reps_retired", retired=len(active))
+    return len(active)
 
 
 async def open_up(uow: UnitOfWork) -> None:
