@@ -81,7 +81,7 @@ def readers_by_event() -> dict[str, list[str]]:
     rights = yaml.safe_load((ROOT / "deploy/nats/permissions.yaml").read_text())["services"]
     readers: dict[str, list[str]] = {}
     for service, row in rights.items():
-        for events in row["consumes"].values():
+        for events in [*row["consumes"].values(), *row.get("hears", {}).values()]:
             for event in events:
                 readers.setdefault(event, []).append(service)
     return readers

@@ -66,6 +66,7 @@ def asyncapi(service, tmp_path_factory):
         "LEAD_INTAKE_GRPC": "127.0.0.1:1",
         "IDENTITY_GRPC": "127.0.0.1:1",
         "ASSIGNMENT_GRPC": "127.0.0.1:1",
+        "PERMISSIONS_GRPC": "127.0.0.1:1",
         "HTTP_PORT": "0",
         "GRPC_PORT": "0",
         "PATH": str(BIN),

@@ -6,6 +6,7 @@ import base64
 import binascii
 from typing import TYPE_CHECKING
 
+import structlog
 from accesskit.notes import Signer
 from leadchain.permissions.v1.events_pb2 import AuditSealed
 from servicekit.errors import Conflict
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     from permissions.commands.recording import Log
     from permissions.domain.audit import AuditHead
+
+_log = structlog.get_logger()
 
 IDLE_S = 1.0
 SEED_BYTES = 32
@@ -68,6 +71,23 @@ class Keyring:
         """Who signs with a public key; None when its seed is not here."""
         signers = (Signer.from_seed(origin(log_id), seed) for seed in self._seeds)
         return next((each for each in signers if each.public_key == public_key), None)
+
+
+class Unsealed:
+    """The part that stands where there is no key to seal the log with: says so at each start."""
+
+    name = "sealer"
+
+    async def start(self) -> None:
+        """Warns."""
+        _log.warning("audit_is_not_sealed", reason="AUDIT_SIGNING_KEY is not set")
+
+    async def stop(self) -> None:
+        """Nothing to end."""
+
+    def problem(self) -> str | None:
+        """None: the log is written without seals too."""
+        return None
 
 
 class Sealer:

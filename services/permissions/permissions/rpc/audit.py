@@ -6,7 +6,6 @@ import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-import structlog
 from leadchain.permissions.v1 import audit_service_pb2 as pb
 from leadchain.permissions.v1.audit_service_pb2_grpc import (
     AuditServiceServicer,
@@ -16,7 +15,7 @@ from servicekit.errors import Unavailable
 
 from permissions.commands import audit as commands
 from permissions.commands import rotating, sealing
-from permissions.commands.sealing import Keyring, Sealer
+from permissions.commands.sealing import Keyring, Sealer, Unsealed
 from permissions.queries import audit as queries
 from permissions.queries.rights import known_caller
 from permissions.wire import audit as wire
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
 
     from permissions.queries.live import Live
 
-logger = structlog.get_logger()
-
 SERVICE = "leadchain.permissions.v1.AuditService"
 MESSAGE_BYTES_MAX = 1_000_000
 
@@ -40,7 +37,7 @@ MESSAGE_BYTES_MAX = 1_000_000
 def serve(chassis: Chassis, live: Live, keyring: Keyring | None) -> None:
     """Answers AuditService on the chassis' gRPC host, and seals the log where there is a key to sign with."""
     if keyring is None:
-        logger.warning("audit_is_not_sealed", reason="AUDIT_SIGNING_KEY is not set")
+        chassis.workers.append(Unsealed())
     else:
         sealer = Sealer(chassis.database, keyring)
         chassis.work("sealer", sealer.step, idle_s=sealing.IDLE_S)
