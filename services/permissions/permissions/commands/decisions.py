@@ -148,7 +148,7 @@ class Recorder:
                 # The last commit may have happened although its answer never came.
                 ids = await decisions.known(uow.raw, [record.decision_id for record in records])
                 records = [record for record in records if record.decision_id not in ids]
-            numbered = [(record, audit_log.append(_event(record))) for record in records]
+            numbered = [(record, audit_log.append(event_of(record))) for record in records]
             if numbered:
                 await decisions.save(uow.raw, numbered)
             for event in events:
@@ -181,7 +181,8 @@ class Recorder:
 _COLUMN = {Outcome.ALLOW: 0, Outcome.DENY: 1, Outcome.CONDITIONAL: 2}
 
 
-def _event(record: Record) -> Event:
+def event_of(record: Record) -> Event:
+    """A decision as an entry of the log."""
     return Event(
         action="decision_made",
         actor=record.subject_id,

@@ -10,7 +10,7 @@ import msgspec
 from accesskit.changes import DevicePut, FactPut, FactRemoved, PrincipalPut
 from servicekit.database import UnitOfWork
 
-from permissions.commands import approvals, leases, recording
+from permissions.commands import approvals, exports, leases, recording
 from permissions.commands.recording import Log, Recorded
 from permissions.commands.sessions import Revocation, announce_end, end_sessions, put_principal
 from permissions.domain import offboarding as domain
@@ -42,7 +42,7 @@ CHANGES_MAX = 500
 Cancel: TypeAlias = Callable[[UnitOfWork, Log, str, str], Awaitable[int]]
 """Ends what a person has begun (unit of work, log, person, actor); returns how much that was."""
 
-EXPORTS: tuple[Cancel, ...] = ()
+EXPORTS: tuple[Cancel, ...] = (exports.cancel_of,)
 """What ends a leaver's exports."""
 
 

@@ -20,7 +20,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from permissions.domain.export_breaker import Breaker, Signals
-from permissions.domain.exports import Copied, Page, PageOutcome, Spent
+from permissions.domain.export_budgets import Copied, Spent
+from permissions.domain.exports import Page, PageOutcome
 from permissions.store.tables import Base
 
 if TYPE_CHECKING:
