@@ -44,12 +44,15 @@ SNAPSHOT_TIMEOUT_S = 60.0
 CATCH_UP_TIMEOUT_S = 10.0
 CONFIRM_TIMEOUT_S = 2.0
 IDLE_S = 1.0
+HEARTBEAT_S = 15.0
+"""Seconds between two confirmations; permissions expects nothing of whom it has not heard for 45 s."""
 
 
 class Replica:
-    """Follows permissions. `channel` leads to it; `instance_id` tells the processes of a service apart.
+    """Follows permissions. `channel` leads to it, for other calls too.
 
-    `clock` is monotonic, in seconds.
+    `instance_id` tells the processes of a service apart. `clock` is monotonic, in seconds. Every
+    `heartbeat_s` it says that it is alive, by confirming again.
     """
 
     name = "permissions replica"
@@ -61,20 +64,22 @@ class Replica:
         *,
         instance_id: str,
         clock: Callable[[], float] = time.monotonic,
+        heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
         self.engine = Engine()
         self.log_id = ""
-        self._channel = channel
+        self.channel = channel
         self._instance_id = instance_id
         self._clock = clock
         self._heard_log_id = ""
         self._heard_revision = 0
         self._heard_at_s = float("-inf")
         self._started_at_s = clock()
+        self._said: pb.ConfirmRevisionRequest | None = None
         self._unconfirmed = False
         self._moved = asyncio.Event()
         self._following = Poller(self.name, self._follow, idle_s=IDLE_S)
-        self._confirming = Poller(f"{self.name} confirming", self._confirm, idle_s=60.0)
+        self._confirming = Poller(f"{self.name} confirming", self._confirm, idle_s=heartbeat_s)
         announcements.hear(FactsChanged, self.hear)
 
     async def start(self) -> None:
@@ -153,7 +158,7 @@ class Replica:
     async def _load(self) -> None:
         """Takes a snapshot into an engine of its own, which then replaces the present one."""
         engine, changes = Engine(), list[changes_pb2.Change]()
-        stub = FactsServiceStub(self._channel())
+        stub = FactsServiceStub(self.channel())
         async for part in stub.Snapshot(pb.SnapshotRequest(), timeout=SNAPSHOT_TIMEOUT_S):
             changes.extend(part.changes)
             if part.is_last:
@@ -175,7 +180,7 @@ class Replica:
 
     async def _catch_up(self) -> None:
         """Applies what was committed since, until permissions has no more."""
-        stub = FactsServiceStub(self._channel())
+        stub = FactsServiceStub(self.channel())
         request = pb.WatchRequest(after_revision=self.engine.revision)
         call = stub.Watch(request, timeout=CATCH_UP_TIMEOUT_S)
         try:
@@ -204,20 +209,16 @@ class Replica:
             self._confirming.wake()
 
     async def _confirm(self) -> bool:
-        """Tells permissions that revocations up to here are in force in this process."""
-        if not self._unconfirmed:
-            return False
-        self._unconfirmed = False
-        request = pb.ConfirmRevisionRequest(
-            instance_id=self._instance_id, revision=self.engine.revision
-        )
-        request.applied_at.GetCurrentTime()
-        try:
-            stub = FactsServiceStub(self._channel())
-            await stub.ConfirmRevision(request, timeout=CONFIRM_TIMEOUT_S)
-        except grpc.aio.AioRpcError:
-            self._unconfirmed = True
-            raise
+        """Tells permissions that revocations up to here are in force in this process; repeats it as a sign of life."""
+        if self._unconfirmed:
+            self._unconfirmed = False
+            self._said = pb.ConfirmRevisionRequest(
+                instance_id=self._instance_id, revision=self.engine.revision
+            )
+            self._said.applied_at.GetCurrentTime()
+        if self._said is not None and self.log_id:
+            stub = FactsServiceStub(self.channel())
+            await stub.ConfirmRevision(self._said, timeout=CONFIRM_TIMEOUT_S)
         return self._unconfirmed
 
 

@@ -56,10 +56,14 @@ def clock() -> Clock:
 
 
 @asynccontextmanager
-async def following(target: str, clock: Clock) -> AsyncIterator[tuple[Replica, AccessGuard]]:
+async def following(
+    target: str, clock: Clock, **changed: float
+) -> AsyncIterator[tuple[Replica, AccessGuard]]:
     settings: Any = Settings()
     channel = PermissionsChannel(settings, target)
-    replica = Replica(channel, Announcements(_no_bus, source="t"), instance_id="i-1", clock=clock)
+    replica = Replica(
+        channel, Announcements(_no_bus, source="t"), instance_id="i-1", clock=clock, **changed
+    )
     await replica.start()
     try:
         yield replica, AccessGuard("assignment", ReplicaState(replica, channel))
@@ -161,6 +165,13 @@ async def test_what_is_announced_while_a_snapshot_is_taken_is_not_missed(
 
 async def test_a_replica_is_known_by_its_first_confirmation(followed, permissions: StandIn):
     await eventually(lambda: ("i-1", 1) in permissions.confirmed, what="the first confirmation")
+
+
+async def test_a_replica_says_again_and_again_that_it_is_alive(
+    permissions_grpc, permissions: StandIn, clock: Clock
+):
+    async with following(permissions_grpc, clock, heartbeat_s=0.01):
+        await eventually(lambda: permissions.confirmed.count(("i-1", 1)) > 2, what="heartbeats")
 
 
 async def test_another_log_means_a_new_snapshot(followed, permissions: StandIn):

@@ -110,7 +110,7 @@ async def confirm_revision(database: Database, applied: Applied) -> None:
     async with database.unit_of_work() as uow:
         if applied.revision > (await audit.head(uow.raw)).revision:
             raise RevisionAhead
-        await replicas.confirm(uow.raw, applied, confirmed_at=uow.now)
+        await replicas.confirm(uow.raw, applied)
         await replicas.forget_before(uow.raw, uow.now - CONFIRMATIONS_KEPT)
 
 

@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from servicekit.errors import Invalid
@@ -15,6 +15,7 @@ from permissions.store import facts, replicas
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from accesskit.facts import Fact
     from servicekit.database import Database
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 PAGE_SIZE = 100
 PAGE_SIZE_MAX = 2000
 KEY_PARTS = 6
-REPLICA_KNOWN = timedelta(hours=1)
-"""How long a replica that has confirmed something is expected to confirm what comes."""
+REPLICA_KNOWN = timedelta(seconds=45)
+"""How long after its last word, of which there is one every 15 s, a replica is expected to confirm what comes."""
 _START: Key = ("", "", "", "", "", "")
 
 
@@ -57,15 +58,14 @@ async def read_facts(
 
 
 async def confirmations(
-    database: Database, revision: int, *, heard_since: datetime | None = None
+    database: Database, revision: int, *, at: datetime | None = None
 ) -> list[ReplicaState]:
-    """Of every replica that has spoken lately, whether and when it confirmed `revision` or one after it.
+    """Of every replica known at a time (now, when None), whether and when it confirmed `revision` or a later one.
 
-    Replicas confirm what voids tokens or sessions. `heard_since` is an hour ago unless it is given.
+    Replicas confirm what voids tokens or sessions. The time is one of the database's clock.
     """
-    since = heard_since or datetime.now(UTC) - REPLICA_KNOWN
     async with database.raw() as raw:
-        return await replicas.states_at(raw, revision, heard_since=since)
+        return await replicas.states_at(raw, revision, known_for=REPLICA_KNOWN, at=at)
 
 
 def _token_of(key: Key) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from permissions.domain.offboarding import UnknownOffboarding, is_late
-from permissions.queries.facts import REPLICA_KNOWN, confirmations
+from permissions.queries.facts import confirmations
 from permissions.store import offboarding as store
 
 if TYPE_CHECKING:
@@ -29,11 +29,10 @@ class Shown:
 
 
 async def get_offboarding(database: Database, request_id: str, *, now: datetime) -> Shown:
-    """The offboarding with what the processes heard of around then have said; raises `UnknownOffboarding`."""
+    """The offboarding with what the processes that were known at its time have said; raises `UnknownOffboarding`."""
     async with database.raw() as raw:
         found = await store.offboarding(raw, request_id)
     if found is None:
         raise UnknownOffboarding
-    since = found.written_at - REPLICA_KNOWN
-    replicas = await confirmations(database, found.revision, heard_since=since)
+    replicas = await confirmations(database, found.revision, at=found.written_at)
     return Shown(found, replicas, is_late(found, replicas, now=now))

@@ -24,7 +24,7 @@ async def in_force(database: Database, live: Live, token: str, *, revision: int)
     """Whether every replica that is known confirms a revocation within a second; this process applies it at once.
 
     `revision` is that of the revocation, 0 when there was nothing left to revoke, which is never confirmed. A process
-    that has died is known for an hour after its last word, and makes the answer no.
+    that has died is known for 45 seconds after its last word, and makes the answer no.
     """
     if not await _has_reached(live, token) or not revision:
         return False

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Index, String
+from sqlalchemy import BigInteger, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from permissions.domain.facts import Confirmation, ReplicaState
@@ -17,12 +17,17 @@ if TYPE_CHECKING:
     from permissions.domain.facts import Applied
 
 _CONFIRM = """
-insert into confirmations (service, instance_id, revision, applied_at, confirmed_at) values ($1, $2, $3, $4, $5)
-on conflict do nothing
+insert into confirmations (service, instance_id, revision, applied_at, confirmed_at, heard_at)
+values ($1, $2, $3, $4, clock_timestamp(), clock_timestamp())
+on conflict (service, instance_id, revision) do update set heard_at = excluded.heard_at
 """
 _STATES = """
+with moment as materialized (select coalesce($2::timestamptz, clock_timestamp()) as at)
 select known.service, known.instance_id, said.revision, said.applied_at, said.confirmed_at
-from (select distinct service, instance_id from confirmations where confirmed_at >= $2) as known
+from (
+  select distinct service, instance_id from confirmations, moment
+  where heard_at >= moment.at - $3::interval and confirmed_at <= moment.at
+) as known
 left join lateral (
   select revision, applied_at, confirmed_at from confirmations as c
   where c.service = known.service and c.instance_id = known.instance_id and c.revision >= $1
@@ -30,11 +35,14 @@ left join lateral (
 ) as said on true
 order by known.service, known.instance_id
 """
-_FORGET = "delete from confirmations where confirmed_at < $1"
+_FORGET = "delete from confirmations where heard_at < $1"
 
 
 class ConfirmationRow(Base):
-    """A revision that a process of a service said it had applied."""
+    """A revision that a process of a service said it had applied: first at `confirmed_at`, last at `heard_at`.
+
+    Both are by the clock of the database, like the time at which an offboarding was written.
+    """
 
     __tablename__ = "confirmations"
     service: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
@@ -42,31 +50,27 @@ class ConfirmationRow(Base):
     revision: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     applied_at: Mapped[datetime]
     confirmed_at: Mapped[datetime]
+    heard_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
 
-    __table_args__ = (Index("ix_confirmations_confirmed_at", "confirmed_at"),)
+    __table_args__ = (Index("ix_confirmations_heard_at", "heard_at"),)
 
 
-async def confirm(raw: asyncpg.Connection, applied: Applied, *, confirmed_at: datetime) -> None:
-    """Notes how far a replica has come; what it said first of a revision stands."""
+async def confirm(raw: asyncpg.Connection, applied: Applied) -> None:
+    """Notes how far a replica has come, and that it was heard; what it said first of a revision stands."""
     await raw.execute(
-        _CONFIRM,
-        applied.service,
-        applied.instance_id,
-        applied.revision,
-        applied.applied_at,
-        confirmed_at,
+        _CONFIRM, applied.service, applied.instance_id, applied.revision, applied.applied_at
     )
 
 
 async def states_at(
-    raw: asyncpg.Connection, revision: int, *, heard_since: datetime
+    raw: asyncpg.Connection, revision: int, *, known_for: timedelta, at: datetime | None
 ) -> list[ReplicaState]:
-    """Of every replica heard since then, whether it has confirmed `revision`, or one after it."""
-    return [_state(*row) for row in await raw.fetch(_STATES, revision, heard_since)]
+    """Of every replica heard shortly before `at` (now, when None), whether it confirmed `revision` or a later one."""
+    return [_state(*row) for row in await raw.fetch(_STATES, revision, at, known_for)]
 
 
 async def forget_before(raw: asyncpg.Connection, before: datetime) -> None:
-    """Forgets what was confirmed before then."""
+    """Forgets what was last said before then."""
     await raw.execute(_FORGET, before)
 
 

@@ -237,6 +237,40 @@ async def test_the_report_names_each_process_and_when_it_confirmed(office: Any) 
     assert got.report == response.report
 
 
+async def test_a_process_unheard_of_for_45_seconds_is_expected_no_longer(office: Any) -> None:
+    for number in (1, 2):
+        await confirm(office, "identity", f"identity-{number}", revision=1)
+    async with office.database.raw() as raw:
+        await raw.execute("update confirmations set confirmed_at = now() - interval '1 day'")
+        await raw.execute(
+            "update confirmations set heard_at = now() - interval '46 s' where instance_id like '%2'"
+        )
+    done = await office.call("Offboard", leaving(), by="sec")
+
+    got = await office.call(
+        "GetOffboarding", pb.GetOffboardingRequest(request_id="leave-ana-1"), by="sec"
+    )
+
+    assert not done.is_confirmed
+    assert [each.instance_id for each in got.pending] == ["identity-1"]
+
+
+async def test_a_process_that_repeats_itself_is_known_and_its_first_word_stands(
+    office: Any,
+) -> None:
+    done = await office.call("Offboard", leaving(), by="sec")
+    for late_s in (0, 5):
+        await confirm(office, "a", "a-1", revision=revision_of(done), late_s=late_s)
+    suspended = await office.call("Suspend", pb.SuspendRequest(principal_id="bo"), by="sec")
+
+    got = await office.call(
+        "GetOffboarding", pb.GetOffboardingRequest(request_id="leave-ana-1"), by="sec"
+    )
+
+    assert not suspended.is_confirmed
+    assert not got.is_late
+
+
 async def test_a_process_that_does_not_confirm_within_a_second_is_an_alarm(office: Any) -> None:
     await confirm(office, "identity", "identity-1", revision=1)
     response = await office.call("Offboard", leaving(), by="sec")
@@ -375,4 +409,4 @@ async def confirm(
     async with office.database.unit_of_work() as uow:
         applied_at = uow.now + timedelta(seconds=late_s)
         applied = Applied(service, instance_id, revision, applied_at)
-        await replicas.confirm(uow.raw, applied, confirmed_at=uow.now)
+        await replicas.confirm(uow.raw, applied)
