@@ -144,7 +144,7 @@ async def test_the_customer_of_a_lead_can_be_asked(identity: Running, received: 
 @pytest.mark.parametrize(
     ("lead_id", "code"),
     [
-        (new_id(), grpc.StatusCode.NOT_FOUND),
+        ("0198a000-0000-7000-8000-000000000000", grpc.StatusCode.NOT_FOUND),
         ("lead-1", grpc.StatusCode.INVALID_ARGUMENT),
         ("", grpc.StatusCode.INVALID_ARGUMENT),
     ],

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ class BusRights:
     service: str
     publishes: tuple[str, ...]
     consumes: Mapping[str, tuple[str, ...]]
-    hears: Mapping[str, tuple[str, ...]]
+    hears: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

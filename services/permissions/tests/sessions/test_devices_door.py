@@ -269,7 +269,21 @@ async def test_a_key_is_one_device_of_one_person_however_it_is_written(office: A
         "[" * 2000,
         "x" * 3000,
     ],
-    ids=lambda jwk: jwk[:30],
+    ids=[
+        "nothing",
+        "a list",
+        "no members",
+        "no x",
+        "x is a number",
+        "no point of its curve",
+        "private",
+        "of key agreement",
+        "of a longer curve",
+        "RSA",
+        "symmetric",
+        "a depth bomb",
+        "too long",
+    ],
 )
 async def test_a_key_that_no_device_can_prove_is_refused(office: Any, jwk: str) -> None:
     request = pb.RegisterDeviceRequest(public_key_jwk=jwk)
