@@ -62,5 +62,6 @@ SERVICES = (
             "IDENTITY_GRPC": "{identity.grpc}",
             "ASSIGNMENT_GRPC": "{assignment.grpc}",
         },
+        keys=("WITNESS_SIGNING_KEY",),
     ),
 )

@@ -16,7 +16,10 @@ from servicekit.errors import Invalid
 ED25519 = b"\x01"
 KEY_ID_BYTES = 4
 SIGNATURE_BYTES = 64
+PUBLIC_KEY_BYTES = 32
 NAME_CHARS_MAX = 200
+SIZE_DIGITS_MAX = 18
+"""A log's size fits into 63 bits."""
 _DASH = "\N{EM DASH} "
 
 
@@ -83,6 +86,19 @@ def verifier_key(name: str, public_key: bytes) -> str:
     return f"{name}+{key_id(name, public_key).hex()}+{encoded}"
 
 
+def public_key_of(verifier_key: str) -> bytes:
+    """The 32 bytes of a public key in the form in which auditors are given it; raises ValueError for another."""
+    name, _, rest = verifier_key.partition("+")
+    stated_id, _, encoded = rest.partition("+")
+    decoded = base64.b64decode(encoded, validate=True)
+    public_key = decoded.removeprefix(ED25519)
+    if decoded[:1] != ED25519 or len(public_key) != PUBLIC_KEY_BYTES:
+        raise ValueError("not an Ed25519 verifier key")
+    if key_id(name, public_key).hex() != stated_id:
+        raise ValueError("a verifier key whose id is that of another")
+    return public_key
+
+
 def is_line(line: str) -> bool:
     """Whether a text has the form of one signature line."""
     dash, _, rest = line.partition(" ")
@@ -139,6 +155,7 @@ def _decoded(text: str) -> bytes:
 
 
 def _size(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or text != str(int(text)):
+    is_short = text.isascii() and text.isdecimal() and len(text) <= SIZE_DIGITS_MAX
+    if not is_short or text != str(int(text)):
         raise ValueError("not a size")
     return int(text)

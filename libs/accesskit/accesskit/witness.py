@@ -7,12 +7,8 @@ import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-import structlog
-
 from accesskit import notes
 from accesskit.notes import Signer
-
-log = structlog.get_logger()
 
 Prove = Callable[[int, int], Awaitable[Sequence[bytes] | None]]
 """Asks the log for the proof that its tree of the first size is the beginning of that of the second; None when the
@@ -21,7 +17,7 @@ log says that it is not that long."""
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The last checkpoint that a witness co-signed; what it has to remember."""
+    """The last checkpoint that a witness found good; what it has to remember."""
 
     origin: str
     size: int
@@ -49,22 +45,31 @@ class Cosigned:
 async def witness(
     note: str, *, signer: Signer, public_keys: Sequence[bytes], last: Seen | None, prove: Prove
 ) -> Cosigned | Refusal | None:
-    """Co-signs a checkpoint, or says why not; None for one that is no newer than the last and agrees with it.
+    """Co-signs a checkpoint, or says why not; else as `follow`."""
+    outcome = await follow(note, public_keys=public_keys, last=last, prove=prove)
+    if not isinstance(outcome, Seen):
+        return outcome
+    return Cosigned(outcome, signer.line(notes.read(note).text))
 
-    `public_keys` are those that the log may sign with. A refusal is logged as an error: somebody has to look.
+
+async def follow(
+    note: str, *, public_keys: Sequence[bytes], last: Seen | None, prove: Prove
+) -> Seen | Refusal | None:
+    """What to remember of a checkpoint, or why not; None for one that is no newer than the last and agrees with it.
+
+    `public_keys` are those that the log may sign with. Somebody has to look at a refusal: whoever asked says so aloud.
     `prove` may raise what a call to another service raises; nothing is decided then. Raises `MalformedNote`.
     """
     checkpoint = notes.read(note)
     if not _is_signed(checkpoint, public_keys):
-        return _refused("unsigned", checkpoint, last)
+        return _refusal("unsigned", checkpoint, last)
     if last is not None:
         reason = await _disagreement(last, checkpoint, prove)
         if reason:
-            return _refused(reason, checkpoint, last)
+            return _refusal(reason, checkpoint, last)
         if checkpoint.size <= last.size:
             return None
-    seen = Seen(checkpoint.origin, checkpoint.size, checkpoint.root, note)
-    return Cosigned(seen, signer.line(checkpoint.text))
+    return Seen(checkpoint.origin, checkpoint.size, checkpoint.root, note)
 
 
 def proves_inclusion(
@@ -143,10 +148,8 @@ def _is_signed(checkpoint: notes.Checkpoint, public_keys: Sequence[bytes]) -> bo
     )
 
 
-def _refused(reason: str, checkpoint: notes.Checkpoint, last: Seen | None) -> Refusal:
-    refusal = Refusal(reason, checkpoint.size, last.size if last else 0)
-    log.error("checkpoint_refused", reason=reason, size=refusal.size, seen_size=refusal.seen_size)
-    return refusal
+def _refusal(reason: str, checkpoint: notes.Checkpoint, last: Seen | None) -> Refusal:
+    return Refusal(reason, checkpoint.size, last.size if last else 0)
 
 
 def _node(left: bytes, right: bytes) -> bytes:

@@ -111,6 +111,26 @@ LEDGER_CHECKED_AT = Gauge(
     "leadchain_ledger_checked_timestamp_seconds",
     "When every book was last read and compared, in Unix seconds.",
 )
+AUDIT_CHECKPOINTS_REFUSED = Gauge(
+    "leadchain_audit_checkpoints_refused",
+    "Checkpoints of the audit log that contradict what the witness saw, kept until somebody has looked at them.",
+)
+AUDIT_UNSEALED_S = Gauge(
+    "leadchain_audit_unsealed_seconds",
+    "Age of the oldest entry of the audit log that no checkpoint covers, in seconds; 0 when there is none.",
+)
+REPLICAS_LATE = Gauge(
+    "leadchain_replicas_late",
+    "Processes that have not confirmed a change of permissions' state within their time, at the last look.",
+)
+DECISIONS_RECORDED = Counter(
+    "leadchain_decisions_recorded_total",
+    "Decisions written into the audit log, singly or as part of a count.",
+)
+DECISIONS_LOST = Counter(
+    "leadchain_decisions_lost_total",
+    "Decisions that were answered and are not in the audit log; it states how many.",
+)
 WORKER_STEP_ERRORS = Counter(
     "leadchain_worker_step_errors_total",
     "Steps of a background worker that raised, by exception type; the worker goes on.",

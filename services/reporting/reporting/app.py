@@ -6,19 +6,24 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import structlog
 from accesskit.enforcement import enforce
 from servicekit.book import BookServicer
 from servicekit.chassis import Chassis
 from servicekit.grpc_client import TokenFile
 
 from reporting import rpc, subscribers
-from reporting.clients import OwnBook, RemoteBook
-from reporting.commands import LedgerCheck
+from reporting.clients import AuditLog, OwnBook, RemoteBook
+from reporting.commands import LedgerCheck, Witness
 from reporting.domain import ASSIGNMENT, IDENTITY, INTAKE, REPORTING
 from reporting.queries import Keepers
 
 if TYPE_CHECKING:
     from reporting.settings import Settings
+
+log = structlog.get_logger()
+
+WITNESS_IDLE_S = 1.0
 
 
 class OtherBooks:
@@ -46,7 +51,7 @@ class OtherBooks:
 def build(settings: Settings) -> Chassis:
     """Reporting, ready to be started."""
     chassis = Chassis(settings)
-    enforce(chassis, settings, permissions_grpc=settings.permissions_grpc)
+    replica = enforce(chassis, settings, permissions_grpc=settings.permissions_grpc)
     intake, identity, assignment = remote = _remote_books(settings)
     own = OwnBook(REPORTING, BookServicer(chassis.database))
     keepers = Keepers(intake, identity, assignment, own)
@@ -54,6 +59,7 @@ def build(settings: Settings) -> Chassis:
     check = LedgerCheck(chassis.database, keepers, grace=grace, clock=_now)
     chassis.workers.append(OtherBooks(remote))
     chassis.work("ledger check", check.step, idle_s=settings.ledger_check_interval_s)
+    witness_audit_log(chassis, settings, AuditLog(replica.channel))
     chassis.keep_book()
     subscribers.subscribe(chassis.bus)
     servicer = rpc.ReportingServicer(
@@ -61,6 +67,17 @@ def build(settings: Settings) -> Chassis:
     )
     rpc.serve(chassis.grpc, servicer)
     return chassis
+
+
+def witness_audit_log(chassis: Chassis, settings: Settings, audit_log: AuditLog) -> None:
+    """Follows permissions' audit log, and co-signs it where there is a key to sign with."""
+    signer = settings.signer()
+    if signer is None:
+        log.warning("audit_is_not_cosigned", reason="WITNESS_SIGNING_KEY is not set")
+    witness = Witness(
+        chassis.database, audit_log, signer=signer, public_keys=settings.trusted_keys()
+    )
+    chassis.work("witness", witness.step, idle_s=WITNESS_IDLE_S)
 
 
 def _remote_books(settings: Settings) -> list[RemoteBook]:

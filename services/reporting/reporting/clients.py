@@ -1,4 +1,4 @@
-"""The books of other services, and reporting's own, as the ledger reads them."""
+"""The books of other services, and reporting's own, as the ledger reads them; the audit log, as its witness asks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 import grpc
+from accesskit.notes import public_key_of
+from leadchain.permissions.v1 import audit_service_pb2 as audit_pb
+from leadchain.permissions.v1.audit_service_pb2_grpc import AuditServiceStub
 from servicekit.grpc_client import connect
 from servicekit.v1 import book_service_pb2 as pb
 from servicekit.v1.book_service_pb2_grpc import BookServiceStub
@@ -14,8 +17,9 @@ from servicekit.v1.book_service_pb2_grpc import BookServiceStub
 from reporting.domain import Book, Cell, Standing, Sum
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from accesskit.witness import Seen
     from servicekit.tls import TlsFiles
     from servicekit.v1.book_service_pb2_grpc import BookServiceServicer
 
@@ -107,6 +111,63 @@ class OwnBook:
         """Every item of a cell."""
         pages = _pages(self._servicer.ListBookItems, cell, context=None)
         return {item: standing async for item, standing in pages}
+
+
+class AuditLogUnreachable(Exception):  # noqa: N818 - errors are named by what is wrong
+    """Permissions could not be asked about its audit log."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"the audit log could not be asked: {code}")
+        self.code = code
+
+
+class AuditLog:
+    """Permissions' audit log as a witness asks it. `channel` belongs to others; each call has a deadline, in seconds.
+
+    Each method raises `AuditLogUnreachable` when there is no answer to go by.
+    """
+
+    def __init__(
+        self, channel: Callable[[], grpc.aio.Channel], *, deadline_s: float = DEADLINE_S
+    ) -> None:
+        self._channel = channel
+        self._deadline_s = deadline_s
+
+    async def public_key(self) -> bytes:
+        """The key that the log says it signs with, 32 bytes."""
+        request = audit_pb.GetCheckpointRequest()
+        answer = await self._answer(self._stub().GetCheckpoint, request)
+        try:
+            return public_key_of(answer.verifier_key if answer else "")
+        except ValueError:
+            raise AuditLogUnreachable("no key stated") from None
+
+    async def prove(self, old_size: int, size: int) -> list[bytes] | None:
+        """The proof that the log of one size is the beginning of that of another; None when it is not that long."""
+        request = audit_pb.ProveConsistencyRequest(old_size=old_size, size=size)
+        answer = await self._answer(self._stub().ProveConsistency, request)
+        return None if answer is None else list(answer.path)
+
+    async def co_sign(self, seen: Seen, line: str) -> bool:
+        """Hands a signature line in; False when the log denies that it has sealed this."""
+        request = audit_pb.CoSignRequest(size=seen.size, root=seen.root, signature_line=line)
+        return await self._answer(self._stub().CoSign, request) is not None
+
+    def _stub(self) -> Any:
+        return AuditServiceStub(self._channel())
+
+    async def _answer(self, call: Callable[..., Awaitable[Any]], request: Any) -> Any:
+        """The answer; None when what is asked about is not there, or is another one."""
+        try:
+            return await call(request, timeout=self._deadline_s)
+        except (grpc.aio.AioRpcError, OSError) as error:
+            code = _code(error)
+            if code in _DENIALS:
+                return None
+            raise AuditLogUnreachable(code) from error
+
+
+_DENIALS = {"NOT_FOUND", "FAILED_PRECONDITION"}
 
 
 async def _pages(

@@ -93,6 +93,15 @@ class Items:
 
 
 @dataclass(frozen=True, slots=True)
+class Seal:
+    """A sealed beginning of permissions' audit log, as published: a signed checkpoint in its text form."""
+
+    event_id: UUID
+    note: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Span:
     """Items received from `since` (None: the beginning) up to `until` (None: now)."""
 

@@ -1,6 +1,7 @@
 """Every event about a lead: reporting reads them all, to say where each lead stands and stood.
 
-Projections converge: an event that comes twice or late leaves the row that it would have left.
+Projections converge: an event that comes twice or late leaves the row that it would have left. Beside them, each seal
+of the audit log is read, whose witness reporting is.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from leadchain.assignment.v1.events_pb2 import (
 )
 from leadchain.intake.v1.events_pb2 import DeliveryQuarantined, LeadReceived, LeadRejected
 from leadchain.notification.v1.events_pb2 import ReminderDelivered, ReminderFailed
-from leadchain.permissions.v1.events_pb2 import OwnershipGranted
+from leadchain.permissions.v1.events_pb2 import AuditSealed, OwnershipGranted
 from servicekit.events import Event
 
-from reporting import projections, wire
+from reporting import projections, store, wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,6 +46,10 @@ def subscribe(bus: Bus) -> None:
     _project(bus, OwnershipGranted, wire.granted)
     _project(bus, ReminderDelivered, wire.reminded)
     _project(bus, ReminderFailed, wire.not_reminded)
+
+    @bus.on(AuditSealed)
+    async def keep_seal(event: AuditSealed, uow: UnitOfWork) -> None:
+        await store.keep_seal(uow.raw, wire.seal(event, received_at=uow.now))
 
 
 def _project(bus: Bus, event_class: type[E], translate: Callable[[E, str | None], Fact]) -> None:

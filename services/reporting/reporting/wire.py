@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from leadchain.notification.v1.events_pb2 import REMINDER_KIND_LEAD_ASSIGNED, ReminderKind
 from leadchain.reporting.v1 import reporting_service_pb2 as pb
 from leadchain.reporting.v1.events_pb2 import LedgerDiscrepancy
 
-from reporting.domain import Fact, Span, trace_of
+from reporting.domain import Fact, Seal, Span, trace_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from uuid import UUID
 
     from google.protobuf.timestamp_pb2 import Timestamp
     from leadchain.assignment.v1 import events_pb2 as assignment
     from leadchain.intake.v1 import events_pb2 as intake
     from leadchain.notification.v1 import events_pb2 as notification
-    from leadchain.permissions.v1.events_pb2 import OwnershipGranted
+    from leadchain.permissions.v1.events_pb2 import AuditSealed, OwnershipGranted
 
     from reporting.domain import Cell, Entry, FunnelLine, Latency, Ledger, Line, Missing
 
@@ -86,6 +86,11 @@ def overdue(event: assignment.ContactOverdue, trace_id: str | None) -> Fact:
 def granted(event: OwnershipGranted, trace_id: str | None) -> Fact:
     """The owner's rights are in force."""
     return _fact(event, f"owner={event.owner_id} audit_seq={event.audit_seq}", trace_id)
+
+
+def seal(event: AuditSealed, *, received_at: datetime) -> Seal:
+    """The audit log is sealed up to an entry."""
+    return Seal(UUID(event.event_id), event.note, received_at)
 
 
 def reminded(event: notification.ReminderDelivered, trace_id: str | None) -> Fact:

@@ -29,7 +29,7 @@ from accesskit.facts import Fact
 from accesskit.wire import change_to_pb
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from grpc.aio import ServicerContext
 
@@ -158,14 +158,21 @@ def colleagues(*names: str) -> list[Change]:
 
 
 @asynccontextmanager
-async def serving(stand_in: StandIn) -> AsyncIterator[str]:
-    """The stand-in on a free port; gives its address."""
+async def serving(
+    stand_in: StandIn, *others: tuple[Callable[..., None], object, str]
+) -> AsyncIterator[str]:
+    """The stand-in on a free port; gives its address.
+
+    `others` are further servicers there: how each is added, itself, and its service's full name.
+    """
     server = GrpcServer("127.0.0.1", 0, verifier=None, insecure=True)
     for add, name in (
         (add_FactsServiceServicer_to_server, "FactsService"),
         (add_PermissionsServiceServicer_to_server, "PermissionsService"),
     ):
         server.add(add, stand_in, f"leadchain.permissions.v1.{name}")
+    for add_other, servicer, name in others:
+        server.add(add_other, servicer, name)
     await server.start()
     try:
         yield f"127.0.0.1:{server.port}"
