@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import nats
 import pytest
@@ -129,7 +130,12 @@ def test_a_misspelt_setting_is_refused(tmp_path: Path) -> None:
 
 
 STATION = BusRights("station", publishes=("WEATHER",), consumes={})
-FORECAST = BusRights("forecast", publishes=("TRAFFIC",), consumes={"WEATHER": ("RainSeen",)})
+FORECAST = BusRights(
+    "forecast",
+    publishes=("TRAFFIC",),
+    consumes={"WEATHER": ("RainSeen",)},
+    hears={"WEATHER": ("StormSeen",)},
+)
 USERS = BusUsers(services=(STATION, FORECAST), operator="operator")
 PASSWORDS = {name: f"{name}-secret" for name in USERS.names()}
 
@@ -209,6 +215,28 @@ async def test_a_service_cannot_listen_to_subjects_or_to_anothers_inbox(
         await forecast.client.subscribe("_INBOX_station.>")
 
         await eventually(lambda: len(forecast.refusals) == 2, what="the server refuses both")
+
+
+async def test_a_service_hears_the_announcements_of_its_row_and_announces_its_own_only(
+    guarded: NatsServer,
+) -> None:
+    heard: list[bytes] = []
+
+    async def note(message: Any) -> None:
+        heard.append(message.data)
+
+    async with _as_user(guarded, "forecast") as forecast, _as_user(guarded, "station") as station:
+        await forecast.client.subscribe("announce.weather.v1.StormSeen.*", cb=note)
+        await forecast.client.flush()
+        await forecast.client.publish("announce.weather.v1.StormSeen.07", b"invented")
+        await eventually(lambda: forecast.refusals, what="the server refuses")
+        await station.client.publish("announce.weather.v1.StormSeen.07", b"seen")
+        await eventually(lambda: heard, what="the announcement")
+        refused = len(forecast.refusals)
+        await forecast.client.subscribe("announce.weather.v1.RainSeen.*", cb=note)
+        await eventually(lambda: len(forecast.refusals) > refused, what="the server refuses")
+
+    assert heard == [b"seen"]
 
 
 async def test_nobody_connects_without_a_user(guarded: NatsServer) -> None:
