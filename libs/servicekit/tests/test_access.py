@@ -48,10 +48,10 @@ def test_each_of_several_ids_must_be_named():
 class Book(book_service_pb2_grpc.BookServiceServicer):
     """Answers, and counts."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.calls = 0
 
-    async def GetBook(self, request, context):
+    async def GetBook(self, _request, _context):
         """An empty book."""
         self.calls += 1
         return book_service_pb2.GetBookResponse()
@@ -60,10 +60,10 @@ class Book(book_service_pb2_grpc.BookServiceServicer):
 class Doorkeeper:
     """Lets in whom it is told to, and remembers what it was asked."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.asked = []
 
-    async def permit(self, caller, need, request, *, consistency_token):
+    async def permit(self, caller, need, _request, *, consistency_token):
         """Only reporting may."""
         self.asked.append((caller.subject, need.action, consistency_token))
         if caller.subject != "reporting":
