@@ -8,6 +8,7 @@ from uuid import uuid4
 import typer
 from rich.markup import escape
 
+from leadctl.clients import NotAnswered
 from leadctl.installation import Targets, Token, services
 from leadctl.presentation import AsJson, moment, plain_table, present, run
 
@@ -17,7 +18,22 @@ if TYPE_CHECKING:
 
     from leadctl.clients import Services
 
+OFFBOARD_TIMEOUT_S = 60.0
+"""Long enough for somebody with tens of thousands of customers."""
+OUTCOME_UNKNOWN = frozenset(
+    {"DEADLINE_EXCEEDED", "UNAVAILABLE", "CANCELLED", "UNKNOWN", "INTERNAL"}
+)
 REASONS = ("resigned", "dismissed", "transferred", "security", "other")
+
+
+class NotTold(NotAnswered):
+    """Nobody said whether the offboarding was done; the same request again does it, or tells what it did."""
+
+    def __init__(self, error: NotAnswered, request_id: str) -> None:
+        super(NotAnswered, self).__init__(
+            f"{error}; it was done whole or not at all: repeat with --request-id {request_id}"
+        )
+        self.service, self.code = error.service, error.code
 
 
 def offboard(  # noqa: PLR0913 - each is an argument of the command
@@ -64,12 +80,18 @@ def show(
 
 
 async def end_access(known: Services, request: pb.OffboardRequest) -> pb.GetOffboardingResponse:
-    """Offboards, and reads the confirmations; raises `NotAnswered`."""
+    """Offboards, and reads the confirmations; raises `NotAnswered`, or `NotTold` where it may have been done."""
     from leadchain.permissions.v1 import sessions_service_pb2 as pb
     from leadchain.permissions.v1.sessions_service_pb2_grpc import OffboardingServiceStub
 
-    with known.asking("permissions") as channel:
-        done = await OffboardingServiceStub(channel).Offboard(request)
+    try:
+        with known.asking("permissions") as channel:
+            stub = OffboardingServiceStub(channel)
+            done = await stub.Offboard(request, timeout=OFFBOARD_TIMEOUT_S)
+    except NotAnswered as error:
+        if error.code in OUTCOME_UNKNOWN and not request.dry_run:
+            raise NotTold(error, request.request_id) from None
+        raise
     if request.dry_run:
         return pb.GetOffboardingResponse(report=done.report)
     return await report_of(known, request.request_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 CHUNK_SIZE = 2000
 """Leases that one statement writes."""
+PER_ENTRY = 100
+"""Leases of one owner that share an entry of the log when all of them are given up."""
 
 
 async def grant_ownerships(uow: UnitOfWork, arrivals: Sequence[Arrival]) -> None:
@@ -75,11 +78,19 @@ async def change_owners(
 async def give_up_all(
     uow: UnitOfWork, log: Log, owner_id: str, *, successor_id: str, actor: str
 ) -> int:
-    """Gives all that somebody owns to a successor, or to the pool when that is empty; returns how many."""
+    """Gives all that somebody owns to a successor, or to the pool when that is empty; returns how many.
+
+    An entry of the log holds up to `PER_ENTRY` of the changes and is found by each resource; the events are one each.
+    """
     count, reached = 0, Entity("", "")
     while page := await store.owned_by(uow.raw, owner_id, after=reached, limit=CHUNK_SIZE):
         changes = [OwnerChange(lease, successor_id, Cause.OFFBOARDED) for lease in page]
-        await change_owners(uow, log, changes, actor=actor)
+        given_up: list[Lease] = []
+        for start in range(0, len(changes), PER_ENTRY):
+            given_up += _change_together(uow, log, changes[start : start + PER_ENTRY], actor=actor)
+            # Lets the checks of others be answered in between.
+            await asyncio.sleep(0)
+        await store.save(uow.raw, given_up)
         count, reached = count + len(page), page[-1].resource
     return count
 
@@ -104,23 +115,42 @@ def _change(
     event: LeadAssigned | None = None,
 ) -> Lease:
     """Makes one change of owner: its lease, its entry, and its event."""
-    if change.reason:
-        details = {**details, "reason": change.reason}
     lease = change_owner(change, now_s=log.now_s, seq=log.next_seq)
-    log.append(
-        Event(
-            action="ownership_granted" if change.owner_id else "ownership_released",
-            actor=actor,
-            resource=str(lease.resource),
-            details={
-                **details,
-                "cause": change.cause.value,
-                "owner_id": change.owner_id,
-                "previous_owner_id": change.lease.put.owner_id,
-            },
-            changes=(lease.put,),
-        )
-    )
+    stated = {**details, **_stated(change)}
+    log.append(Event(_action(change), actor, str(lease.resource), stated, (lease.put,)))
+    _publish(uow, change, lease, event=event)
+    return lease
+
+
+def _change_together(
+    uow: UnitOfWork, log: Log, changes: Sequence[OwnerChange], *, actor: str
+) -> list[Lease]:
+    """Makes changes from one owner to one owner for one cause: their leases, one entry, and an event each."""
+    now_s, seq, alike = log.now_s, log.next_seq, changes[0]
+    leases = [change_owner(change, now_s=now_s, seq=seq) for change in changes]
+    owner = f"user:{alike.lease.put.owner_id}"
+    puts = [lease.put for lease in leases]
+    log.append(Event(_action(alike), actor, owner, _stated(alike), puts))
+    for change, lease in zip(changes, leases, strict=True):
+        _publish(uow, change, lease)
+    return leases
+
+
+def _action(change: OwnerChange) -> str:
+    return "ownership_granted" if change.owner_id else "ownership_released"
+
+
+def _stated(change: OwnerChange) -> dict[str, object]:
+    details: dict[str, object] = {"reason": change.reason} if change.reason else {}
+    return details | {
+        "cause": change.cause.value,
+        "owner_id": change.owner_id,
+        "previous_owner_id": change.lease.put.owner_id,
+    }
+
+
+def _publish(
+    uow: UnitOfWork, change: OwnerChange, lease: Lease, *, event: LeadAssigned | None = None
+) -> None:
     for published in wire.owner_events(change, lease, event=event):
         uow.publish(published, key=lease.put.resource_id, cause=event)
-    return lease

@@ -49,7 +49,8 @@ EXPORTS: tuple[Cancel, ...] = (exports.cancel_of,)
 async def offboard(database: Database, request: OffboardingRequest) -> Offboarding:
     """Ends all that a person may do and hands on what they own, in one transaction.
 
-    The same request again gives the report of the first time. Raises `RequestIdTaken`, or what `domain.depart` does.
+    The same request again gives the report of the first time: so does a caller who hung up, while it was undone or
+    done whole, learn which. Raises `RequestIdTaken`, or what `domain.depart` does.
     """
     async with database.unit_of_work() as uow:
         log = await recording.begin(uow)
