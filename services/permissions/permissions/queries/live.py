@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
     from permissions.domain.audit import AuditEntry
 
-PAGE_SIZE = 1000
+PAGE_SIZE = 250
+"""Entries of the log read at once; one of a handover holds a hundred changes."""
+RECENT_ENTRIES = 1000
+"""How far back in the log the latest time is looked for at the start, in case a clock was set back."""
 IDLE_S = 1.0
 CATCHING_UP_TIMEOUT_S = 2.0
 STALENESS_MAX_S = 5.0
@@ -109,7 +112,7 @@ class Live:
             head = await audit.head(raw)
             self.log_id = head.log_id
             self.engine.apply(await loading.every_change(raw), revision=head.revision)
-            recorded_at = await audit.recorded_at_latest(raw, after_seq=head.seq - PAGE_SIZE)
+            recorded_at = await audit.recorded_at_latest(raw, after_seq=head.seq - RECENT_ENTRIES)
             self._reach(recorded_at.timestamp() if recorded_at else 0.0)
             self._reach(await leases.reached_s(raw))
         self._seen_at_s = self._ticks()
