@@ -14,12 +14,12 @@ from hashlib import sha256
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from auditor.dump import Block, Entry, entries_of, mapped
+from auditor.dump import Block, Entry, mapped, rows_of
 from auditor.state import Replay
 from auditor.tree import TILE_LEAVES, tile_root
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 GENESIS = bytes(32)
@@ -34,7 +34,7 @@ class Stretch:
     path: Path
     blocks: Sequence[Block]
     first_seq: int
-    sizes: Collection[int]
+    sizes: frozenset[int]
 
 
 @dataclass(slots=True)
@@ -42,8 +42,7 @@ class Followed:
     """What a stretch came to.
 
     `first_link` is the first entry's hash and bytes, which whoever knows the entry before has to compare. `tiles` are
-    the
-    roots of whole tiles, `partials` the leaf hashes of a tile up to each checkpoint's size.
+    the roots of whole tiles, `partials` the leaf hashes of a tile up to each checkpoint's size.
     `misfit` is the number that the first entry that does not fit ought to have.
     """
 
@@ -98,7 +97,7 @@ def _follow(stretch: Stretch) -> Followed:
                 found.tiles.append(tile_root(leaves))
                 leaves = []
             expected += 1
-    except ValueError:
+    except (ValueError, KeyError, TypeError, AttributeError):
         found.misfit = expected
     found.count = expected - stretch.first_seq
     return found
@@ -129,4 +128,5 @@ def _note(found: Followed, seq: int, stated: dict[str, Any]) -> None:
 
 def _entries(stretch: Stretch) -> Iterator[Entry]:
     with mapped(stretch.path) as view:
-        yield from chain.from_iterable(entries_of(view[b.start : b.end]) for b in stretch.blocks)
+        rows = chain.from_iterable(rows_of(view[b.start : b.end]) for b in stretch.blocks)
+        yield from map(Entry._make, rows)

@@ -39,7 +39,7 @@ class Entry(NamedTuple):
 
 @dataclass(slots=True)
 class Dump:
-    """What a dump file says about itself, and where its entries are."""
+    """What a dump file says about itself, and where its entries and its state are; `parts` are those of the state."""
 
     path: Path
     log_id: str = ""
@@ -47,8 +47,9 @@ class Dump:
     hash: bytes = b""
     dumped_at_s: float = 0.0
     notes: list[str] = field(default_factory=list)
-    state: list[dict[str, Any]] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
+    state_blocks: list[Block] = field(default_factory=list)
+    parts: int = 0
 
     @property
     def origin(self) -> str:
@@ -60,16 +61,18 @@ class Dump:
 def mapped(path: Path) -> Iterator[mmap.mmap]:
     """The file's bytes; raises `Incomplete` where there are none."""
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
-            yield view
+        with path.open("rb") as file:
+            view = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except ValueError:
         raise Incomplete(f"{path.name} is empty") from None
     except OSError as error:
         raise Incomplete(f"{path.name} cannot be read: {error.strerror}") from None
+    with view:
+        yield view
 
 
 def opened(path: Path) -> Dump:
-    """Everything but the entries; raises `Incomplete` when it does not end as a dump does."""
+    """Everything but the entries and the state; raises `Incomplete` when it does not end as a dump does."""
     dump = Dump(path)
     with mapped(path) as view:
         if view[: len(MAGIC)] != MAGIC:
@@ -83,19 +86,20 @@ def opened(path: Path) -> Dump:
     return dump
 
 
-def entries_of(content: bytes) -> Iterator[Entry]:
-    """The entries of a block; raises ValueError where its lengths do not add up."""
-    at = 0
-    while at < len(content):
-        if at + ENTRY.size > len(content):
-            raise ValueError("an entry breaks off")
-        seq, fact_len, changes_state, time_len, digest = ENTRY.unpack_from(content, at)
-        at += ENTRY.size
-        split, end = at + time_len, at + time_len + fact_len
-        if end > len(content):
-            raise ValueError("an entry breaks off")
-        yield Entry(seq, changes_state, digest, content[at:split], content[split:end])
-        at = end
+def rows_of(content: bytes) -> Iterator[tuple[int, int, bytes, bytes, bytes]]:
+    """The fields of each entry of a block; raises ValueError where its lengths do not add up."""
+    at, unpacked, size = 0, ENTRY.unpack_from, len(content)
+    try:
+        while at < size:
+            seq, fact_len, changes_state, time_len, digest = unpacked(content, at)
+            start = at + ENTRY.size
+            split = start + time_len
+            at = split + fact_len
+            if at > size:
+                raise ValueError("an entry breaks off")
+            yield seq, changes_state, digest, content[start:split], content[split:at]
+    except struct.error:
+        raise ValueError("an entry breaks off") from None
 
 
 def all_entries(dump: Dump) -> Iterator[Entry]:
@@ -103,9 +107,28 @@ def all_entries(dump: Dump) -> Iterator[Entry]:
     with mapped(dump.path) as view:
         for start, end in dump.blocks:
             try:
-                yield from entries_of(view[start:end])
+                yield from map(Entry._make, rows_of(view[start:end]))
             except ValueError as error:
                 raise Incomplete(str(error)) from None
+
+
+def recorded_state(dump: Dump) -> list[dict[str, Any]]:
+    """The changes that make up the state on record; raises `Incomplete` when a part is missing."""
+    changes: list[dict[str, Any]] = []
+    with mapped(dump.path) as view:
+        for start, end in dump.state_blocks:
+            changes += changes_in(view[start:end])
+    if len(changes) != dump.parts:
+        raise Incomplete("records of the dump are missing")
+    return changes
+
+
+def changes_in(part: bytes) -> list[dict[str, Any]]:
+    """The changes of a part of the state; raises `Incomplete` where there are none to be read."""
+    try:
+        return list(json.loads(part)["changes"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise Incomplete("a part of the state cannot be read") from None
 
 
 def _records(view: mmap.mmap) -> Iterator[tuple[bytes, Block]]:
@@ -122,8 +145,8 @@ def _records(view: mmap.mmap) -> Iterator[tuple[bytes, Block]]:
 
 
 def _take(dump: Dump, kind: bytes, block: Block, view: mmap.mmap) -> None:
-    if kind == b"B":
-        dump.blocks.append(block)
+    if kind in (b"B", b"S"):
+        (dump.blocks if kind == b"B" else dump.state_blocks).append(block)
         return
     try:
         stated = json.loads(view[block.start : block.end])
@@ -140,12 +163,7 @@ def _take_stated(dump: Dump, kind: bytes, stated: dict[str, Any]) -> None:
             dump.dumped_at_s = float(stated["dumped_at_s"])
         case b"C":
             dump.notes.append(str(stated["note"]))
-        case b"S":
-            dump.state += stated["changes"]
         case b"Z":
-            _compare_counts(dump, stated)
-
-
-def _compare_counts(dump: Dump, stated: dict[str, Any]) -> None:
-    if (stated["checkpoints"], stated["state"]) != (len(dump.notes), len(dump.state)):
-        raise Incomplete("records of the dump are missing")
+            dump.parts = int(stated["state"])
+            if stated["checkpoints"] != len(dump.notes):
+                raise Incomplete("records of the dump are missing")

@@ -109,9 +109,8 @@ def read(path: Path) -> Specimen:
     """A dump as a specimen; raises `Incomplete`."""
     dump = dumps.opened(path)
     entries = list(dumps.all_entries(dump))
-    return Specimen(
-        dump.log_id, entries, dump.notes, dump.state, dump.size, dump.hash, dump.dumped_at_s
-    )
+    state = dumps.recorded_state(dump)
+    return Specimen(dump.log_id, entries, dump.notes, state, dump.size, dump.hash, dump.dumped_at_s)
 
 
 def chained(

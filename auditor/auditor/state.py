@@ -76,7 +76,7 @@ def differences(
         found.append(Finding(seq, Kind.INSERTED, "state", _named(key)))
     for key, (seq, change) in expected.items():
         if key not in on_record:
-            if not _has_ended(change, now_s):
+            if not has_ended(change, now_s):
                 found.append(Finding(seq, Kind.DELETED, "state", _named(key)))
         elif on_record[key] != change:
             found.append(Finding(seq, Kind.MODIFIED, "state", _named(key)))
@@ -99,7 +99,8 @@ def _decides(change: dict[str, Any]) -> bool:
     return change["kind"] != "policy_put" or change["stage"] in DECIDING_STAGES
 
 
-def _has_ended(change: dict[str, Any], now_s: float) -> bool:
+def has_ended(change: dict[str, Any], now_s: float) -> bool:
+    """Whether what a change says holds no longer at `now_s`, Unix seconds."""
     until_s = change.get("until_s") or change.get("fact", {}).get("until_s")
     return until_s is not None and until_s <= now_s
 

@@ -6,6 +6,7 @@ import os
 import time
 from bisect import bisect_left
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from hashlib import sha256
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
@@ -13,14 +14,16 @@ from typing import TYPE_CHECKING
 from auditor import dump as dumps
 from auditor import notes
 from auditor.chain import GENESIS, Followed, Stretch, follow, uncollected
+from auditor.contents import agree
 from auditor.findings import Finding, Incomplete, Kind, Report
+from auditor.links import linked
 from auditor.notes import KeyHistory
 from auditor.state import Replay, differences
 from auditor.tampering import named
 from auditor.tree import Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from auditor.dump import Block, Dump
@@ -41,40 +44,71 @@ def verify(
     started = time.perf_counter()
     with uncollected():
         dump = dumps.opened(path)
-        audit = _Audit(dump, _checkpoints(dump, published), keys or {})
-        report = audit.run(processes or os.cpu_count() or 1)
+        checkpoints = _checkpoints(dump, published)
+        report = _quickly(dump, checkpoints, keys or {}, processes or os.cpu_count() or 1)
+        report = report or _carefully(dump, checkpoints, keys or {})
+    if not report.findings and dump.size and not checkpoints:
+        raise Incomplete("no checkpoint seals this log")
     report.seconds = time.perf_counter() - started
     return report
+
+
+def _quickly(
+    dump: Dump, checkpoints: list[Checkpoint], keys: Keys, processes: int
+) -> Report | None:
+    """The report of a log that is whole; None where anything at all is in doubt."""
+    audit = _Audit(dump, checkpoints, keys)
+    with _links(_stretches(dump, audit.sizes), processes) as links:
+        if not agree(dump):
+            return None
+        audit.run(links)
+    report = audit.concluded()
+    return report if audit.is_followed and not report.findings else None
+
+
+def _carefully(dump: Dump, checkpoints: list[Checkpoint], keys: Keys) -> Report:
+    """The report of any log, whatever was done to it."""
+    state = dumps.recorded_state(dump)
+    audit = _Audit(dump, checkpoints, keys)
+    audit.run(map(follow, _stretches(dump, audit.sizes)))
+    found = []
+    if audit.misfit is not None:
+        found = [named(dump, audit.misfit)]
+    elif audit.is_followed:
+        found = differences(audit.replay, state, now_s=dump.dumped_at_s)
+    return audit.concluded(found)
 
 
 class _Audit:
     """What is known so far while the stretches come in, in their order."""
 
     def __init__(self, dump: Dump, checkpoints: list[Checkpoint], keys: Keys) -> None:
+        self.sizes = frozenset(checkpoint.size for checkpoint in checkpoints)
+        self.replay = Replay()
+        self.misfit: int | None = None
+        self.is_followed = False
         self._dump = dump
         self._checkpoints = checkpoints
         self._sizes = [checkpoint.size for checkpoint in checkpoints]
         self._keys = keys
         self._history = KeyHistory(dump.origin, keys)
-        self._report = Report(checkpoints=len(checkpoints), state=len(dump.state))
-        self._replay = Replay()
+        self._report = Report(checkpoints=len(checkpoints), state=dump.parts)
         self._tree = Tree()
         self._last_hash = GENESIS
         self._sealed_before = 0
-        self._is_broken = False
 
-    def run(self, processes: int) -> Report:
-        stretches = _stretches(self._dump, frozenset(self._sizes))
-        for followed in _followed(stretches, processes):
+    def run(self, stretches: Iterable[Followed]) -> None:
+        """Joins the stretches up to the end, which is compared, or to the first `misfit`."""
+        for followed in stretches:
             self._join(followed)
-            if self._is_broken:
-                break
-        else:
-            self._compare_end()
-        self._report.findings += self._history.findings
+            if self.misfit is not None:
+                return
+        self._compare_end()
+
+    def concluded(self, found: Iterable[Finding] = ()) -> Report:
+        """What it came to, with what was `found` elsewhere."""
+        self._report.findings += [*found, *self._history.findings]
         self._report.is_key_trusted = self._history.is_trusted
-        if not self._report.findings and self._dump.size and not self._checkpoints:
-            raise Incomplete("no checkpoint seals this log")
         return self._report
 
     def _join(self, followed: Followed) -> None:
@@ -87,12 +121,10 @@ class _Audit:
         for seq, stated in followed.keys:
             self._history.take(seq, stated)
         self._grow(followed, first_seq)
-        self._replay.merge(followed.replay)
+        self.replay.merge(followed.replay)
         self._report.entries += followed.count
         self._last_hash = followed.last_hash
-        if followed.misfit is not None:
-            self._report.findings.append(named(self._dump, followed.misfit))
-            self._is_broken = True
+        self.misfit = followed.misfit
 
     def _grow(self, followed: Followed, first_seq: int) -> None:
         """Grows the tree over a stretch, which begins with a tile, and compares the checkpoints in it."""
@@ -135,7 +167,7 @@ class _Audit:
                 self._find(checkpoint.size, Kind.RESIGNED, f"a bad signature of {name}")
 
     def _compare_end(self) -> None:
-        """The end of the log with where it says that it ends, with the last checkpoint, and with the state."""
+        """The end of the log with where it says that it ends, and with the last checkpoint."""
         end, entries = self._dump.size, self._report.entries
         longest = max([end, *self._sizes])
         if longest > entries:
@@ -145,8 +177,7 @@ class _Audit:
         elif self._dump.hash != self._last_hash:
             self._find(max(entries, 1), Kind.MODIFIED, "the end is another", "head")
         else:
-            now_s = self._dump.dumped_at_s
-            self._report.findings += differences(self._replay, self._dump.state, now_s=now_s)
+            self.is_followed = True
 
     def _find(self, seq: int, kind: Kind, detail: str, place: str = "checkpoint") -> None:
         self._report.findings.append(Finding(seq, kind, place, detail))
@@ -175,11 +206,12 @@ def _share(blocks: Sequence[Block], at: int) -> Sequence[Block]:
     return blocks[at : at + STRETCH_BLOCKS]
 
 
-def _followed(stretches: Sequence[Stretch], processes: int) -> Iterable[Followed]:
+@contextmanager
+def _links(stretches: Sequence[Stretch], processes: int) -> Iterator[Iterable[Followed]]:
+    """The stretches, quickly followed; by other processes, at once, where there are enough of them."""
     if processes == 1 or len(stretches) < 2:
-        yield from map(follow, stretches)
+        yield map(linked, stretches)
         return
-    with ProcessPoolExecutor(
-        min(processes, len(stretches)), mp_context=get_context("spawn")
-    ) as pool:
-        yield from pool.map(follow, stretches)
+    workers = min(processes - 1, len(stretches))
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield pool.map(linked, stretches)
