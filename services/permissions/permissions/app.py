@@ -15,6 +15,8 @@ from permissions.queries.guarding import OwnState
 from permissions.queries.live import Live
 
 if TYPE_CHECKING:
+    from servicekit.sealing import KeyRing
+
     from permissions.settings import Settings
 
 
@@ -22,7 +24,7 @@ def build(settings: Settings) -> Chassis:
     """permissions, ready to be started."""
     chassis = Chassis(settings)
     chassis.workers.append(Bootstrap(chassis.database, settings.bootstrap_file))
-    live = follow(chassis)
+    live = follow(chassis, settings.key_ring())
     subscribers.subscribe(chassis.bus)
     checks = rpc.decisions.serve(chassis, live)
     chassis.routes = authzen.routes(
@@ -43,9 +45,9 @@ def keyring(settings: Settings) -> Keyring | None:
     return Keyring(text.get_secret_value()) if text else None
 
 
-def follow(chassis: Chassis) -> Live:
+def follow(chassis: Chassis, field_keys: KeyRing) -> Live:
     """The state in memory, awake at every commit of this process and of the others."""
-    live = Live(chassis.database)
+    live = Live(chassis.database, field_keys=field_keys)
     chassis.workers.append(live)
 
     async def wake(_: object) -> None:

@@ -4,15 +4,15 @@ from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field, SecretStr
-from servicekit.settings import ServiceSettings
+from servicekit.settings import FieldKeySettings
 
 
-class Settings(ServiceSettings):
+class Settings(FieldKeySettings):
     """What every service needs, and what an installation begins with.
 
     `bootstrap_file` is YAML with principals, facts and networks that are added where they are missing.
     `authzen_base_url` is this service's own address in AuthZEN's metadata. The key that seals the audit log is made
-    from `audit_signing_key`, base64 of 32 bytes.
+    from `audit_signing_key`, base64 of 32 bytes. `field_keys` seal the personal values beside the log.
     """
 
     service: ClassVar[str] = "permissions"

@@ -1,6 +1,7 @@
 """What permissions' tests share: a migrated database, tokens, and builders whose defaults are valid."""
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from servicekit.auth import mint_token, new_signing_key
 from servicekit.database import Database
 from servicekit.events import new_id
 
+KEY = base64.b64encode(bytes(32)).decode()
 RECEIVED_AT = datetime(2026, 2, 7, 4, 30, tzinfo=UTC)
 
 
@@ -84,5 +86,7 @@ def settings(
             "http_port": 0,
             "grpc_port": 0,
             "jwks_file": tmp_path / "jwks.json",
+            "field_keys": f"k1:{KEY}",
+            "index_key": KEY,
         }
     )

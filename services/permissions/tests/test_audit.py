@@ -24,7 +24,7 @@ from permissions.commands import recording, sealing
 from permissions.commands.bootstrap import lay
 from permissions.commands.policies import start_policy
 from permissions.commands.sealing import Keyring, SealedElsewhere, Sealer, UnknownKey
-from permissions.domain.audit import Event, commitment
+from permissions.domain.audit import Event, commitment, sealing_context
 from permissions.domain.bootstrap import foundation_of
 from permissions.domain.checkpoints import origin
 from permissions.domain.merkle import leaf_hash
@@ -34,7 +34,9 @@ from permissions.store import audit, checkpoints
 from permissions.wire.dumps import DumpWriter
 from servicekit.database import Database
 from servicekit.errors import Invalid, Unavailable
+from servicekit.sealing import KeyRing, SealBroken
 
+FIELD_KEYS = KeyRing({"k1": bytes(32)})
 FIRST_SEED, SECOND_SEED = bytes([1] * 32), bytes([2] * 32)
 NOON = datetime(2026, 2, 7, 4, 0, tzinfo=UTC)
 WITNESS = Signer.from_seed("leadchain/reporting", bytes([9] * 32))
@@ -85,7 +87,7 @@ def an_event(number: int = 1, **values) -> Event:
 async def record(database: Database, *events: Event) -> int:
     """Records events in one transaction; the last one's number."""
     async with database.unit_of_work() as uow:
-        log = await recording.begin(uow)
+        log = await recording.begin(uow, field_keys=FIELD_KEYS)
         for event in events:
             log.append(event)
         return (await log.finish()).seq
@@ -241,7 +243,8 @@ async def test_a_personal_value_is_committed_to_and_can_be_erased_while_the_log_
     seq = await record(timed, event)
     async with timed.raw() as raw:
         [entry] = await audit.entries_after(raw, seq - 1, limit=1)
-        salt, value = await raw.fetchrow("select salt, value from audit_personal")
+        salt, sealed = await raw.fetchrow("select salt, value from audit_personal")
+    value = FIELD_KEYS.open(sealed, b"audit:%d:reason" % seq).decode()
     stated = json.loads(entry.fact)["personal"]["reason"]
 
     async with timed.unit_of_work() as uow:
@@ -251,7 +254,7 @@ async def test_a_personal_value_is_committed_to_and_can_be_erased_while_the_log_
 
     assert value == "示例原因"
     assert stated == {"commitment": commitment(salt, value)}
-    assert "示例原因".encode() not in entry.fact
+    assert "示例原因".encode() not in entry.fact + sealed
     assert (erased, again) == ((1, seq + 1), (0, 0))
     async with timed.raw() as raw:
         assert await raw.fetchval("select count(*) from audit_personal") == 0
@@ -474,3 +477,25 @@ async def _seal_and_lose_the_connection(database: Database) -> None:
             own_process = await uow.raw.fetchval("select pg_backend_pid()")
             await other.execute("select pg_terminate_backend($1)", own_process)
         await uow.raw.fetchval("select 1")
+
+
+async def test_a_personal_value_opens_nowhere_but_in_its_place_and_is_never_stored_plain(
+    timed: Database,
+) -> None:
+    first, second = (an_event(actor="ana", personal={"reason": "示例原因"}) for _ in range(2))
+    seq = await record(timed, first, second)
+
+    async with timed.raw() as raw:
+        rows = await raw.fetch("select seq, value from audit_personal order by seq")
+
+    assert rows[0]["value"] != rows[1]["value"]
+    with pytest.raises(SealBroken):
+        FIELD_KEYS.open(rows[0]["value"], sealing_context(seq, "reason"))
+
+
+async def test_a_personal_value_is_not_recorded_without_keys(timed: Database) -> None:
+    async with timed.unit_of_work() as uow:
+        log = await recording.begin(uow)
+
+        with pytest.raises(ValueError, match="keys that seal"):
+            log.append(an_event(personal={"reason": "示例原因"}))

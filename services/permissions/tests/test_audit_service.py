@@ -35,6 +35,7 @@ from servicekit.auth import TokenVerifier
 from servicekit.database import Database
 from servicekit.grpc_client import connect
 from servicekit.grpc_server import GrpcServer
+from servicekit.sealing import KeyRing
 
 FIRST_SEED, SECOND_SEED = bytes([1] * 32), bytes([2] * 32)
 KEYRING = Keyring(",".join(base64.b64encode(seed).decode() for seed in (FIRST_SEED, SECOND_SEED)))
@@ -70,7 +71,7 @@ async def stub(
 
 async def record(database: Database, count: int, **values: Any) -> None:
     async with database.unit_of_work() as uow:
-        log = await recording.begin(uow)
+        log = await recording.begin(uow, field_keys=KeyRing({"k1": bytes(32)}))
         for number in range(count):
             defaults = {"action": "decided", "actor": "engagement", "resource": f"lead:l{number}"}
             log.append(Event(**{**defaults, **values}))

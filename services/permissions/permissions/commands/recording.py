@@ -20,8 +20,10 @@ from permissions.domain.audit import (
     SALT_BYTES,
     AuditHead,
     PersonalValue,
+    SealedValue,
     entry_after,
     head_after,
+    sealing_context,
     touches,
 )
 from permissions.store import audit
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from accesskit.changes import Change
     from servicekit.database import UnitOfWork
+    from servicekit.sealing import KeyRing
 
     from permissions.domain.audit import AuditEntry, Event, Touch
     from permissions.domain.merkle import Subtree
@@ -51,13 +54,14 @@ class Recorded:
 class Log:
     """The end of the audit log, held by one transaction."""
 
-    def __init__(self, uow: UnitOfWork, head: AuditHead) -> None:
+    def __init__(self, uow: UnitOfWork, head: AuditHead, field_keys: KeyRing | None = None) -> None:
         self._uow = uow
+        self._field_keys = field_keys
         self._head = head
         self._entries: list[AuditEntry] = []
         self._completed: dict[Subtree, bytes] = {}
         self._touches: list[Touch] = []
-        self._personal: list[PersonalValue] = []
+        self._personal: list[SealedValue] = []
         self._changes: list[Change] = []
         self._revision_before = head.revision
 
@@ -77,14 +81,15 @@ class Log:
         return self._head.seq + 1
 
     def append(self, event: Event) -> int:
-        """Adds an entry; returns its number."""
+        """Adds an entry; returns its number. Raises ValueError for personal values without keys that seal them."""
         personal = _salted(event, self.next_seq)
+        sealed = [self._sealed(value) for value in personal]
         entry = entry_after(self._head, event, recorded_at=self._uow.now, personal=personal)
         self._head, completed = head_after(self._head, entry)
         self._completed |= completed
         self._entries.append(entry)
         self._touches.extend(touches(event, entry.seq))
-        self._personal.extend(personal)
+        self._personal.extend(sealed)
         self._changes.extend(event.changes)
         return entry.seq
 
@@ -104,6 +109,13 @@ class Log:
         token = Token(self._head.log_id, self._head.revision)
         return Recorded(self._head.seq, self._head.revision, str(token))
 
+    def _sealed(self, value: PersonalValue) -> SealedValue:
+        if self._field_keys is None:
+            raise ValueError("personal values are recorded with keys that seal them")
+        context = sealing_context(value.seq, value.field)
+        sealed = self._field_keys.seal(value.value.encode(), context)
+        return SealedValue(value.seq, value.field, value.about, value.salt, sealed)
+
     def _announce(self) -> None:
         """Announces the changes; where they do not fit, only that there are some, which leaves a gap to be filled."""
         try:
@@ -122,9 +134,12 @@ class Log:
         self._uow.announce(event, key="permissions")
 
 
-async def begin(uow: UnitOfWork) -> Log:
-    """Locks the end of the log; nobody else changes permissions' state until this transaction ends."""
-    return Log(uow, await audit.lock_head(uow.raw))
+async def begin(uow: UnitOfWork, *, field_keys: KeyRing | None = None) -> Log:
+    """Locks the end of the log; nobody else changes permissions' state until this transaction ends.
+
+    `field_keys` seal the personal values of what will be recorded.
+    """
+    return Log(uow, await audit.lock_head(uow.raw), field_keys)
 
 
 def _salted(event: Event, seq: int) -> list[PersonalValue]:

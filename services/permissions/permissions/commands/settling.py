@@ -74,7 +74,7 @@ async def _once(
 ) -> T:
     await live.catch_up()
     async with database.unit_of_work() as uow:
-        log = await recording.begin(uow)
+        log = await recording.begin(uow, field_keys=live.field_keys)
         outcome = await work(uow, log)
         await log.finish()
     if isinstance(outcome, ServiceError):

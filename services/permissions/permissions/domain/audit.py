@@ -82,13 +82,29 @@ class Touch:
 
 @dataclass(frozen=True, slots=True)
 class PersonalValue:
-    """A value behind a commitment; without its salt and itself, the commitment says nothing."""
+    """A value behind a commitment; without its salt and itself, the commitment says nothing. It is stored sealed."""
 
     seq: int
     field: str
     about: str
     salt: bytes
     value: str
+
+
+@dataclass(frozen=True, slots=True)
+class SealedValue:
+    """A personal value as it is stored."""
+
+    seq: int
+    field: str
+    about: str
+    salt: bytes
+    sealed: bytes
+
+
+def sealing_context(seq: int, field: str) -> bytes:
+    """What a personal value is sealed for: one field of one entry; it opens nowhere else."""
+    return f"audit:{seq}:{field}".encode()
 
 
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode

@@ -9,6 +9,7 @@ from accesskit.decisions import Outcome, Question
 
 from permissions.domain.approvals import AccessRequest, Deed, Denial, NoSuchRequest, denial
 from permissions.domain.approvers import with_role_in
+from permissions.domain.audit import sealing_context
 from permissions.store import approvals, people
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ async def get_request(database: Database, live: Live, request_id: str, *, actor:
         if request is None or not await _may_see(raw, live, request, actor.person_id):
             raise NoSuchRequest
         votes = await approvals.votes_of(raw, request_id)
-        return Shown(request, votes, await approvals.reason_of(raw, request_id))
+        return Shown(request, votes, _opened(live, await approvals.reason_of(raw, request_id)))
 
 
 async def list_requests(database: Database, live: Live, wanted: Wanted) -> Page:
@@ -131,6 +132,13 @@ def template_named(live: Live, name: str) -> ApprovalTemplate | None:
     """The live policy's template of this name."""
     policy = live.engine.policy
     return next((each for each in policy.approvals if each.id == name), None) if policy else None
+
+
+def _opened(live: Live, reason: tuple[int, bytes] | None) -> str:
+    if reason is None or live.field_keys is None:
+        return ""
+    seq, sealed = reason
+    return live.field_keys.open(sealed, sealing_context(seq, "reason")).decode()
 
 
 async def _found(

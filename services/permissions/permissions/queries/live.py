@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from accesskit.changes import Change
     from accesskit.decisions import Decision, Question
     from servicekit.database import Database
+    from servicekit.sealing import KeyRing
 
     from permissions.domain.audit import AuditEntry
 
@@ -60,7 +61,8 @@ class Live:
 
     `on_changes` are told of changes after they have been applied, with the revisions before and after. `on_decided`
     are told of each decision and its time (Unix seconds) while a candidate policy is evaluated beside the live one.
-    `clock` gives Unix seconds, `ticks` the seconds that staleness is measured in.
+    `clock` gives Unix seconds, `ticks` the seconds that staleness is measured in. `field_keys` open and seal the
+    personal values beside the log; without them there can be none.
     """
 
     name = "live"
@@ -71,8 +73,10 @@ class Live:
         *,
         clock: Callable[[], float] = time.time,
         ticks: Callable[[], float] = time.monotonic,
+        field_keys: KeyRing | None = None,
     ) -> None:
         self.engine = LiveEngine()
+        self.field_keys = field_keys
         self.log_id = ""
         self.on_changes: list[Callable[[int, int, Sequence[Change]], None]] = []
         self.on_decided: list[Callable[[Question, Decision, float], None]] = []

@@ -69,7 +69,7 @@ where review_by_s is not null and review is null and not is_sanctioned and revie
 order by review_by_s limit $2
 """
 _REASON = """
-select p.value from access_requests r join audit_personal p on p.seq = r.requested_seq and p.field = 'reason'
+select p.seq, p.value from access_requests r join audit_personal p on p.seq = r.requested_seq and p.field = 'reason'
 where r.request_id = $1
 """
 _VOTES = """
@@ -199,9 +199,10 @@ async def sanction(raw: asyncpg.Connection, request_id: str, *, seq: int) -> Non
     await raw.execute(_SANCTION, request_id, seq)
 
 
-async def reason_of(raw: asyncpg.Connection, request_id: str) -> str:
-    """Why it was asked for, in the requester's words; empty when none was given, or when it was erased."""
-    return await raw.fetchval(_REASON, request_id) or ""
+async def reason_of(raw: asyncpg.Connection, request_id: str) -> tuple[int, bytes] | None:
+    """The entry that commits to why it was asked for, and that, sealed; None when not given, or when erased."""
+    row = await raw.fetchrow(_REASON, request_id)
+    return (row[0], row[1]) if row else None
 
 
 async def votes_of(raw: asyncpg.Connection, request_id: str) -> list[Vote]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from permissions.domain.audit import PersonalValue, Touch
+    from permissions.domain.audit import SealedValue, Touch
 
 _HEAD = "select seq, hash, revision, log_id, tree from audit_head"
 _LOCK_HEAD = f"{_HEAD} for update"
@@ -47,7 +47,7 @@ update audit_head set seq = $6, hash = $7, revision = $8, tree = $9
 """
 _KEEP_PERSONAL = """
 insert into audit_personal (seq, field, about, salt, value)
-select * from unnest($1::bigint[], $2::text[], $3::text[], $4::bytea[], $5::text[])
+select * from unnest($1::bigint[], $2::text[], $3::text[], $4::bytea[], $5::bytea[])
 """
 _FORGET = "delete from audit_personal where about = $1 returning seq"
 _NODES = """
@@ -122,14 +122,14 @@ class AuditResourceRow(Base):
 
 
 class AuditPersonalRow(Base):
-    """A personal value behind a commitment of the log, and its salt; erasable, unlike the log."""
+    """A personal value behind a commitment of the log, sealed, and its salt; erasable, unlike the log."""
 
     __tablename__ = "audit_personal"
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     field: Mapped[str] = mapped_column(String(200), primary_key=True)
     about: Mapped[str] = mapped_column(String(200, collation="C"), index=True)
     salt: Mapped[bytes] = mapped_column(LargeBinary(16))
-    value: Mapped[str] = mapped_column(Text)
+    value: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 async def lock_head(raw: asyncpg.Connection) -> AuditHead:
@@ -149,7 +149,7 @@ async def append(
     *,
     completed: Mapping[Subtree, bytes],
     touches: Sequence[Touch] = (),
-    personal: Sequence[PersonalValue] = (),
+    personal: Sequence[SealedValue] = (),
 ) -> None:
     """Writes new entries, what they complete and touch, and the log's new end, which must be locked."""
     await raw.execute(
@@ -256,11 +256,11 @@ def _touch_columns(
     )
 
 
-def _personal_columns(values: Sequence[PersonalValue]) -> tuple[list[object], ...]:
+def _personal_columns(values: Sequence[SealedValue]) -> tuple[list[object], ...]:
     return (
         [each.seq for each in values],
         [each.field for each in values],
         [each.about for each in values],
         [each.salt for each in values],
-        [each.value for each in values],
+        [each.sealed for each in values],
     )

@@ -28,6 +28,7 @@ from servicekit.auth import TokenVerifier, mint_token
 from servicekit.database import Database
 from servicekit.events import new_id
 from servicekit.grpc_server import GrpcServer
+from servicekit.sealing import KeyRing
 
 POLICY = """
 model: |
@@ -260,7 +261,7 @@ async def office(
         service="permissions",
         clock=lambda: datetime.fromtimestamp(the_office.now_s, UTC),
     )
-    live = Live(database, clock=lambda: the_office.now_s)
+    live = Live(database, clock=lambda: the_office.now_s, field_keys=KeyRing({"k1": bytes(32)}))
     the_office = Office(database, live, signing_key, now_s=float(int(time.time())))
     await database.start()
     services = [PrincipalPut(id_, "service", "active", 1) for id_ in ("gateway", "reporting")]

@@ -40,6 +40,7 @@ from servicekit.database import Database
 from servicekit.events import new_id
 from servicekit.grpc_client import connect
 from servicekit.grpc_server import GrpcServer
+from servicekit.sealing import KeyRing
 
 FOUNDATION = {
     "principals": [
@@ -199,7 +200,7 @@ def written(fact: changes_pb2.Fact) -> str:
 @asynccontextmanager
 async def opened(database: Database, key: dict[str, Any], jwks: Path) -> AsyncIterator[Door]:
     """The service's part under test, started."""
-    live = Live(database)
+    live = Live(database, field_keys=KeyRing({"k1": bytes(32)}))
     await live.start()
 
     async def wake(_: object) -> None:

@@ -68,7 +68,7 @@ def _create_personal() -> None:
         sa.Column("field", sa.String(200), nullable=False),
         sa.Column("about", sa.String(200, collation="C"), nullable=False),
         sa.Column("salt", sa.LargeBinary(16), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("value", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("seq", "field", name=op.f("pk_audit_personal")),
     )
     op.create_index("ix_audit_personal_about", "audit_personal", ["about"])
