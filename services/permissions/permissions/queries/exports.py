@@ -188,10 +188,13 @@ def may(live: Live, caller: Caller, action: str, export: Export) -> bool:
 
 
 async def check_cancellable(database: Database, live: Live, export_id: str, caller: Caller) -> None:
-    """Raises `NoSuchExport` unless the caller may stop the export."""
-    async with database.raw() as raw:
-        export = await known(raw, export_id)
+    """Returns when the caller may stop the export.
+
+    Raises `ExportRefused` for whoever may only read it, and `NoSuchExport` to everybody else.
+    """
+    export, _ = await get_export(database, live, export_id, caller)
     if not may(live, caller, "cancel", export):
         await live.catch_up()
-        if not may(live, caller, "cancel", export):
-            raise NoSuchExport
+        decision = rights.decide_for(caller, live, Need("cancel", "export", export_id))
+        if decision.outcome is not Outcome.ALLOW:
+            raise ExportRefused(decision.reason)
