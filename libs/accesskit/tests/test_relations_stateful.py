@@ -29,6 +29,7 @@ type lead
     define parent: [lead]
     define hidden: [user]
     define supervisor: superior from owner
+    define seer: owner or supervisor or shared or hidden
     define reader: (owner or shared or reader from parent) but not hidden
 """)
 KINDS = (
@@ -91,9 +92,14 @@ class Incremental(RuleBasedStateMachine):
             fresh.put(fact)
         for node, subject_id in product(MODEL.rewrites, IDS):
             ours, theirs = self.relations.checker(*node), fresh.checker(*node)
+            proven = set()
             for resource_id in IDS:
                 asked = (resource_id, "user", subject_id, now_s, None)
-                assert (ours(*asked) is None) == (theirs(*asked) is None), (node, asked)
+                found = ours(*asked)
+                assert (found is None) == (theirs(*asked) is None), (node, asked)
+                proven |= set() if found is None else {resource_id}
+            # Searching goes from the subject to resources, by none of the code of the checks.
+            assert proven == self.relations.resources("user", subject_id, *node, now_s=now_s)[0]
             assert self.relations.resources("user", subject_id, *node, now_s=now_s) == (
                 fresh.resources("user", subject_id, *node, now_s=now_s)
             )

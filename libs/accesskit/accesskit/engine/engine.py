@@ -8,7 +8,7 @@ from accesskit.decisions import Circumstances, Decision, Explanation, Question
 from accesskit.engine import explaining, listing
 from accesskit.engine.applied import Applied
 from accesskit.engine.filtering import Filter, filter_of
-from accesskit.engine.judging import judge_fields, weigh, with_approval
+from accesskit.engine.judging import judge_fields, with_approval
 from accesskit.engine.listing import LookupPage
 from accesskit.engine.outcomes import (
     NO_POLICY,
@@ -38,9 +38,23 @@ class Engine(Applied):
         action, resource and parameters, unused and in time. Without circumstances the question is not one of a
         session, and neither epoch nor device is asked for. Raises `Invalid` for context of a wrong type.
         """
-        if self._live is None:
+        live = self._live
+        if live is None:
             return NO_POLICY
-        return self._decide(self._live, question, now_s, approved)
+        standing = live.standings.get(question.subject_id)
+        if (
+            standing is not None
+            and standing.from_s <= now_s < standing.until_s
+            and question.circumstances is None
+            and not question.fields
+        ):
+            actions = standing.plans.get(question.resource_type)
+            plan = None if actions is None else actions.get(question.action)
+            if plan is not None and plan.approval is None:
+                return plan.judge(
+                    question.resource_id, question.subject_id, now_s, question.context
+                )
+        return self._decide(live, question, now_s, approved)
 
     def decide_shadow(
         self, question: Question, *, now_s: float, approved: frozenset[str] = _NONE
@@ -86,9 +100,8 @@ class Engine(Applied):
         plan = self._resolve(self._live, question, now_s)
         if isinstance(plan, Decision):
             return [plan] * len(resource_ids)
-        asking = (plan.subject_type, subject_id, now_s, question.context)
-        denies, allows, refusal = plan.denies, plan.allows, plan.refusal
-        decisions = [weigh(denies, allows, refusal, id_, *asking) for id_ in resource_ids]
+        judge, given = plan.judge, question.context
+        decisions = [judge(id_, subject_id, now_s, given) for id_ in resource_ids]
         if plan.approval is None:
             return decisions
         return [with_approval(plan.approval, decision, "", _NONE) for decision in decisions]
@@ -133,7 +146,7 @@ class Engine(Applied):
             return LookupPage()
         asking = (plan.subject_type, subject_id, now_s, question.context)
         reach = listing.reach(self._live, plan, resource_type, asking)
-        return listing.page(reach, plan, after_id=after_id, limit=limit)
+        return listing.page(reach, self._live, plan, resource_type, after_id=after_id, limit=limit)
 
     def lookup_subjects(  # noqa: PLR0913 - a question without its subject, and a page
         self,
@@ -145,6 +158,7 @@ class Engine(Applied):
         after_id: str = "",
         limit: int | None = None,
         context: Mapping[str, Any] | None = None,
+        circumstances: Circumstances | None = None,
     ) -> LookupPage:
         """The principals that `decide` would allow; nobody who is suspended, departed or a test."""
         candidates = sorted(
@@ -153,13 +167,8 @@ class Engine(Applied):
             if principal.barred is None and not principal.put.is_test and id_ > after_id
         )
         given = dict(context) if context else None
-        answers = (
-            (
-                id_,
-                self.decide(Question(id_, action, resource_type, resource_id, given), now_s=now_s),
-            )
-            for id_ in candidates
-        )
+        about = (action, resource_type, resource_id, given, (), circumstances)
+        answers = ((id_, self.decide(Question(id_, *about), now_s=now_s)) for id_ in candidates)
         return listing.subjects_page(answers, limit=limit)
 
     def filter(
@@ -170,10 +179,11 @@ class Engine(Applied):
         *,
         now_s: float,
         context: Mapping[str, Any] | None = None,
+        circumstances: Circumstances | None = None,
     ) -> Filter:
         """What `decide` would allow, as a predicate for the caller's own SQL; valid at `now_s` and this revision."""
         given = dict(context) if context else None
-        question = Question(subject_id, action, resource_type, "", given)
+        question = Question(subject_id, action, resource_type, "", given, (), circumstances)
         if self._live is None:
             return Filter()
         plan = self._resolve(self._live, question, now_s)
@@ -216,15 +226,8 @@ class Engine(Applied):
             asking = (plan.subject_type, question.subject_id, now_s, question.context)
             decision = judge_fields(plan, question.resource_id, asking, question.fields)
         else:
-            decision = weigh(
-                plan.denies,
-                plan.allows,
-                plan.refusal,
-                question.resource_id,
-                plan.subject_type,
-                question.subject_id,
-                now_s,
-                question.context,
+            decision = plan.judge(
+                question.resource_id, question.subject_id, now_s, question.context
             )
         if plan.approval is None:
             return decision

@@ -192,8 +192,8 @@ def _locked(regime: Regime, resource_type: str, owners: set[str], now_s: float) 
     if not owners:
         return set()
     leases = regime.grounds.leases.get(resource_type, {})
-    ends = regime.grounds.readonly_at_s.get(resource_type, {})
-    return {id_ for id_, end_s in ends.items() if end_s <= now_s and leases[id_].owner_id in owners}
+    due = regime.grounds.due(resource_type)[0].due(now_s)
+    return {id_ for id_ in due if leases[id_].owner_id in owners}
 
 
 def _sorted(ids: set[str]) -> tuple[str, ...]:

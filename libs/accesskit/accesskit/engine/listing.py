@@ -1,6 +1,7 @@
 """Lookup: the rules turned around, from a subject to the resources it reaches."""
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable
 
 import msgspec
@@ -27,7 +28,10 @@ class LookupPage(msgspec.Struct, frozen=True):
 
 
 class Reach(msgspec.Struct):
-    """Which resources some rules reach: surely, and perhaps (it depends on missing context)."""
+    """Which resources some rules reach: surely, and perhaps (it depends on missing context).
+
+    `surely` may be shared and is never changed in place.
+    """
 
     surely: set[str]
     perhaps: set[str]
@@ -65,18 +69,6 @@ def reach_of(
     return total
 
 
-def known_ids(regime: Regime, resource_type: str) -> set[str]:
-    """Every resource of the type that a fact or lease speaks of."""
-    known = set(regime.grounds.leases.get(resource_type, ()))
-    is_leased = resource_type in regime.policy.lease.on
-    for type_, relation in regime.policy.model.rewrites:
-        # Every owner of a leased type is one of a lease already counted.
-        if type_ == resource_type and not (is_leased and relation == "owner"):
-            facts = regime.relations.facts(resource_type=type_, relation=relation)
-            known |= {fact.resource_id for fact in facts}
-    return known
-
-
 def is_met(rule_condition: str, regime: Regime, asking: Asking) -> Missing | bool:
     """Whether a rule's own condition holds; it depends on the context only."""
     if not rule_condition:
@@ -100,9 +92,10 @@ def _reach_of_one(
         )
         found = Reach(surely, perhaps)
     else:
-        found = Reach(known_ids(regime, resource_type), set(), is_everything=not source.lease)
+        known = regime.known.of(resource_type)
+        found = Reach(known.ids, set(), is_everything=not source.lease)
     if source.lease == "held":
-        ends = regime.grounds.readonly_at_s.get(resource_type, {})
+        ends = regime.grounds.due(resource_type)[0].at_s
         found.surely = _before_end(found.surely, ends, now_s)
         found.perhaps = _before_end(found.perhaps, ends, now_s)
     if met is not True:
@@ -118,8 +111,7 @@ def _before_end(ids: set[str], ends_s: dict[str, float], now_s: float) -> set[st
 def _in_pool(rule: CompiledRule, regime: Regime, resource_type: str, asking: Asking) -> Reach:
     found = Reach(set(), set())
     subject_type, subject_id, now_s, context = asking
-    ends_s = regime.grounds.pool_at_s.get(resource_type, {})
-    for id_ in [id_ for id_, end_s in ends_s.items() if end_s <= now_s]:
+    for id_ in regime.grounds.due(resource_type)[1].due(now_s):
         verdict = rule.verdict(id_, subject_type, subject_id, now_s, context)
         if isinstance(verdict, Missing):
             found.perhaps.add(id_)
@@ -128,20 +120,26 @@ def _in_pool(rule: CompiledRule, regime: Regime, resource_type: str, asking: Ask
     return found
 
 
-def page(reached: Reach, plan: Plan, *, after_id: str, limit: int | None) -> LookupPage:
+def page(
+    reached: Reach,
+    regime: Regime,
+    plan: Plan,
+    resource_type: str,
+    *,
+    after_id: str,
+    limit: int | None,
+) -> LookupPage:
     """The next ids in byte order, and whether that is all."""
-    ids = sorted(reached.surely)
-    if after_id:
-        ids = [id_ for id_ in ids if id_ > after_id]
-    is_complete = limit is None or len(ids) <= limit
-    if not is_complete:
-        ids = ids[:limit]
+    ids = regime.known.in_order(reached.surely, resource_type)
+    start = bisect_right(ids, after_id) if after_id else 0
+    is_complete = limit is None or len(ids) - start <= limit
+    ids = ids[start:] if is_complete else ids[start : start + (limit or 0)]
     last_id = ids[-1] if ids and not is_complete else None
     conditional = sorted(
         id_ for id_ in reached.perhaps if id_ > after_id and (last_id is None or id_ <= last_id)
     )
     return LookupPage(
-        ids=tuple(ids),
+        ids=ids,
         complete=is_complete,
         conditional=tuple(conditional),
         is_everything=reached.is_everything,

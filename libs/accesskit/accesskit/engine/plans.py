@@ -14,6 +14,7 @@ from accesskit.engine.outcomes import (
     CompiledRule,
 )
 from accesskit.engine.verdicts import Grounds, compile_rule
+from accesskit.engine.weighing import Judge, compile_judge
 from accesskit.policy import ApprovalTemplate, FieldRule, Policy, Rule
 
 FieldLimit: TypeAlias = Literal["locked", "hidden", "masked"]
@@ -22,13 +23,15 @@ FieldLimit: TypeAlias = Literal["locked", "hidden", "masked"]
 class Plan(msgspec.Struct, frozen=True):
     """All that decides one action on one resource type for subjects of the same type and roles.
 
-    `denies` and `allows` decide a question that names no fields; `named_allows`, `field_denies` and `field_allows`
-    come in when it does. `refusal` is the answer when nothing allows. `field_limits` are the fields these subjects may
-    not write or read; `unnamed` is the obligation that stands for them, and for what deny rules forbid, where none is
-    named: part of what `allows` oblige to. `rules` are all of them, and `sources` what they were compiled from.
+    `denies` and `allows` decide a question that names no fields, and `judge` answers by them; `named_allows`,
+    `field_denies` and `field_allows` come in when it does. `refusal` is the answer when nothing allows. `field_limits`
+    are the fields these subjects may not write or read; `unnamed` is the obligation that stands for them, and for what
+    deny rules forbid, where none is named: part of what `allows` oblige to. `rules` are all of them, and `sources` what
+    they were compiled from.
     """
 
     subject_type: str
+    judge: Judge
     denies: tuple[CompiledRule, ...]
     allows: tuple[CompiledRule, ...]
     named_allows: tuple[CompiledRule, ...]
@@ -99,14 +102,21 @@ class PlanMaker:
         unnamed = self._unnamed(action, limits.keys() | forbidden)
         general = self._all(type_, (rule for rule in allows if not rule.fields))
         barring = next((rule for rule in denies if _is_absolute(rule)), None)
+        parts = (
+            self._all(type_, (rule for rule in denies if not rule.fields)),
+            tuple(_obliging(rule, unnamed) for rule in general),
+            _refusal(allows),
+        )
+        subject_type = "service" if who.service_id else "user"
         plan = Plan(
-            subject_type="service" if who.service_id else "user",
-            denies=self._all(type_, (rule for rule in denies if not rule.fields)),
-            allows=tuple(_obliging(rule, unnamed) for rule in general),
+            subject_type=subject_type,
+            judge=compile_judge(*parts, subject_type),
+            denies=parts[0],
+            allows=parts[1],
             named_allows=general,
             field_denies=self._all(type_, (rule for rule in denies if rule.fields)),
             field_allows=self._all(type_, (rule for rule in allows if rule.fields)),
-            refusal=_refusal(allows),
+            refusal=parts[2],
             field_limits=limits,
             unnamed=unnamed,
             approval=self._policy.approval(type_, action),
@@ -151,6 +161,7 @@ def _barred(plan: Plan, barring: Rule) -> Plan:
     refusal = Decision(Outcome.DENY, barring.id, "denied_by_rule", ())
     return msgspec.structs.replace(
         plan,
+        judge=compile_judge((), (), refusal, plan.subject_type),
         denies=(),
         allows=(),
         named_allows=(),

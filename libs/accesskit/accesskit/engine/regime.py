@@ -8,8 +8,9 @@ import msgspec
 from servicekit.errors import Invalid
 
 from accesskit.changes import LeasePut
+from accesskit.engine.known import KnownIds
 from accesskit.engine.plans import PlanMaker, Plans, Who
-from accesskit.engine.verdicts import Grounds
+from accesskit.engine.verdicts import OWNER, Grounds
 from accesskit.facts import Fact
 from accesskit.language import compile_condition
 from accesskit.leases import deadlines
@@ -18,7 +19,6 @@ from accesskit.relations import Relations
 
 _ROLE = "role"
 _MEMBER = "member"
-_OWNER = "owner"
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -48,6 +48,7 @@ class Regime:
         self.relations = Relations(policy.model)
         conditions = {c.name: compile_condition(c) for c in policy.model.conditions}
         self.grounds = Grounds(self.relations, policy.lease, conditions, leases)
+        self.known = KnownIds(self.relations, leases, policy.lease.on)
         self.maker = PlanMaker(policy, self.grounds)
         self.refused: dict[tuple[str, ...], RefusedFact] = {}
         self._plans: dict[Who, Plans] = {}
@@ -90,8 +91,9 @@ class Regime:
             self._put(owner_fact(lease))
         type_, id_ = lease.resource_type, lease.resource_id
         times = deadlines(lease, self.policy.lease)
-        self.grounds.readonly_at_s.setdefault(type_, {})[id_] = times.readonly_at_s
-        self.grounds.pool_at_s.setdefault(type_, {})[id_] = times.pool_at_s
+        readonly, ends = self.grounds.due(type_)
+        readonly.put(id_, times.readonly_at_s)
+        ends.put(id_, times.pool_at_s)
 
     def forget_subject(self, subject_id: str) -> None:
         """Derives the subject's standing anew when next asked."""
@@ -107,7 +109,7 @@ class Regime:
 
     def _is_leased(self, fact: Fact) -> bool:
         """Whether the fact states an owner where only leases do."""
-        if fact.relation != _OWNER:
+        if fact.relation != OWNER:
             return False
         type_ = fact.resource_type
         return type_ in self.policy.lease.on or fact.resource_id in self.grounds.leases.get(
@@ -158,7 +160,7 @@ def owner_fact(lease: LeasePut) -> Fact:
     return Fact(
         resource_type=lease.resource_type,
         resource_id=lease.resource_id,
-        relation=_OWNER,
+        relation=OWNER,
         subject_type="user",
         subject_id=lease.owner_id,
         seq=lease.seq,

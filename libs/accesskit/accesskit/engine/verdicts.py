@@ -5,10 +5,11 @@ A verdict is asked millions of times, so what can be looked up once is looked up
 
 import math
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from accesskit.changes import LeasePut
 from accesskit.decisions import Missing, Proof
+from accesskit.engine.due import DueTimes
 from accesskit.engine.outcomes import (
     BAD_NAME,
     CONDITION_FALSE,
@@ -18,10 +19,14 @@ from accesskit.engine.outcomes import (
     Refusal,
     Verdict,
 )
+from accesskit.facts import Fact
 from accesskit.language import CompiledCondition
 from accesskit.leases import is_cooling_down
 from accesskit.policy import LeaseTerms, Rule
-from accesskit.relations import Relations
+from accesskit.relations import Entry, Relations
+
+OWNER: Final = "owner"
+"""The relation that leases state."""
 
 _Found: TypeAlias = "Proof | Missing | Refusal | None"
 _Context: TypeAlias = "Mapping[str, Any] | None"
@@ -41,15 +46,29 @@ class Grounds:
         self.terms = terms
         self.conditions = conditions
         self.leases = leases
-        self.readonly_at_s: dict[str, dict[str, float]] = {}
-        self.pool_at_s: dict[str, dict[str, float]] = {}
+        self._due: dict[str, tuple[DueTimes, DueTimes]] = {}
+
+    def owners(self, resource_type: str) -> Mapping[str, Entry]:
+        """Who owns what of a leased type."""
+        return self.relations.entries(resource_type, OWNER, "user")
+
+    def due(self, resource_type: str) -> tuple[DueTimes, DueTimes]:
+        """When leases of this type turn read-only, and when they end."""
+        due = self._due.get(resource_type)
+        if due is None:
+            due = self._due[resource_type] = (DueTimes(), DueTimes())
+        return due
 
 
 def compile_rule(rule: Rule, resource_type: str, grounds: Grounds) -> CompiledRule:
     """The rule, ready to be asked about resources of this type."""
     verdict = _standing(rule, resource_type, grounds)
     if rule.lease == "held":
-        verdict = _while_held(verdict, grounds.readonly_at_s.setdefault(resource_type, {}))
+        readonly = grounds.due(resource_type)[0]
+        if rule.relation == OWNER:
+            verdict = _owned_while_held(verdict, grounds.owners(resource_type), readonly)
+        else:
+            verdict = _while_held(verdict, readonly)
     elif rule.lease == "pool":
         verdict = _in_pool(verdict, resource_type, grounds)
     if rule.condition:
@@ -84,8 +103,8 @@ def _any_resource(
     return () if resource_id and resource_id.isprintable() else BAD_NAME
 
 
-def _while_held(standing: Verdict, readonly_at_s: dict[str, float]) -> Verdict:
-    deadline_of = readonly_at_s.get
+def _while_held(standing: Verdict, readonly: DueTimes) -> Verdict:
+    deadline_of = readonly.at_s.get
 
     def verdict(
         resource_id: str, subject_type: str, subject_id: str, now_s: float, context: _Context
@@ -98,15 +117,41 @@ def _while_held(standing: Verdict, readonly_at_s: dict[str, float]) -> Verdict:
     return verdict
 
 
+def _owned_while_held(
+    standing: Verdict, owners: Mapping[str, Entry], readonly: DueTimes
+) -> Verdict:
+    """A resource of a leased type has an owner only by its lease, and what has not passed is held."""
+    entry_of, passed, deadline_of = owners.get, readonly.passed, readonly.at_s
+
+    def verdict(
+        resource_id: str, subject_type: str, subject_id: str, now_s: float, context: _Context
+    ) -> _Found:
+        entry = entry_of(resource_id)
+        if type(entry) is not Fact:
+            return standing(resource_id, subject_type, subject_id, now_s, context) and LEASE_OVER
+        if entry.subject_id != subject_id or subject_type != "user":
+            return None
+        if now_s >= readonly.next_s:
+            readonly.advance(now_s)
+        if resource_id not in passed or now_s < deadline_of[resource_id]:
+            return entry
+        return LEASE_OVER
+
+    return verdict
+
+
 def _in_pool(standing: Verdict, resource_type: str, grounds: Grounds) -> Verdict:
-    pool_at_s = grounds.pool_at_s.setdefault(resource_type, {}).get
+    ends = grounds.due(resource_type)[1]
+    passed, pool_at_s = ends.passed, ends.at_s
     leases = grounds.leases.setdefault(resource_type, {})
     terms = grounds.terms
 
     def verdict(
         resource_id: str, subject_type: str, subject_id: str, now_s: float, context: _Context
     ) -> _Found:
-        if not now_s >= pool_at_s(resource_id, math.inf):
+        if now_s >= ends.next_s:
+            ends.advance(now_s)
+        if resource_id not in passed or not now_s >= pool_at_s[resource_id]:
             return None
         found = standing(resource_id, subject_type, subject_id, now_s, context)
         if found is None or found.__class__ is Refusal:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from accesskit.facts import EVERYONE, Fact
-from accesskit.relations.checks import Answer, Check, Context, through_one
+from accesskit.relations.checks import Answer, Check, Context, any_of, named, through_one
 from accesskit.relations.edges import Edges
 
 _REACHES_MAX: Final = 200_000
@@ -122,6 +122,53 @@ class ClosureIndex:
             return in_general(resource_id, kind, subject_id, now_s, context, scope)
 
         return check
+
+    def compiled_beside(self, edges: Edges, others: Check, roots: tuple[Edges, ...]) -> Check:
+        """The check of `edges or closure from edges or others`, for a relation without wildcards or conditions.
+
+        `others` can only hold of a resource that has a fact in one of the `roots`.
+        """
+        entry_of, reach_of = edges.forward.get, self._reaches.get
+        subject_type = self._subject_type
+        forwards = tuple(table.forward for table in roots)
+        in_general = any_of(
+            (named(edges, subject_type), self.compiled_from(edges), others), is_conditional=False
+        )
+
+        def check(
+            resource_id: str,
+            kind: str,
+            subject_id: str,
+            now_s: float,
+            context: Context = None,
+            scope: object = None,
+        ) -> Answer:
+            entry = entry_of(resource_id)
+            # Where no fact of the table ends, none needs to be looked into for that.
+            if (
+                type(entry) is Fact
+                and kind == subject_type
+                and not (edges.guarded_count and entry.until_s is not None)
+            ):
+                linked_id = entry.subject_id
+                if linked_id == subject_id:
+                    return entry
+                reach = reach_of(linked_id)
+                if reach is not None and reach.from_s <= now_s < reach.until_s:
+                    found = reach.holders.get(subject_id)
+                    if found is not None:
+                        return (entry, reach.prove(found) if type(found) is Fact else found)
+                    for forward in forwards:
+                        if resource_id in forward:
+                            return others(resource_id, kind, subject_id, now_s, context, scope)
+                    return None
+            return in_general(resource_id, kind, subject_id, now_s, context, scope)
+
+        return check
+
+    def serves(self, subject_type: str) -> bool:
+        """Whether its holders are of this type, and each is named."""
+        return subject_type == self._subject_type and not self._has_wildcard
 
     def forget(self, resource_id: str) -> None:
         """A fact of this resource changed: what was found through it is void."""

@@ -11,6 +11,7 @@ from accesskit.language.model import (
     Rewrite,
     Union,
     Via,
+    leaves_of,
     linked_types,
 )
 from accesskit.language.validation import Node
@@ -56,14 +57,85 @@ class Compiler:
             case Via(relation, link):
                 return self._via(node[0], relation, link)
             case Union(parts):
-                return checks.any_of(
-                    tuple(self._rewrite(node, part) for part in parts),
-                    is_conditional=node in self._shape.conditional,
-                )
+                return self._union(node, parts)
             case Intersection(parts):
                 return checks.all_of(tuple(self._rewrite(node, part) for part in parts))
             case Exclusion(base, minus):
                 return checks.without(self._rewrite(node, base), self._rewrite(node, minus))
+
+    def _union(self, node: Node, parts: tuple[Rewrite, ...]) -> Check:
+        is_conditional = node in self._shape.conditional
+        if not is_conditional and not self._shape.is_recursive(node):
+            linked = self._linked(node, parts)
+            if linked is not None:
+                return linked
+        return checks.any_of(
+            tuple(self._rewrite(node, part) for part in parts), is_conditional=is_conditional
+        )
+
+    def _linked(self, node: Node, parts: tuple[Rewrite, ...]) -> Check | None:
+        """`owner or superior from owner or ...` in one call; None if the union does not begin like that."""
+        if len(parts) < 2:
+            return None
+        tables, via = self._sole_table(node, parts[0]), self._behind(node[0], parts[1])
+        if tables is None or not isinstance(via, Via):
+            return None
+        subject_type, edges = tables
+        index = self._index_from(node[0], via, edges)
+        if index is None or not index.serves(subject_type):
+            return None
+        others = [self._rewrite(node, part) for part in parts[2:]]
+        roots = {id(each): each for part in parts[2:] for each in self._roots(node, part, set())}
+        return index.compiled_beside(
+            edges,
+            checks.any_of(tuple(others), is_conditional=False) if others else checks.never,
+            tuple(roots.values()),
+        )
+
+    def _behind(self, type_name: str, rewrite: Rewrite) -> Rewrite:
+        """What a relation that only names another stands for; the caller's relation does not recurse."""
+        while isinstance(rewrite, Computed):
+            rewrite = self._model.rewrites[type_name, rewrite.relation]
+        return rewrite
+
+    def _sole_table(self, node: Node, rewrite: Rewrite) -> tuple[str, Edges] | None:
+        """The subject type and table of a relation that is stated of subjects by name, and in no other way."""
+        while isinstance(rewrite, Computed):
+            node = (node[0], rewrite.relation)
+            rewrite = self._model.rewrites[node]
+        if not isinstance(rewrite, Direct) or len(rewrite.restrictions) != 1:
+            return None
+        (only,) = rewrite.restrictions
+        if only.relation or only.is_wildcard or only.condition:
+            return None
+        return only.type, self._tables[(*node, only.type, "")]
+
+    def _index_from(self, type_name: str, via: Via, edges: Edges) -> ClosureIndex | None:
+        """The index of the closure that `via` follows from these facts, and from no others."""
+        linked = linked_types(self._model.rewrites[type_name, via.link])
+        if len(linked) != 1 or self._tables[type_name, via.link, linked[0], ""] is not edges:
+            return None
+        target = (linked[0], via.relation)
+        if target not in self._model.rewrites:
+            return None
+        self.check(target)
+        return self._sole_closures.get(target)
+
+    def _roots(self, node: Node, rewrite: Rewrite, seen: set[Node]) -> list[Edges]:
+        """Tables such that the rewrite holds of no resource without a fact in one of them."""
+        found: list[Edges] = []
+        for leaf in leaves_of(rewrite):
+            match leaf:
+                case Direct(restrictions):
+                    found += [self._tables[(*node, r.type, r.relation)] for r in restrictions]
+                case Via(link=link):
+                    for linked in linked_types(self._model.rewrites[node[0], link]):
+                        found.append(self._tables[node[0], link, linked, ""])
+                case Computed(relation) if (node[0], relation) not in seen:
+                    other = (node[0], relation)
+                    seen.add(other)
+                    found += self._roots(other, self._model.rewrites[other], seen)
+        return found
 
     def _direct(self, node: Node, direct: Direct) -> Check:
         kinds = dict.fromkeys((r.type, r.relation) for r in direct.restrictions)

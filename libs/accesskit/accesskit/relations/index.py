@@ -11,7 +11,7 @@ from accesskit.language.model import Direct, leaves_of
 from accesskit.language.validation import Node
 from accesskit.relations.checks import Check
 from accesskit.relations.compiling import Compiler
-from accesskit.relations.edges import Edges
+from accesskit.relations.edges import Edges, Entry
 from accesskit.relations.faults import FactRefused, UnknownRelation
 from accesskit.relations.listing import Listing, Tree
 from accesskit.relations.reverse import Search
@@ -84,6 +84,24 @@ class Relations:
         None.
         """
         return self._checks[self._known(resource_type, relation)]
+
+    def entries(self, resource_type: str, relation: str, subject_type: str) -> Mapping[str, Entry]:
+        """The facts by which subjects of the type are named in the relation, by resource id: a live view.
+
+        Raises `UnknownRelation`, also where the model has no such facts.
+        """
+        edges = self._tables.get((resource_type, relation, subject_type, ""))
+        if edges is None:
+            raise UnknownRelation(resource_type, relation)
+        return edges.forward
+
+    def entries_of(self, resource_type: str, *, but_not: str) -> list[Mapping[str, Entry]]:
+        """All facts about resources of the type, by resource id, but those of one relation: live views."""
+        return [
+            edges.forward
+            for (of_type, relation, _, _), edges in self._tables.items()
+            if of_type == resource_type and relation != but_not
+        ]
 
     def resources(
         self,
