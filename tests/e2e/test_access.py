@@ -124,15 +124,19 @@ async def test_a_grant_is_in_force_wherever_its_token_is_shown(stack, known, lea
     assert answer.assignee_id == owner
 
 
-async def test_nobody_marks_contact_for_a_lead_of_somebody_else(known, leads):
-    owner = busiest(leads)
-    request = MarkContactedRequest(lead_id=leads[owner][0], rep_id="rep-13")
+@pytest.mark.parametrize(
+    ("caller", "rep_id", "missing"),
+    [("engagement", "rep-13", "follow_up: "), ("leadctl", "rep-01", "act_for: ")],
+)
+async def test_nobody_marks_contact_for_somebody_else(stack, leads, caller, rep_id, missing):
+    request = MarkContactedRequest(lead_id=leads[busiest(leads)][0], rep_id=rep_id)
 
-    with pytest.raises(NotAnswered) as refused, known.asking("assignment") as channel:
-        await AssignmentServiceStub(channel).MarkContacted(request)
+    async with as_person(stack, caller) as asking:
+        with pytest.raises(NotAnswered) as refused, asking.asking("assignment") as channel:
+            await AssignmentServiceStub(channel).MarkContacted(request)
 
     assert refused.value.code == "PERMISSION_DENIED"
-    assert "follow_up: " in str(refused.value)
+    assert missing in str(refused.value)
 
 
 async def test_a_rep_edits_no_director_reads_all_and_a_supervisor_edits_no_customer(known, leads):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
+from leadctl.clients import Services
 from leadctl.demo.checks import answer_problems, book_problems, ledger_problems
 from leadctl.demo.deliveries import Kind
 from leadctl.demo.environment import addresses, introduce_people, open_doors
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from leadchain.assignment.v1.assignment_service_pb2 import ListRepsResponse
     from leadchain.reporting.v1.reporting_service_pb2 import GetLatencyResponse
 
-    from leadctl.clients import Services
     from leadctl.demo.deliveries import Plan
     from leadctl.demo.progress import Watcher
     from leadctl.demo.sender import Door, Receipt
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from leadctl.stack.stack import Stack
 
 CONNECTIONS = 48
+GATEWAY = "engagement"
+"""The service that may act for people."""
 SINK_TIMEOUT_S = 5.0
 SETTLE_BASE_S = 60.0
 SETTLE_PER_LEAD_S = 0.01
@@ -61,9 +63,9 @@ async def perform(
     await introduce_people(known, stack)
     await put_graph_leads(addresses(stack).graph_api, plan.graph_bodies)
     watcher.step("accounts, reps and recipients are registered")
-    team = _team(known, stack, plan, watcher)
     done = asyncio.Event()
-    async with asyncio.TaskGroup() as tasks:
+    async with gateway(known, stack) as speaking, asyncio.TaskGroup() as tasks:
+        team = _team(speaking, stack, plan, watcher)
         working = tasks.create_task(team.work(done))
         receipts, accepts_per_s = await _deliver(plan, doors, watcher, rate_per_s=rate_per_s)
         books = await _settle(known, plan, watcher)
@@ -82,20 +84,25 @@ async def perform(
     )
 
 
+def gateway(known: Services, stack: Stack) -> Services:
+    """The services as the gateway asks them that speaks for people; an operator may not."""
+    return Services(known.targets, stack.identities.mint(GATEWAY, scopes=[]))
+
+
 def item_of(kind: Kind, plan: Plan, receipts: Sequence[Receipt]) -> str:
     """The id of the first website lead of this kind; empty when none was accepted."""
     places = (r for r in receipts if r.is_accepted and plan.deliveries[r.place].kind is kind)
     return next((receipt.item_id for receipt in places if receipt.item_id), "")
 
 
-def _team(known: Services, stack: Stack, plan: Plan, watcher: Watcher) -> RepsAtWork:
+def _team(speaking: Services, stack: Stack, plan: Plan, watcher: Watcher) -> RepsAtWork:
     expected = plan.expected().assigned
 
     def noticed() -> None:
         watcher.reached("owners reminded", len(team.leads_reminded), expected)
         watcher.reached("customers contacted", team.contacted, expected)
 
-    team = RepsAtWork(known, ReminderFile(addresses(stack).reminders_file), noticed)
+    team = RepsAtWork(speaking, ReminderFile(addresses(stack).reminders_file), noticed)
     return team
 
 
