@@ -1,4 +1,4 @@
-"""Who may, over the whole stack: refusals that say why, and people who leave."""
+"""Who may, over the whole stack: refusals that say why, exports that hurt nobody, and people who leave."""
 
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -9,9 +9,12 @@ from leadchain.assignment.v1.assignment_service_pb2 import (
     MarkContactedRequest,
 )
 from leadchain.assignment.v1.assignment_service_pb2_grpc import AssignmentServiceStub
+from leadchain.permissions.v1 import exports_service_pb2 as exports_pb
+from leadchain.permissions.v1.approvals_service_pb2 import Actor
 from leadchain.permissions.v1.audit_service_pb2 import WhoChangedRequest
 from leadchain.permissions.v1.audit_service_pb2_grpc import AuditServiceStub
 from leadchain.permissions.v1.changes_pb2 import Entity, Fact
+from leadchain.permissions.v1.exports_service_pb2_grpc import ExportsServiceStub
 from leadchain.permissions.v1.facts_service_pb2 import WriteFactsRequest
 from leadchain.permissions.v1.facts_service_pb2_grpc import FactsServiceStub
 from leadchain.permissions.v1.permissions_service_pb2 import (
@@ -151,6 +154,70 @@ async def test_a_rep_edits_no_director_reads_all_and_a_supervisor_edits_no_custo
     assert not await may("director", "edit")
     assert not await may("manager-south", "edit")
     assert not await may("manager-north", "edit")
+
+
+def opening(person, scope, rows):
+    return exports_pb.OpenExportRequest(
+        request_id=new_id(),
+        actor=Actor(person_id=person),
+        resource=Entity(type="lead"),
+        scope=scope,
+        filter_json="{}",
+        fields=["city"],
+        row_estimate=rows,
+    )
+
+
+async def exporting(services, method, request):
+    with services.asking("permissions") as channel:
+        return await getattr(ExportsServiceStub(channel), method)(request)
+
+
+async def refusal_of(services, method, request):
+    with pytest.raises(NotAnswered) as refused:
+        await exporting(services, method, request)
+    return refused.value.code, str(refused.value)
+
+
+async def test_an_export_of_everything_is_refused_before_it_is_read_and_says_what_to_do(
+    stack, leads
+):
+    async with as_person(stack, "engagement") as gateway:
+        everything = opening("director", exports_pb.EXPORT_SCOPE_ALL, 50_000)
+        code, text = await refusal_of(gateway, "OpenExport", everything)
+
+    assert code == "PERMISSION_DENIED"
+    assert "approval" in text
+
+
+async def test_an_export_that_crashes_or_delivers_nothing_is_no_success(stack, leads):
+    owner = busiest(leads)
+    about = [Entity(type="lead", id=lead_id) for lead_id in leads[owner][:1]]
+    async with as_person(stack, "engagement") as gateway:
+        small = opening(owner, exports_pb.EXPORT_SCOPE_OWN, 1)
+        export_id = (await exporting(gateway, "OpenExport", small)).export.export_id
+        huge = exports_pb.AcquirePageRequest(export_id=export_id, rows=50_000)
+        code, text = await refusal_of(gateway, "AcquirePage", huge)
+        page = exports_pb.AcquirePageRequest(export_id=export_id)
+        empty = exports_pb.ReportPageRequest(
+            lease_id=(await exporting(gateway, "AcquirePage", page)).lease_id, ok=True
+        )
+        nothing = await exporting(gateway, "ReportPage", empty)
+        one_row = exports_pb.ReportPageRequest(
+            lease_id=(await exporting(gateway, "AcquirePage", page)).lease_id,
+            ok=True,
+            rows=1,
+            resources=about,
+        )
+        delivered = await exporting(gateway, "ReportPage", one_row)
+        done = await exporting(
+            gateway, "CloseExport", exports_pb.CloseExportRequest(export_id=export_id)
+        )
+
+    assert (code, "2000 rows" in text) == ("RESOURCE_EXHAUSTED", True)
+    assert nothing.outcome == exports_pb.PAGE_OUTCOME_EMPTY
+    assert delivered.outcome == exports_pb.PAGE_OUTCOME_DELIVERED
+    assert done.export.status == exports_pb.EXPORT_STATUS_COMPLETE
 
 
 async def test_who_leaves_is_out_everywhere_at_once_and_the_successor_knows_the_history(
