@@ -119,9 +119,9 @@ AUDIT_UNSEALED_S = Gauge(
     "leadchain_audit_unsealed_seconds",
     "Age of the oldest entry of the audit log that no checkpoint covers, in seconds; 0 when there is none.",
 )
-REPLICAS_LATE = Gauge(
-    "leadchain_replicas_late",
-    "Processes that have not confirmed a change of permissions' state within their time, at the last look.",
+OFFBOARDINGS_LATE = Gauge(
+    "leadchain_offboardings_late",
+    "Offboardings of the last ten minutes that a process has not confirmed, or not within a second.",
 )
 DECISIONS_RECORDED = Counter(
     "leadchain_decisions_recorded_total",

@@ -9,8 +9,10 @@ from leadchain.permissions.v1.events_pb2 import FactsChanged
 from servicekit.chassis import Chassis
 
 from permissions import authzen, rpc, subscribers
+from permissions.commands import watching
 from permissions.commands.bootstrap import Bootstrap
 from permissions.commands.sealing import Keyring
+from permissions.commands.watching import Watch
 from permissions.queries.guarding import OwnState
 from permissions.queries.live import Live
 
@@ -36,6 +38,7 @@ def build(settings: Settings) -> Chassis:
     for service in rpc.SERVICES:
         service.serve(chassis, live)
     rpc.audit.serve(chassis, live, keyring(settings))
+    chassis.work("watch", Watch(chassis.database).step, idle_s=watching.IDLE_S)
     return chassis
 
 

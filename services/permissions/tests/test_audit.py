@@ -24,6 +24,7 @@ from permissions.commands import recording, sealing
 from permissions.commands.bootstrap import lay
 from permissions.commands.policies import start_policy
 from permissions.commands.sealing import Keyring, SealedElsewhere, Sealer, UnknownKey
+from permissions.commands.watching import Watch
 from permissions.domain.audit import Event, commitment, sealing_context
 from permissions.domain.bootstrap import foundation_of
 from permissions.domain.checkpoints import origin
@@ -32,6 +33,7 @@ from permissions.policies import default_policy
 from permissions.queries import audit as queries
 from permissions.store import audit, checkpoints
 from permissions.wire.dumps import DumpWriter
+from prometheus_client import REGISTRY
 from servicekit.database import Database
 from servicekit.errors import Invalid, Unavailable
 from servicekit.sealing import KeyRing, SealBroken
@@ -140,6 +142,25 @@ async def test_a_log_is_sealed_within_ten_seconds_or_at_a_thousand_entries(
     assert await sealed_size() == 1002
     clock.move(3600)
     assert await sealed_size() == 1002
+
+
+async def test_what_no_checkpoint_covers_grows_old_in_the_metric(
+    timed: Database, clock: Clock
+) -> None:
+    watch = Watch(timed)
+
+    async def unsealed_s() -> float | None:
+        await watch.step()
+        return REGISTRY.get_sample_value("leadchain_audit_unsealed_seconds")
+
+    assert await unsealed_s() == 0
+    await record(timed, an_event(1))
+    clock.move(30)
+    await record(timed, an_event(2))
+    clock.move(30)
+    assert await unsealed_s() == 60
+    await seal(timed, clock)
+    assert await unsealed_s() == 0
 
 
 async def test_a_seal_is_published_and_its_signature_covers_size_root_and_chain(

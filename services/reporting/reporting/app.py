@@ -48,6 +48,23 @@ class OtherBooks:
         return None
 
 
+class WithoutSigner:
+    """The part that stands where there is no key to co-sign the audit log with: says so at each start."""
+
+    name = "witness key"
+
+    async def start(self) -> None:
+        """Warns."""
+        log.warning("audit_is_not_cosigned", reason="WITNESS_SIGNING_KEY is not set")
+
+    async def stop(self) -> None:
+        """Nothing to end."""
+
+    def problem(self) -> str | None:
+        """None: the log is watched without a key too."""
+        return None
+
+
 def build(settings: Settings) -> Chassis:
     """Reporting, ready to be started."""
     chassis = Chassis(settings)
@@ -73,7 +90,7 @@ def witness_audit_log(chassis: Chassis, settings: Settings, audit_log: AuditLog)
     """Follows permissions' audit log, and co-signs it where there is a key to sign with."""
     signer = settings.signer()
     if signer is None:
-        log.warning("audit_is_not_cosigned", reason="WITNESS_SIGNING_KEY is not set")
+        chassis.workers.append(WithoutSigner())
     witness = Witness(
         chassis.database, audit_log, signer=signer, public_keys=settings.trusted_keys()
     )

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 _SEALER_LOCK = 0x5EA1
 _TRY_LOCK = f"select pg_try_advisory_xact_lock({_SEALER_LOCK})"
 _LAST = "select size, sealed_at from audit_checkpoints order by size desc limit 1"
+_OLDEST_UNSEALED = """
+select recorded_at from audit_entries
+where seq = 1 + coalesce((select size from audit_checkpoints order by size desc limit 1), 0)
+"""
 _PUT = """
 insert into audit_checkpoints (size, root, chain_hash, key_id, note, sealed_at)
 values ($1, $2, $3, $4, $5, $6)
@@ -78,6 +82,12 @@ async def last_sealed(raw: asyncpg.Connection) -> tuple[int, datetime | None]:
     """Size and time of the last checkpoint; 0 and None before the first."""
     row = await raw.fetchrow(_LAST)
     return (row[0], row[1]) if row else (0, None)
+
+
+async def oldest_unsealed(raw: asyncpg.Connection) -> datetime | None:
+    """When the oldest entry that no checkpoint covers was recorded; None when all are covered."""
+    recorded_at: datetime | None = await raw.fetchval(_OLDEST_UNSEALED)
+    return recorded_at
 
 
 async def put(raw: asyncpg.Connection, checkpoint: Checkpoint) -> None:

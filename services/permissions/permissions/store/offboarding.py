@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, String, text
@@ -25,6 +25,10 @@ PAGE_SIZE = 2000
 
 _BY_REQUEST = """
 select report, revision, token, offboarded_at, written_at from offboardings where request_id = $1
+"""
+_RECENT = """
+select request_id, clock_timestamp() from offboardings where written_at > clock_timestamp() - $1::interval
+order by written_at desc limit $2
 """
 _ADD = "insert into offboardings values ($1, $2, $3, $4, $5, $6)"
 
@@ -50,6 +54,13 @@ async def offboarding(raw: asyncpg.Connection, request_id: str) -> Offboarding |
     report, revision, token, offboarded_at, written_at = row
     stated = OffboardingReport(**json.loads(report))
     return Offboarding(stated, revision, token, offboarded_at, written_at)
+
+
+async def recent(
+    raw: asyncpg.Connection, within: timedelta, *, limit: int
+) -> list[tuple[str, datetime]]:
+    """The requests that were done lately, newest first, each with the database's time now."""
+    return [(row[0], row[1]) for row in await raw.fetch(_RECENT, within, limit)]
 
 
 async def add(

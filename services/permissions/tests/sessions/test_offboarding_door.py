@@ -14,8 +14,10 @@ from leadchain.permissions.v1.events_pb2 import (
     OwnershipGranted,
     SessionsRevoked,
 )
+from permissions.commands.watching import Watch
 from permissions.domain.facts import Applied
 from permissions.store import replicas
+from prometheus_client import REGISTRY
 from servicekit.testing.waiting import eventually
 
 
@@ -309,8 +311,11 @@ async def test_a_process_that_does_not_confirm_within_a_second_is_an_alarm(offic
     await confirm(office, "identity", "identity-1", revision=revision_of(response), late_s=5)
     late = await office.call("GetOffboarding", asked, by="sec")
 
+    await Watch(office.database).step()
+
     assert late.is_late
     assert not late.pending
+    assert REGISTRY.get_sample_value("leadchain_offboardings_late") == 1
 
 
 async def test_an_offboarding_is_acknowledged_at_once_when_every_process_confirms(
