@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from permissions.queries.live import Live
 
 _OUTCOMES = tuple(Outcome)
+_DENY = Outcome.DENY
 
 
 class Checks:
@@ -53,10 +55,8 @@ class Checks:
 
     def at_once(self, asked: Asked, caller: Caller | None) -> Answer | None:
         """The answer of the state as it is; None when it has to be brought up to date or others be asked first."""
-        live, freshness = self._live, asked.freshness
-        if live.is_stale or freshness.latest:
-            return None
-        if freshness.at_least and not live.has_reached(freshness.at_least):
+        live = self._live
+        if not self._is_fresh(asked.freshness):
             return None
         question = asked.question
         if not may_ask(live, caller, question.subject_id) or caller is None:
@@ -67,7 +67,10 @@ class Checks:
         decision = live.engine.decide(past.question, now_s=past.now_s)
         if self._may_be_unknown(past.question, decision):
             return None
-        return self._answered(past, decision, caller)
+        if decision.outcome is _DENY or live.on_decided:
+            return self._answered(past, decision, caller)
+        self._recorder.count(question.subject_id, question.action, decision.outcome)
+        return Answer(decision, live.engine.policy_version, live.token)
 
     async def check(self, asked: Asked, caller: Caller | None) -> Answer:
         """The answer; raises what `answer_all` does."""
@@ -132,6 +135,13 @@ class Checks:
         return Explained(
             answer, tried, Answer(past.explained(candidate), shadow.version, live.token)
         )
+
+    def _is_fresh(self, freshness: Freshness) -> bool:
+        """Whether the state as it is will do; raises what a bad consistency token raises."""
+        live = self._live
+        if freshness.latest or live.is_stale:
+            return False
+        return not freshness.at_least or live.has_reached(freshness.at_least)
 
     async def _settle(
         self, asked: Sequence[Asked], caller: Caller | None, freshness: Freshness
@@ -276,11 +286,13 @@ class Checks:
         """Whether a refusal may be due to a subject or resource that the state does not know yet."""
         if not decisions or decisions[0].reason == "unknown_subject":
             return bool(decisions)
-        has_lease = self._live.engine.has_lease
-        return any(
-            decision.reason == "no_relation" and not has_lease(compact.resource_type, id_)
+        refused = [
+            id_
             for decision, id_ in zip(decisions, compact.resource_ids, strict=True)
-        )
+            if decision.reason == "no_relation"
+        ]
+        has_lease = partial(self._live.engine.has_lease, compact.resource_type)
+        return not all(map(has_lease, refused))
 
     def _may_be_unknown(self, question: Question, decision: Decision) -> bool:
         if decision.outcome is not Outcome.DENY:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import structlog
 from accesskit.decisions import Outcome
+from servicekit import metrics
 from servicekit.errors import Unavailable
 from servicekit.polling import Poller
 
@@ -81,14 +82,17 @@ class Recorder:
 
     def count(self, subject_id: str, action: str, outcome: Outcome, *, times: int = 1) -> None:
         """Counts ordinary decisions, written once their minute is over."""
-        counted = self._counts.setdefault(int(self._clock()) // MINUTE_S, {})
+        minute = int(self._clock()) // MINUTE_S
+        counted = self._counts.get(minute)
+        if counted is None:
+            counted = self._counts[minute] = {}
         counts = counted.get((subject_id, action))
         if counts is None:
             if len(counted) >= COUNTS_MAX:
                 self._lose(times)
                 return
             counts = counted[subject_id, action] = [0, 0, 0]
-        counts[_COLUMN[outcome]] += times
+        counts[_column(outcome)] += times
 
     def note(self, record: Record) -> None:
         """Has a decision written soon."""
@@ -126,6 +130,7 @@ class Recorder:
         if not (urgent or others or counts or lost):
             return False
         await self._save([*urgent, *others], _events(minute, counts, lost))
+        metrics.DECISIONS_RECORDED.inc(len(urgent) + len(others) + _sum(counts))
         self._forget(len(others), minute, counts)
         self._lost -= lost
         for record in urgent:
@@ -170,6 +175,7 @@ class Recorder:
     def _lose(self, count: int) -> None:
         if not self._lost and count:
             log.error("decisions_not_recorded")
+        metrics.DECISIONS_LOST.inc(count)
         self._lost += count
 
     def _tell(self, decision_id: str) -> None:
@@ -178,7 +184,18 @@ class Recorder:
             committed.set_result(None)
 
 
-_COLUMN = {Outcome.ALLOW: 0, Outcome.DENY: 1, Outcome.CONDITIONAL: 2}
+_ALLOW, _DENY = Outcome.ALLOW, Outcome.DENY
+
+
+def _column(outcome: Outcome) -> int:
+    # By identity: the hash of an enum's member is computed in Python.
+    if outcome is _ALLOW:
+        return 0
+    return 1 if outcome is _DENY else 2
+
+
+def _sum(counts: _Counts) -> int:
+    return sum(sum(numbers) for numbers in counts.values())
 
 
 def event_of(record: Record) -> Event:

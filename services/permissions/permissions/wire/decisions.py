@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import msgspec
 from accesskit.decisions import Circumstances, Outcome, Question, facts_of
-from accesskit.facts import checked_name
+from accesskit.facts import NAME_CHARS_MAX, checked_name
 from accesskit.wire import fact_to_pb
 from leadchain.permissions.v1 import permissions_service_pb2 as pb
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from accesskit.decisions import Decision
+    from accesskit.facts import Fact
     from leadchain.permissions.v1 import changes_pb2
     from servicekit.errors import ServiceError
 
@@ -38,34 +40,33 @@ if TYPE_CHECKING:
 CONTEXT_BYTES_MAX = 16_384
 FIELDS_MAX = 200
 SEQ_MAX = 2**63 - 1
+FACTS_KEPT = 16_384
+"""Facts that are kept as bytes, about 200 each; most answers state one of a few managers' facts, and a lead's owner."""
 
+_PLAIN_LETTERS = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.-"
 _PLAIN_NAMES = re.compile(r"[0-9A-Za-z_.-]{1,200}", re.ASCII).fullmatch
+_FOUR_PLAIN_NAMES = re.compile(
+    r"[0-9A-Za-z_.-]{1,200}(?::[0-9A-Za-z_.-]{1,200}){3}", re.ASCII
+).fullmatch
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.ASCII).fullmatch
-_HASH = re.compile(r"(?:[0-9a-f]{64})?", re.ASCII).fullmatch
-_OUTCOMES = {
-    Outcome.ALLOW: pb.OUTCOME_ALLOW,
-    Outcome.DENY: pb.OUTCOME_DENY,
-    Outcome.CONDITIONAL: pb.OUTCOME_CONDITIONAL,
-}
+_HASH = re.compile(r"[0-9a-f]{64}", re.ASCII).fullmatch
+_ALLOW, _DENY = Outcome.ALLOW, Outcome.DENY
 _context_of = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def asked(request: pb.CheckRequest) -> Asked:
     """What a request asks; raises `MalformedQuestion` or `BadName`."""
-    if request.lead_id:
-        resource_type, resource_id = "lead", _lead_id(request.lead_id)
-    else:
-        resource_type, resource_id = entity(request.resource)
-    if not _HASH(request.params_hash):
+    if request.params_hash and not _HASH(request.params_hash):
         raise MalformedQuestion("params_hash")
+    subject_id, action, (resource_type, resource_id) = _named(request)
     question = Question(
-        name(request.subject_id, "subject_id"),
-        name(request.action, "action"),
+        subject_id,
+        action,
         resource_type,
         resource_id,
-        context(request.context_json),
+        context(request.context_json) if request.context_json else None,
         _fields(request.fields),
-        circumstances(request) if request.HasField("circumstances") else None,
+        circumstances(request),
         name(request.approval_id, "approval_id") if request.approval_id else "",
         request.params_hash,
     )
@@ -137,35 +138,16 @@ def entity(resource: changes_pb2.Entity) -> tuple[str, str]:
 
 def check_response(answer: Answer, question: Question) -> pb.CheckResponse:
     """An answer."""
-    decision = answer.decision
-    response = pb.CheckResponse(
-        allowed=decision.outcome is Outcome.ALLOW,
-        reason=decision.reason,
-        outcome=_OUTCOMES[decision.outcome],
-        rule=decision.rule,
-        policy_version=answer.policy_version,
-        token=answer.token,
-    )
-    if decision.proof:
-        _add_path(response, decision)
-    if decision.obligations:
-        response.obligations.extend(
-            pb.Obligation(kind=each.kind, details=each.details) for each in decision.obligations
-        )
-    if decision.outcome is not Outcome.ALLOW:
-        response.missing.extend(sorted(decision.missing))
-        response.remedies.extend(answer.remedies)
-        if decision.approval:
-            response.requestable.template = decision.approval
-            response.requestable.binding_token = binding_token(question)
-    if answer.decision_id:
-        response.decision_id = answer.decision_id
+    response = pb.CheckResponse()
+    _say(response, answer, question)
     return response
 
 
 def stream_response(id_: int, answer: Answer, question: Question) -> pb.CheckStreamResponse:
     """An answer on an open call."""
-    return pb.CheckStreamResponse(id=id_, result=check_response(answer, question))
+    response = pb.CheckStreamResponse(id=id_)
+    _say(response.result, answer, question)
+    return response
 
 
 def stream_refusal(id_: int, code: str) -> pb.CheckStreamResponse:
@@ -188,14 +170,15 @@ def batch_response(answers: Sequence[Answer], asked_: Sequence[Asked]) -> pb.Bat
 
 def outcomes_response(decisions: Sequence[Decision], token: str) -> pb.BatchCheckResponse:
     """Outcomes in the order of their resources."""
-    # Comparing by identity spares an enum's hash, which is computed in Python, two thousand times.
-    allow, allowed = Outcome.ALLOW, pb.OUTCOME_ALLOW
-    deny, denied = Outcome.DENY, pb.OUTCOME_DENY
-    found = (decision.outcome for decision in decisions)
-    outcomes = [
-        allowed if outcome is allow else denied if outcome is deny else pb.OUTCOME_CONDITIONAL
-        for outcome in found
-    ]
+    found = [decision.outcome for decision in decisions]
+    if found.count(_DENY) == len(found):
+        outcomes = [pb.OUTCOME_DENY] * len(found)
+    else:
+        allow, allowed, deny, denied = _ALLOW, pb.OUTCOME_ALLOW, _DENY, pb.OUTCOME_DENY
+        outcomes = [
+            denied if outcome is deny else allowed if outcome is allow else pb.OUTCOME_CONDITIONAL
+            for outcome in found
+        ]
     return pb.BatchCheckResponse(outcomes=outcomes, token=token)
 
 
@@ -243,31 +226,104 @@ def verdict_response(verdict: Verdict) -> pb.VerifyAuditResponse:
     )
 
 
+def _named(request: pb.CheckRequest) -> tuple[str, str, tuple[str, str]]:
+    """Subject, action and resource."""
+    subject_id, action = request.subject_id, request.action
+    if request.lead_id:
+        resource = ("lead", _lead_id(request.lead_id))
+    else:
+        stated = request.resource
+        resource = (stated.type, stated.id)
+    # Four names in one look, where they are plain.
+    if not _FOUR_PLAIN_NAMES(f"{subject_id}:{action}:{resource[0]}:{resource[1]}"):
+        name(subject_id, "subject_id")
+        name(action, "action")
+        name(resource[0], "resource.type")
+        name(resource[1], "resource.id")
+    return subject_id, action, resource
+
+
 def _resource_ids(request: pb.BatchCheckRequest) -> list[str]:
     ids = list(request.resource_ids)
     if len(ids) > CHECKS_MAX:
         raise TooManyChecks(len(ids))
-    if not all(map(_PLAIN_NAMES, ids)):
+    if not _are_plain(ids):
         for each in ids:
             checked_name(each, "resource_ids")
     return ids
 
 
-def _add_path(response: pb.CheckResponse, decision: Decision) -> None:
+def _are_plain(ids: list[str]) -> bool:
+    """Whether all are like `_PLAIN_NAMES`; all their letters are looked at in one go."""
+    if not ids:
+        return True
+    has_lengths = all(ids) and max(map(len, ids)) <= NAME_CHARS_MAX
+    return has_lengths and not "".join(ids).encode().translate(None, _PLAIN_LETTERS)
+
+
+def _say(response: pb.CheckResponse, answer: Answer, question: Question) -> None:
+    """Fills in an empty answer; what many answers share is merged as bytes, which is much cheaper than its fields."""
+    decision = answer.decision
+    outcome = decision.outcome
+    said = _shared(
+        _number(outcome), decision.reason, decision.rule, answer.policy_version, answer.token
+    )
     facts = facts_of(decision.proof)
-    add = response.path.add
     for fact in facts:
-        if fact.condition or fact.until_s or fact.subject_relation:
-            response.path.append(fact_to_pb(fact))
-            continue
-        # Nearly every fact; a third cheaper than making the messages first.
-        stated = add()
-        stated.relation, stated.seq = fact.relation, fact.seq
-        entity_ = stated.resource
-        entity_.type, entity_.id = fact.resource_type, fact.resource_id
-        entity_ = stated.subject
-        entity_.type, entity_.id = fact.subject_type, fact.subject_id
-    response.audit_seq = max((fact.seq for fact in facts), default=0)
+        said += _stated(fact) if fact.context is None else _path(fact)
+    if decision.obligations:
+        said += _obliged(
+            tuple([(each.kind, *each.details.items()) for each in decision.obligations])
+        )
+    response.MergeFromString(said)
+    if facts:
+        response.audit_seq = max([fact.seq for fact in facts])
+    if outcome is not _ALLOW:
+        response.missing.extend(sorted(decision.missing))
+        response.remedies.extend(answer.remedies)
+        if decision.approval:
+            response.requestable.template = decision.approval
+            response.requestable.binding_token = binding_token(question)
+    if answer.decision_id:
+        response.decision_id = answer.decision_id
+
+
+def _number(outcome: Outcome) -> pb.Outcome.ValueType:
+    # By identity: the hash of an enum's member is computed in Python.
+    if outcome is _ALLOW:
+        return pb.OUTCOME_ALLOW
+    return pb.OUTCOME_DENY if outcome is _DENY else pb.OUTCOME_CONDITIONAL
+
+
+@lru_cache(maxsize=1024)
+def _shared(
+    outcome: pb.Outcome.ValueType, reason: str, rule: str, policy_version: int, token: str
+) -> bytes:
+    """What all answers by a rule at a revision have in common, as bytes of a `CheckResponse`."""
+    return pb.CheckResponse(
+        allowed=outcome == pb.OUTCOME_ALLOW,
+        reason=reason,
+        outcome=outcome,
+        rule=rule,
+        policy_version=policy_version,
+        token=token,
+    ).SerializeToString()
+
+
+@lru_cache(maxsize=FACTS_KEPT)
+def _stated(fact: Fact) -> bytes:
+    return _path(fact)
+
+
+def _path(fact: Fact) -> bytes:
+    return pb.CheckResponse(path=[fact_to_pb(fact)]).SerializeToString()
+
+
+@lru_cache(maxsize=256)
+def _obliged(obligations: tuple[tuple[Any, ...], ...]) -> bytes:
+    """Obligations, each its kind and then its details, as bytes of a `CheckResponse`."""
+    stated = [pb.Obligation(kind=kind, details=dict(details)) for kind, *details in obligations]
+    return pb.CheckResponse(obligations=stated).SerializeToString()
 
 
 def _lead_id(text: str) -> str:
