@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import structlog
 from accesskit.decisions import Outcome
 from servicekit import metrics
+from servicekit import metrics
 from servicekit.errors import Unavailable
 from servicekit.polling import Poller
 
@@ -131,6 +132,7 @@ class Recorder:
             return False
         await self._save([*urgent, *others], _events(minute, counts, lost))
         metrics.DECISIONS_RECORDED.inc(len(urgent) + len(others) + _sum(counts))
+        metrics.DECISIONS_RECORDED.inc(len(urgent) + len(others) + _sum(counts))
         self._forget(len(others), minute, counts)
         self._lost -= lost
         for record in urgent:
@@ -176,6 +178,7 @@ class Recorder:
         if not self._lost and count:
             log.error("decisions_not_recorded")
         metrics.DECISIONS_LOST.inc(count)
+        metrics.DECISIONS_LOST.inc(count)
         self._lost += count
 
     def _tell(self, decision_id: str) -> None:
@@ -192,6 +195,10 @@ def _column(outcome: Outcome) -> int:
     if outcome is _ALLOW:
         return 0
     return 1 if outcome is _DENY else 2
+
+
+def _sum(counts: _Counts) -> int:
+    return sum(sum(numbers) for numbers in counts.values())
 
 
 def _sum(counts: _Counts) -> int:

@@ -15,6 +15,7 @@ from permissions.commands.checks import Checks
 from permissions.commands.decisions import Recorder
 from permissions.domain.decisions import STANDS, Asked, Record, read_answer, read_question
 from permissions.store.decisions import latest
+from prometheus_client import REGISTRY
 from servicekit.auth import Caller
 from servicekit.database import Database
 from servicekit.errors import Unavailable
@@ -121,20 +122,27 @@ async def test_a_decision_that_is_on_record_already_is_not_written_twice(
 
 
 async def test_what_cannot_wait_any_longer_is_counted_and_told(database: Database, clock) -> None:
-    recorder = Recorder(database, clock=clock)
+    recorder, lost = Recorder(database, clock=clock), _total("lost")
     for _ in range(recording_decisions.WAITING_MAX + 7):
         recorder.note(a_record("0199c0de-0000-7000-8000-000000000000"))
 
     assert recorder.problem() == "decisions are not recorded"
+    assert _total("lost") - lost == 7
+
+
+def _total(what: str) -> float:
+    return REGISTRY.get_sample_value(f"leadchain_decisions_{what}_total") or 0.0
 
 
 async def test_counts_of_a_stopping_process_are_written(office, database: Database, clock) -> None:
     recorder = Recorder(database, clock=clock)
     recorder.count("ana", "read", Outcome.ALLOW, times=3)
     recorder.count("ana", "read", Outcome.CONDITIONAL)
+    recorded = _total("recorded")
 
     await recorder.stop()
 
+    assert _total("recorded") - recorded == 4
     stated = (await office.entries())[-1]
     assert stated["counts"] == [["ana", "read", 3, 0, 1]]
     assert stated["minute_s"] == clock() // 60 * 60
