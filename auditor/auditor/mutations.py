@@ -103,11 +103,13 @@ def inserted(stage: Stage, rng: random.Random) -> Mutation:
 
 
 def inserted_and_hashed(stage: Stage, rng: random.Random) -> Mutation:
-    """An entry was slipped in with a hash that fits the one before."""
+    """An entry was slipped in with a hash that fits the one before; its successor tells, or a checkpoint."""
     log, at = _copy(stage, rng)
     [extra] = rechained([_falsified(log, at)], after=log.entries[at - 1].hash)
     log.entries.insert(at, extra)
     _renumber(log)
+    if at + 1 in {_size(note) for note in log.notes}:
+        return Mutation(log, frozenset({Kind.FORKED}), 1, at + 1)
     return _found(log, Kind.INSERTED, at)
 
 
