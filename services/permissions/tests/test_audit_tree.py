@@ -64,9 +64,10 @@ def naive_proof(m: int, leaves: list[bytes], *, is_known: bool = True) -> list[b
 
 
 def grown(leaves: list[bytes]) -> merkle.Peaks:
+    """Leaf by leaf."""
     peaks = merkle.Peaks()
     for leaf in leaves:
-        peaks, _ = peaks.grown(merkle.leaf_hash(leaf))
+        peaks, _ = peaks.grown([merkle.leaf_hash(leaf)])
     return peaks
 
 
@@ -105,8 +106,11 @@ def test_the_subtrees_that_are_kept_are_complete_and_have_their_roots(size: int)
     leaves = [number.to_bytes(2) for number in range(size)]
     peaks, kept = merkle.Peaks(), {}
     for leaf in leaves:
-        peaks, completed = peaks.grown(merkle.leaf_hash(leaf))
+        peaks, completed = peaks.grown([merkle.leaf_hash(leaf)])
         kept |= completed
+    at_once = merkle.Peaks().grown(map(merkle.leaf_hash, leaves))
+
+    assert at_once == (peaks, kept)
 
     assert len([each for each in kept if each.level == merkle.TILE_LEVEL]) == size // 256
     for (level, index), root in kept.items():

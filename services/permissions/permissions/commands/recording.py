@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from servicekit.sealing import KeyRing
 
     from permissions.domain.audit import AuditEntry, Event, Touch
-    from permissions.domain.merkle import Subtree
 
 ANNOUNCED_CHANGES_MAX = 2000
 """Changes in one announcement, which must stay below 1 MB; replicas ask for more of them."""
@@ -58,8 +57,8 @@ class Log:
         self._uow = uow
         self._field_keys = field_keys
         self._head = head
+        self._last: AuditHead | AuditEntry = head
         self._entries: list[AuditEntry] = []
-        self._completed: dict[Subtree, bytes] = {}
         self._touches: list[Touch] = []
         self._personal: list[SealedValue] = []
         self._changes: list[Change] = []
@@ -78,15 +77,14 @@ class Log:
     @property
     def next_seq(self) -> int:
         """The number that the next appended entry will have; a change states it in its `seq`."""
-        return self._head.seq + 1
+        return self._last.seq + 1
 
     def append(self, event: Event) -> int:
         """Adds an entry; returns its number. Raises ValueError for personal values without keys that seal them."""
         personal = _salted(event, self.next_seq)
         sealed = [self._sealed(value) for value in personal]
-        entry = entry_after(self._head, event, recorded_at=self._uow.now, personal=personal)
-        self._head, completed = head_after(self._head, entry)
-        self._completed |= completed
+        entry = entry_after(self._last, event, recorded_at=self._uow.now, personal=personal)
+        self._last = entry
         self._entries.append(entry)
         self._touches.extend(touches(event, entry.seq))
         self._personal.extend(sealed)
@@ -96,11 +94,12 @@ class Log:
     async def finish(self) -> Recorded:
         """Writes the entries and the log's new end, and has the changes announced when the transaction commits."""
         if self._entries:
+            self._head, completed = head_after(self._head, self._entries)
             await audit.append(
                 self._uow.raw,
                 self._entries,
                 self._head,
-                completed=self._completed,
+                completed=completed,
                 touches=self._touches,
                 personal=self._personal,
             )

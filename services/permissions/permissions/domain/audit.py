@@ -7,11 +7,15 @@ salted commitment of each.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import NamedTuple
 
-from accesskit.changes import Change, FactPut, FactRemoved, LeasePut, PrincipalPut, to_plain
+import msgspec
+from accesskit.changes import Change, FactPut, FactRemoved, LeasePut, PrincipalPut
 
 from permissions.domain.merkle import Peaks, Subtree, leaf_hash
 
@@ -41,8 +45,7 @@ class AuditHead:
         return Peaks.unpacked(self.seq, self.tree)
 
 
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
+class AuditEntry(NamedTuple):
     """One entry: `hash` is SHA-256 over the previous entry's hash and `fact`, canonical JSON that holds ids only."""
 
     seq: int
@@ -70,8 +73,7 @@ class Event:
     about: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Touch:
+class Touch(NamedTuple):
     """That an entry is about a resource, and about which of its fields and relations."""
 
     resource: str
@@ -107,31 +109,47 @@ def sealing_context(seq: int, field: str) -> bytes:
     return f"audit:{seq}:{field}".encode()
 
 
-_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+_quickly = msgspec.json.Encoder(order="sorted").encode
+_exactly = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+_IN_DOUBT = re.compile(rb"[:,\[](?:null|-?0\.0000|-?[0-9.]++e)")
+"""What the quick encoder may have written otherwise than the exact one: infinity, and numbers with an exponent."""
+_MAY_BE_EXPONENT = re.compile(rb"e[-0-9]")
+
+
+def canonical(stated: Mapping[str, object]) -> bytes:
+    """JSON with sorted keys, without spaces, in UTF-8, numbers as Python writes them; of plain data and changes."""
+    content = _quickly(stated)
+    may_differ = b"null" in content or b"0.0000" in content or _MAY_BE_EXPONENT.search(content)
+    if may_differ and _IN_DOUBT.search(content):
+        return _exactly(msgspec.to_builtins(stated)).encode()
+    return content
 
 
 def entry_after(
-    head: AuditHead,
+    before: AuditHead | AuditEntry,
     event: Event,
     *,
     recorded_at: datetime,
     personal: Sequence[PersonalValue] = (),
 ) -> AuditEntry:
-    """The entry that follows `head`; its number and time are part of the fact, and so of the hash.
+    """The entry that follows the log's end or its last entry; the fact, and so the hash, holds its number and time.
 
     `personal` are the event's personal values, salted. Raises ValueError for details under a reserved name.
     """
-    seq = head.seq + 1
-    content = _canonical(_fact(event, seq, recorded_at, personal)).encode()
-    digest = hashlib.sha256(head.hash + content).digest()
+    seq = before.seq + 1
+    content = canonical(_fact(event, seq, recorded_at, personal))
+    digest = hashlib.sha256(before.hash + content).digest()
     return AuditEntry(seq, recorded_at, content, digest, bool(event.changes))
 
 
-def head_after(head: AuditHead, entry: AuditEntry) -> tuple[AuditHead, dict[Subtree, bytes]]:
-    """Where the log ends with one more entry, and the subtrees that it completes."""
-    peaks, completed = head.peaks.grown(leaf_hash(entry.fact))
-    revision = entry.seq if entry.changes_state else head.revision
-    return AuditHead(entry.seq, entry.hash, revision, head.log_id, peaks.packed()), completed
+def head_after(
+    head: AuditHead, entries: Sequence[AuditEntry]
+) -> tuple[AuditHead, dict[Subtree, bytes]]:
+    """Where the log ends with some more entries, at least one, and the subtrees that they complete."""
+    peaks, completed = head.peaks.grown([leaf_hash(entry.fact) for entry in entries])
+    changing = (entry.seq for entry in reversed(entries) if entry.changes_state)
+    revision, last = next(changing, head.revision), entries[-1]
+    return AuditHead(last.seq, last.hash, revision, head.log_id, peaks.packed()), completed
 
 
 def commitment(salt: bytes, value: str) -> str:
@@ -143,7 +161,7 @@ def touches(event: Event, seq: int) -> list[Touch]:
     """What an entry is about: its resource, and whatever its changes alter."""
     found: dict[str, set[str]] = {}
     if event.resource:
-        found[event.resource] = set(_named_fields(event))
+        found[event.resource] = _named_fields(event)
     for change in event.changes:
         for resource, name in _altered(change, event.action):
             found.setdefault(resource, set()).add(name)
@@ -167,6 +185,7 @@ def first_misfit(head: AuditHead, entries: Iterable[AuditEntry]) -> tuple[AuditH
     return head, None
 
 
+@lru_cache(maxsize=64)
 def stamp(time: datetime) -> str:
     """How the log writes a time."""
     return time.astimezone(UTC).isoformat()
@@ -187,7 +206,7 @@ def _fact(
     if event.resource:
         stated["resource"] = event.resource
     if event.changes:
-        stated["changes"] = [to_plain(change) for change in event.changes]
+        stated["changes"] = event.changes
     if personal:
         stated["personal"] = {
             each.field: {"commitment": commitment(each.salt, each.value)} for each in personal
@@ -195,23 +214,29 @@ def _fact(
     return stated
 
 
-def _named_fields(event: Event) -> Iterator[str]:
-    yield from event.personal
+def _named_fields(event: Event) -> set[str]:
+    if not event.personal and "fields" not in event.details:
+        return set()
     named = event.details.get("fields", ())
-    if isinstance(named, list | tuple):
-        yield from (name for name in named if isinstance(name, str))
+    if not isinstance(named, list | tuple):
+        named = ()
+    return {*event.personal, *(name for name in named if isinstance(name, str))}
 
 
-def _altered(change: Change, action: str) -> Iterator[tuple[str, str]]:
+def _altered(change: Change, action: str) -> Sequence[tuple[str, str]]:
+    """The resources and what of them a change alters."""
     match change:
-        case FactPut(fact=fact) | FactRemoved(fact=fact):
-            yield f"{fact.resource_type}:{fact.resource_id}", fact.relation
-        case LeasePut(resource_type=kind, resource_id=name):
-            yield f"{kind}:{name}", "lease"
-            if not action.startswith(CLOCK_ACTIONS):
-                yield f"{kind}:{name}", "owner"
-        case PrincipalPut(type=kind, principal_id=name):
-            yield f"{kind}:{name}", "status"
+        case FactPut() | FactRemoved():
+            fact = change.fact
+            return ((f"{fact.resource_type}:{fact.resource_id}", fact.relation),)
+        case LeasePut():
+            resource = f"{change.resource_type}:{change.resource_id}"
+            if action.startswith(CLOCK_ACTIONS):
+                return ((resource, "lease"),)
+            return ((resource, "lease"), (resource, "owner"))
+        case PrincipalPut():
+            return ((f"{change.type}:{change.principal_id}", "status"),)
+    return ()
 
 
 def _is_true(entry: AuditEntry, before: AuditHead) -> bool:

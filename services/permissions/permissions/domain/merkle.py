@@ -59,15 +59,20 @@ class Peaks:
         """The hashes, one after the other."""
         return b"".join(self.hashes)
 
-    def grown(self, leaf: bytes) -> tuple["Peaks", dict[Subtree, bytes]]:
-        """The peaks with one more leaf, and the subtrees of a tile or more that it completes."""
-        hashes, level, completed = list(self.hashes), 0, {}
-        while self.size >> level & 1:
-            leaf = node_hash(hashes.pop(), leaf)
-            level += 1
-            if level >= TILE_LEVEL:
-                completed[Subtree(level, self.size >> level)] = leaf
-        return Peaks(self.size + 1, (*hashes, leaf)), completed
+    def grown(self, leaves: Iterable[bytes]) -> tuple["Peaks", dict[Subtree, bytes]]:
+        """The peaks with more leaves, given by their hashes, and the subtrees of a tile or more that they complete."""
+        hashes, size, completed = list(self.hashes), self.size, {}
+        for root in leaves:
+            level, rest = 0, size
+            while rest & 1:
+                root = node_hash(hashes.pop(), root)  # noqa: PLW2901 - the leaf grows into a subtree
+                level += 1
+                rest >>= 1
+                if level >= TILE_LEVEL:
+                    completed[Subtree(level, rest)] = root
+            hashes.append(root)
+            size += 1
+        return Peaks(size, tuple(hashes)), completed
 
     def root(self) -> bytes:
         """The root of the whole tree."""
@@ -84,9 +89,7 @@ def folded(hashes: Sequence[bytes]) -> bytes:
 
 def root_of(leaves: Iterable[bytes]) -> bytes:
     """The root over some leaf hashes."""
-    peaks = Peaks()
-    for leaf in leaves:
-        peaks, _ = peaks.grown(leaf)
+    peaks, _ = Peaks().grown(leaves)
     return peaks.root()
 
 
