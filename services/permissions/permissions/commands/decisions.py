@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, TypeAlias
 import structlog
 from accesskit.decisions import Outcome
 from servicekit import metrics
-from servicekit import metrics
 from servicekit.errors import Unavailable
 from servicekit.polling import Poller
 
@@ -132,7 +131,6 @@ class Recorder:
             return False
         await self._save([*urgent, *others], _events(minute, counts, lost))
         metrics.DECISIONS_RECORDED.inc(len(urgent) + len(others) + _sum(counts))
-        metrics.DECISIONS_RECORDED.inc(len(urgent) + len(others) + _sum(counts))
         self._forget(len(others), minute, counts)
         self._lost -= lost
         for record in urgent:
@@ -178,7 +176,6 @@ class Recorder:
         if not self._lost and count:
             log.error("decisions_not_recorded")
         metrics.DECISIONS_LOST.inc(count)
-        metrics.DECISIONS_LOST.inc(count)
         self._lost += count
 
     def _tell(self, decision_id: str) -> None:
@@ -195,10 +192,6 @@ def _column(outcome: Outcome) -> int:
     if outcome is _ALLOW:
         return 0
     return 1 if outcome is _DENY else 2
-
-
-def _sum(counts: _Counts) -> int:
-    return sum(sum(numbers) for numbers in counts.values())
 
 
 def _sum(counts: _Counts) -> int:
