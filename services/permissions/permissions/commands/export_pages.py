@@ -28,6 +28,7 @@ from permissions.domain.exports import (
     EstimateReached,
     ExportOver,
     ExportRefused,
+    ExportScope,
     ExportStatus,
     LastPageDelivered,
     NoSuchPage,
@@ -307,10 +308,14 @@ async def _reading(uow: UnitOfWork, lease_id: str, caller_id: str) -> _Reading:
 
 
 def _check_resources(live: Live, export: Export, told: Report) -> None:
-    """Raises `BadExport` for rows of what people own that do not say what they are about."""
+    """Raises `BadExport` for rows of what people own that do not say what they are about.
+
+    In an export of one's own each row is one resource, so that no copied one goes uncounted.
+    """
     policy = live.engine.policy
     leased = policy.lease.on if policy else frozenset()
-    if export.resource_type in leased and told.rows and not told.resources:
+    needed = told.rows if export.scope is ExportScope.OWN else min(1, told.rows)
+    if export.resource_type in leased and len(told.resources) < needed:
         raise BadExport("resources")
 
 

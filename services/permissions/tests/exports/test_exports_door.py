@@ -296,6 +296,17 @@ async def test_rows_of_what_people_own_say_what_they_are_about(office: Office) -
     assert refused == ("INVALID_ARGUMENT", "resources is missing or malformed")
 
 
+async def test_each_row_of_an_export_of_ones_own_names_its_customer(office: Office) -> None:
+    book = await office.give("ana", 100)
+    page = await office.acquire(await office.open())
+
+    refused = await office.refusal("ReportPage", a_report(page, 3, resources=book[:2]))
+    reported = await office.report(page, 3, resources=book[:3])
+
+    assert refused == ("INVALID_ARGUMENT", "resources is missing or malformed")
+    assert reported.outcome == pb.PAGE_OUTCOME_DELIVERED
+
+
 async def test_others_neither_see_nor_touch_an_export(office: Office) -> None:
     await office.give("ana", 100)
     export = await office.open()
@@ -369,7 +380,7 @@ async def test_a_stopped_export_takes_no_more_pages_and_its_exporter_hears_so(
 
     assert beat[0] == CONFLICT
     assert refused == (CONFLICT, "the export is cancelled")
-    assert (await office.report(page, 5)).export.status == pb.EXPORT_STATUS_CANCELLED
+    assert (await office.report(page, 1)).export.status == pb.EXPORT_STATUS_CANCELLED
 
 
 async def test_whoever_leaves_exports_nothing_more(office: Office) -> None:

@@ -33,7 +33,9 @@ class _ExportScopeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ExportSco
     EXPORT_SCOPE_RESOURCE: _ExportScope.ValueType  # 1
     """One resource, such as a report; asked as the action export on it."""
     EXPORT_SCOPE_OWN: _ExportScope.ValueType  # 2
-    """What the subject owns; asked as the action export_own on the type's resource *."""
+    """What the subject owns, and nothing else of what they may read; asked as the action export_own on the type's
+    resource *.
+    """
     EXPORT_SCOPE_TEAM: _ExportScope.ValueType  # 3
     """What the subject and those below own; asked as the action export_team on the type's resource *."""
     EXPORT_SCOPE_ALL: _ExportScope.ValueType  # 4
@@ -47,7 +49,9 @@ EXPORT_SCOPE_UNSPECIFIED: ExportScope.ValueType  # 0
 EXPORT_SCOPE_RESOURCE: ExportScope.ValueType  # 1
 """One resource, such as a report; asked as the action export on it."""
 EXPORT_SCOPE_OWN: ExportScope.ValueType  # 2
-"""What the subject owns; asked as the action export_own on the type's resource *."""
+"""What the subject owns, and nothing else of what they may read; asked as the action export_own on the type's
+resource *.
+"""
 EXPORT_SCOPE_TEAM: ExportScope.ValueType  # 3
 """What the subject and those below own; asked as the action export_team on the type's resource *."""
 EXPORT_SCOPE_ALL: ExportScope.ValueType  # 4
@@ -513,7 +517,9 @@ class ReportPageRequest(_message.Message):
     """The most memory that it took."""
     @_builtins.property
     def resources(self) -> _containers.RepeatedCompositeFieldContainer[_changes_pb2.Entity]:
-        """The leads and customers that the rows are about; needed when the export is of leads or customers."""
+        """The leads and customers that the rows are about; needed when the export is of leads or customers. One for each row
+        in EXPORT_SCOPE_OWN.
+        """
 
     def __init__(
         self,
