@@ -31,6 +31,9 @@ SECRETS = {
     "FIELD_KEYS": f"k1:{KEY}",
     "INDEX_KEY": KEY,
     "GOLDEN_ID_KEY": KEY,
+    "AUDIT_SIGNING_KEY": KEY,
+    "WITNESS_SIGNING_KEY": KEY,
+    "AUDIT_PUBLIC_KEYS": "",
     "NATS_PASSWORD": "made-up",
 }
 for_each_overlay = pytest.mark.parametrize("overlay", OVERLAYS)
