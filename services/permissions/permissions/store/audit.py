@@ -34,16 +34,17 @@ _LOCK_HEAD = f"{_HEAD} for update"
 _APPEND = """
 with entries as (
   insert into audit_entries (seq, recorded_at, fact, hash, changes_state)
-  select * from unnest($1::bigint[], $2::timestamptz[], $3::bytea[], $4::bytea[], $5::boolean[])
+  select $4 - cardinality($1::bytea[]) + nth, $5, fact, hash, changes_state
+  from unnest($1::bytea[], $2::bytea[], $3::boolean[]) with ordinality as t (fact, hash, changes_state, nth)
 ), nodes as (
   insert into audit_nodes (level, index, hash)
-  select * from unnest($10::smallint[], $11::bigint[], $12::bytea[])
+  select * from unnest($9::smallint[], $10::bigint[], $11::bytea[])
 ), touches as (
   insert into audit_resources (resource, seq, action, fields)
   select resource, seq, action, string_to_array(fields, ',')
-  from unnest($13::text[], $14::bigint[], $15::text[], $16::text[]) as t (resource, seq, action, fields)
+  from unnest($12::text[], $13::bigint[], $14::text[], $15::text[]) as t (resource, seq, action, fields)
 )
-update audit_head set seq = $6, hash = $7, revision = $8, tree = $9
+update audit_head set seq = $4, hash = $6, revision = $7, tree = $8
 """
 _KEEP_PERSONAL = """
 insert into audit_personal (seq, field, about, salt, value)
@@ -151,15 +152,17 @@ async def append(
     touches: Sequence[Touch] = (),
     personal: Sequence[SealedValue] = (),
 ) -> None:
-    """Writes new entries, what they complete and touch, and the log's new end, which must be locked."""
+    """Writes new entries, what they complete and touch, and the log's new end, which must be locked.
+
+    The entries are those of one transaction: they follow one another up to the end, and have one time.
+    """
     await raw.execute(
         _APPEND,
-        [entry.seq for entry in entries],
-        [entry.recorded_at for entry in entries],
         [entry.fact for entry in entries],
         [entry.hash for entry in entries],
         [entry.changes_state for entry in entries],
         end.seq,
+        entries[-1].recorded_at,
         end.hash,
         end.revision,
         end.tree,
