@@ -1,8 +1,9 @@
 """`python -m bench.audit`: rows appended to the audit log and verified a second, beside raw limits of the same run.
 
-Appended through recording on a PostgreSQL with fsync, by 16 writers, in batches; the raw limit inserts the same bytes
-into a table with nothing else. Verified from a dump in as many processes as there are cores; the raw limit hashes the
-same bytes once.
+Appended through recording on a PostgreSQL with fsync, by 16 writers, in batches of some entries and of one; the raw
+limit inserts as many bytes into a table with nothing else. Verified from a dump in as many processes as there are
+cores; the raw limit hashes the same bytes once. On a machine with other load the processor time of a row tells more:
+that of appending is this process's alone, without the database's.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ import asyncio
 import base64
 import hashlib
 import re
+import resource
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from accesskit.changes import FactPut
 from accesskit.facts import Fact
@@ -45,6 +47,13 @@ RAW_TABLE = "create table if not exists bare (seq bigint generated always as ide
 RAW_INSERT = "insert into bare (fact) select * from unnest($1::bytea[])"
 
 
+class Figure(NamedTuple):
+    """Rows a second, and microseconds of processor time that a row took."""
+
+    rate: float
+    used_us: float
+
+
 def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(prog="python -m bench.audit", description=__doc__)
@@ -65,30 +74,28 @@ def main() -> None:
 
 async def _measure(url: str, folder: Path, options: argparse.Namespace) -> None:
     database = Database(url, service="permissions", pool_size=WRITERS)
-    share = options.rows // WRITERS // options.runs // options.batch
+    shown = Table("figure", "rows/s", "us of CPU", "raw limit", "ratio", "target", title="medians")
     try:
-        appended, bare = [], []
-        for _ in range(options.runs):
-            appended.append(await _append(database, share, options.batch))
-            bare.append(await _insert(database, share, options.batch))
+        for size, target in ((options.batch, ">= 8,000"), (1, "")):
+            rows = options.rows if size > 1 else options.rows // 10
+            share = max(1, rows // WRITERS // options.runs // size)
+            appended = [await _append(database, share, size) for _ in range(options.runs)]
+            bare = [await _insert(database, share, size) for _ in range(options.runs)]
+            _row(shown, f"appended, {WRITERS} writers, {size} at once", appended, bare, target)
         file = await _dumped(database, folder / "log.dump")
     finally:
         await database.stop()
-    verified = [_verified(file, processes=0) for _ in range(options.runs)]
-    alone = [_verified(file, processes=1) for _ in range(options.runs)]
     facts = [entry.fact for entry in all_entries(opened(file))]
-    hashed = [_rate(lambda: _hash(facts)) for _ in range(options.runs)]
-    shown = Table("figure", "measured", "raw limit", "ratio", "target", title="medians, rows/s")
-    _row(shown, "appended, 16 writers", median(appended), median(bare), ">= 8,000")
-    _row(shown, "verified, a process a core", median(verified), median(hashed), ">= 150,000")
-    _row(shown, "verified, one process", median(alone), median(hashed), "")
+    hashed = [_hash(facts) for _ in range(options.runs)]
+    for processes, name in ((0, "verified, a process a core"), (1, "verified, one process")):
+        verified = [_verified(file, processes=processes) for _ in range(options.runs)]
+        _row(shown, name, verified, hashed, "" if processes else ">= 150,000")
     Console().print(shown)
-    size = sum(map(len, facts)) / len(facts)
-    Console().print(f"{len(facts)} entries of {size:.0f} bytes, {options.batch} a transaction")
+    Console().print(f"{len(facts)} entries of {sum(map(len, facts)) / len(facts):.0f} bytes")
 
 
-async def _append(database: Database, batches: int, size: int) -> float:
-    """Rows a second through recording."""
+async def _append(database: Database, batches: int, size: int) -> Figure:
+    """Rows through recording."""
 
     async def write() -> None:
         for _ in range(batches):
@@ -101,8 +108,8 @@ async def _append(database: Database, batches: int, size: int) -> float:
     return await _concurrently(write, WRITERS * batches * size)
 
 
-async def _insert(database: Database, batches: int, size: int) -> float:
-    """Rows a second into a table with nothing else."""
+async def _insert(database: Database, batches: int, size: int) -> Figure:
+    """Rows into a table with nothing else."""
     facts = [b"x" * 330] * size
     async with database.raw() as raw:
         await raw.execute(RAW_TABLE)
@@ -115,12 +122,12 @@ async def _insert(database: Database, batches: int, size: int) -> float:
     return await _concurrently(write, WRITERS * batches * size)
 
 
-async def _concurrently(write: Callable[[], Coroutine[None, None, None]], rows: int) -> float:
-    started = time.perf_counter()
+async def _concurrently(write: Callable[[], Coroutine[None, None, None]], rows: int) -> Figure:
+    started, used = time.perf_counter(), time.process_time()
     async with asyncio.TaskGroup() as writers:
         for _ in range(WRITERS):
             writers.create_task(write())
-    return rows / (time.perf_counter() - started)
+    return Figure(rows / (time.perf_counter() - started), (time.process_time() - used) / rows * 1e6)
 
 
 async def _dumped(database: Database, file: Path) -> Path:
@@ -144,29 +151,32 @@ def _event(log: Log) -> Event:
     return Event("fact_written", "assignment", resource=f"lead:lead-{seq}", changes=[FactPut(fact)])
 
 
-def _verified(file: Path, *, processes: int) -> float:
-    """Rows a second, as the auditor's own program says; its start is not counted."""
+def _verified(file: Path, *, processes: int) -> Figure:
+    """Rows as the auditor's own program says, whose start is not counted but in its processor time."""
     options = ["--processes", str(processes)]
     command = [sys.executable, "-m", "auditor", "verify", str(file), *options]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=600)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    [rows] = re.findall(r"whole: (\d+) entries", done.stdout)
     [rate] = re.findall(r"at ([\d,]+) entries/s", done.stdout)
-    return float(rate.replace(",", ""))
+    return Figure(float(rate.replace(",", "")), used_s / int(rows) * 1e6)
 
 
-def _hash(facts: list[bytes]) -> int:
+def _hash(facts: list[bytes]) -> Figure:
+    started, used = time.perf_counter(), time.process_time()
     for fact in facts:
         hashlib.sha256(fact).digest()
-    return len(facts)
+    used_s = time.process_time() - used
+    return Figure(len(facts) / (time.perf_counter() - started), used_s / len(facts) * 1e6)
 
 
-def _rate(work: Callable[[], int]) -> float:
-    started = time.perf_counter()
-    rows = work()
-    return rows / (time.perf_counter() - started)
-
-
-def _row(shown: Table, name: str, value: float, limit: float, target: str) -> None:
-    shown.add_row(name, f"{value:,.0f}", f"{limit:,.0f}", f"{value / limit:.2f}", target)
+def _row(shown: Table, name: str, measured: list[Figure], limit: list[Figure], target: str) -> None:
+    rate, raw = (median(each.rate for each in figures) for figures in (measured, limit))
+    used_us, raw_us = (median(each.used_us for each in figures) for figures in (measured, limit))
+    ratio, used = f"{rate / raw:.3f}", f"{used_us:.1f} ({raw_us:.1f})"
+    shown.add_row(name, f"{rate:,.0f}", used, f"{raw:,.0f}", ratio, target)
 
 
 if __name__ == "__main__":
