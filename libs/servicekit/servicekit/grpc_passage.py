@@ -8,7 +8,7 @@ parsed; whatever the servicer raises is answered by the table of `servicekit.err
 import asyncio
 import inspect
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from types import TracebackType
@@ -46,12 +46,15 @@ class RpcLimits:
     """Bounds of a host; calls over `max_concurrent_rpcs` are refused with RESOURCE_EXHAUSTED.
 
     A call that states no deadline gets `default_deadline_s`, a longer one is cut to
-    `max_deadline_s`. `grace_s` is what calls under way get when the host stops.
+    `max_deadline_s`; a call that streams in either direction gets, or is cut to, `max_stream_s`,
+    the age at which its connection ends anyway. `grace_s` is what calls under way get when the
+    host stops.
     """
 
     max_concurrent_rpcs: int = 512
     default_deadline_s: float = 10.0
     max_deadline_s: float = 60.0
+    max_stream_s: float = 600.0
     message_bytes_max: int = 4 * 1024 * 1024
     grace_s: float = 10.0
 
@@ -77,7 +80,7 @@ def guarded(method: Method, name: str, rules: Rules, need: Need | None = None) -
     early, late = (parse, _as_is) if method.request_streaming else (None, parse)
     guard = _streaming if method.response_streaming else _unary
     return _FACTORIES[method.request_streaming, method.response_streaming](
-        guard(behaviour, late, _Route(name, rules, need)), early, method.response_serializer
+        guard(behaviour, late, _Route(name, rules, need, method)), early, method.response_serializer
     )
 
 
@@ -96,6 +99,8 @@ def _unary(behaviour: _Behaviour, parse: Callable[[Any], Any], route: "_Route") 
             message = parse(request)
             if route.need is not None:
                 await route.permit(message, context)
+            if route.takes_stream:
+                message = _Vouched(message, passage)
             return await behaviour(message, context)
 
     return answer
@@ -108,18 +113,42 @@ def _streaming(behaviour: _Behaviour, parse: Callable[[Any], Any], route: "_Rout
             message = parse(request)
             if route.need is not None:
                 await route.permit(message, context)
-            await _write_all(behaviour(message, context), context)
+            if route.takes_stream:
+                message = _Vouched(message, passage)
+            await _write_all(behaviour(message, context), context, route)
 
     return stream
 
 
-async def _write_all(answers: Any, context: _Context) -> None:
+async def _write_all(answers: Any, context: _Context, route: "_Route") -> None:
     if isinstance(answers, Awaitable):
         await answers
         return
     async with aclosing(answers):
         async for answer in answers:
+            route.refuse_revoked()
             await context.write(answer)
+
+
+class _Vouched:
+    """The messages of an open call; for each, the caller's token is looked at again.
+
+    A token that is revoked or runs out meanwhile ends the call with Unauthenticated.
+    """
+
+    __slots__ = ("_messages", "_passage")
+
+    def __init__(self, messages: AsyncIterator[Any], passage: "_Passage") -> None:
+        self._messages = aiter(messages)
+        self._passage = passage
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        message = await anext(self._messages)
+        await self._passage.identify()
+        return message
 
 
 def _parser(deserialize: Callable[[bytes], Any] | None) -> Callable[[Any], Any]:
@@ -148,20 +177,23 @@ def behaviour_of(method: Method) -> _Behaviour:
 class _Route:
     """One method of a host, with what is looked up once instead of per call."""
 
-    __slots__ = ("_rules", "finished_ok", "method", "need")
+    __slots__ = ("_is_stream", "_rules", "finished_ok", "method", "need", "takes_stream")
 
-    def __init__(self, method: str, rules: Rules, need: Need | None) -> None:
-        self.method = method
+    def __init__(self, name: str, rules: Rules, need: Need | None, method: Method) -> None:
+        self.method = name
+        self.takes_stream = method.request_streaming
+        self._is_stream = method.request_streaming or method.response_streaming
         self.need = need if need is not None and not need.any_caller else None
         self._rules = rules
-        self.finished_ok = RPC_DURATION_S.labels(method=method, code="OK").observe
+        self.finished_ok = RPC_DURATION_S.labels(method=name, code="OK").observe
 
     def cut_s(self, remaining_s: float | None) -> float | None:
         """Seconds after which the host ends the call; None when the caller's deadline is first."""
         limits = self._rules.limits
+        longest_s = limits.max_stream_s if self._is_stream else limits.max_deadline_s
         if remaining_s is None:
-            return limits.default_deadline_s
-        return limits.max_deadline_s if remaining_s > limits.max_deadline_s else None
+            return longest_s if self._is_stream else limits.default_deadline_s
+        return longest_s if remaining_s > longest_s else None
 
     async def identify(self, metadata: Iterable[tuple[str, str]]) -> None:
         """Make the bearer of the call's token the current caller, or raise Unauthenticated."""
@@ -170,6 +202,14 @@ class _Route:
             return
         token = _bearer(metadata)
         become(verifier.remembered(token) or await verifier.verify(token))
+
+    def refuse_revoked(self) -> None:
+        """Raise Unauthenticated once the caller's token has been revoked."""
+        verifier, caller = self._rules.verifier, current_caller()
+        if verifier is None or verifier.is_revoked is None or caller is None:
+            return
+        if verifier.is_revoked(caller):
+            raise Unauthenticated("revoked")
 
     async def permit(self, message: Any, context: _Context) -> None:
         """Raise Forbidden unless the guard lets the caller do what the method stands for."""
@@ -216,6 +256,10 @@ class _Passage:
         cut_s = self._route.cut_s(self._context.time_remaining())
         if cut_s is not None:
             self._deadline = await asyncio.timeout(cut_s).__aenter__()
+        await self.identify()
+
+    async def identify(self) -> None:
+        """Make the bearer of the call's token the current caller, or raise Unauthenticated."""
         await self._route.identify(self._metadata)
 
     async def __aexit__(

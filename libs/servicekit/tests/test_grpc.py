@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,7 @@ from servicekit.tls import TlsFiles
 from servicekit.v1 import book_service_pb2_grpc
 
 ECHO = "test.v1.EchoService"
+PARTS = (StringValue.SerializeToString, StringValue.FromString)
 
 
 class DeskIsClosed(Conflict):
@@ -114,9 +116,7 @@ def connected(server: GrpcServer, **settings: Any) -> grpc.aio.Channel:
 
 
 async def say(channel: grpc.aio.Channel, text: str, **settings: Any) -> str:
-    call = channel.unary_unary(
-        f"/{ECHO}/Say", StringValue.SerializeToString, StringValue.FromString
-    )
+    call = channel.unary_unary(f"/{ECHO}/Say", *PARTS)
     answer = await call(StringValue(value=text), **settings)
     return str(answer.value)
 
@@ -127,11 +127,30 @@ async def failure(channel: grpc.aio.Channel, text: str, **settings: Any) -> grpc
     return caught.value
 
 
+def verifier_of(folder: Path, **settings: Any) -> TokenVerifier:
+    keys = folder / "jwks.json"
+    return TokenVerifier(keys, issuer=LOCAL_ISSUER, audience="leadchain", **settings)
+
+
+def bearer(token: str) -> tuple[tuple[str, str], ...]:
+    return (("authorization", f"Bearer {token}"),)
+
+
+def open_chat(channel: grpc.aio.Channel, token: str = "") -> Any:
+    return channel.stream_stream(f"/{ECHO}/Chat", *PARTS)(metadata=bearer(token))
+
+
+async def said(chat: Any, text: str) -> str:
+    await chat.write(StringValue(value=text))
+    answer = await chat.read()
+    return str(answer.value)
+
+
 @pytest.fixture
 def keys(tmp_path: Path) -> tuple[TokenVerifier, Callable[..., str]]:
     private, public = new_signing_key()
     (tmp_path / "jwks.json").write_text(json.dumps(public))
-    verifier = TokenVerifier(tmp_path / "jwks.json", issuer=LOCAL_ISSUER, audience="leadchain")
+    verifier = verifier_of(tmp_path)
 
     def token(subject: str = "service:reporting", lifetime_s: float = 60) -> str:
         return mint_token(
@@ -162,9 +181,7 @@ async def test_all_four_kinds_of_method_are_served() -> None:
 
 async def test_a_stream_ends_with_the_error_raised_in_it_after_what_it_sent() -> None:
     async with serving(Echo()) as server, connected(server) as channel:
-        count = channel.unary_stream(
-            f"/{ECHO}/Count", StringValue.SerializeToString, StringValue.FromString
-        )
+        count = channel.unary_stream(f"/{ECHO}/Count", *PARTS)
         call = count(StringValue(value="3"))
 
         received = [(await call.read()).value for _ in range(3)]
@@ -227,6 +244,64 @@ async def test_a_call_with_a_deadline_beyond_the_longest_is_cut() -> None:
 
         assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         assert error.details() == "deadline exceeded"
+
+
+async def test_a_stream_without_deadline_outlives_the_usual_one_but_not_the_longest() -> None:
+    limits = RpcLimits(default_deadline_s=0.1, max_stream_s=1)
+    async with serving(Echo(), limits=limits) as server, raw(server) as channel:
+        chat = open_chat(channel)
+
+        error = await failure(channel, "wait")
+
+        assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert await said(chat, "still here") == "still here"
+        assert await chat.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+async def test_a_token_that_is_revoked_accepts_no_further_message_on_an_open_call(
+    keys: Any,
+) -> None:
+    verifier, token = keys
+    revoked: set[str] = set()
+    verifier.is_revoked = lambda caller: caller.subject in revoked
+    async with serving(Echo(), verifier=verifier) as server, raw(server) as channel:
+        chat = open_chat(channel, token("ana"))
+        assert await said(chat, "before") == "before"
+
+        revoked.add("ana")
+        await chat.write(StringValue(value="after"))
+
+        assert await chat.code() is grpc.StatusCode.UNAUTHENTICATED
+        assert await chat.details() == "revoked"
+
+
+async def test_a_token_that_runs_out_accepts_no_further_message_on_an_open_call(
+    keys: Any, tmp_path: Path
+) -> None:
+    _, token = keys
+    passed_s = [0.0]
+    verifier = verifier_of(tmp_path, clock=lambda: time.time() + passed_s[0])
+    async with serving(Echo(), verifier=verifier) as server, raw(server) as channel:
+        chat = open_chat(channel, token("ana", lifetime_s=60))
+        assert await said(chat, "before") == "before"
+
+        passed_s[0] = 120
+        await chat.write(StringValue(value="after"))
+
+        assert await chat.code() is grpc.StatusCode.UNAUTHENTICATED
+        assert await chat.details() == "expired"
+
+
+async def test_a_token_that_is_revoked_gets_no_further_answer_of_a_stream(keys: Any) -> None:
+    verifier, token = keys
+    verdicts = iter([False, False, True])
+    verifier.is_revoked = lambda _: next(verdicts)
+    async with serving(Echo(), verifier=verifier) as server, raw(server) as channel:
+        counting = channel.unary_stream(f"/{ECHO}/Count", *PARTS)
+        count = counting(StringValue(value="3"), metadata=bearer(token("ana")))
+
+        assert (await count.read()).value == "0"
+        assert await count.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
 async def test_a_channel_gives_every_call_a_deadline() -> None:
