@@ -65,12 +65,13 @@ class Applied:
     def apply(self, changes: Iterable[Change], *, revision: int) -> None:
         """Applies changes in order. Raises `PolicyInvalid` for a policy nobody can read, before any took effect."""
         changes = list(changes)
-        policies = [_read_policy(change) for change in changes]
-        for change, policy in zip(changes, policies, strict=True):
-            if isinstance(change, PolicyPut):
-                self._put_policy(change, policy)
+        policies = [_read_policy(change) for change in changes if type(change) is PolicyPut]
+        unread, appliers = iter(policies), self._appliers
+        for change in changes:
+            if type(change) is PolicyPut:
+                self._put_policy(change, next(unread))
             else:
-                self._appliers[type(change)](change)
+                appliers[type(change)](change)
         self.revision = revision
 
     def principal(self, principal_id: str) -> PrincipalPut | None:
@@ -131,8 +132,10 @@ class Applied:
 
     def _put_lease(self, put: LeasePut) -> None:
         before = self._state.put_lease(put)
-        for regime in self._regimes():
-            regime.put_lease(put, before)
+        if self._live is not None:
+            self._live.put_lease(put, before)
+        if self._shadow is not None:
+            self._shadow.put_lease(put, before)
 
     def _put_device(self, put: DevicePut) -> None:
         self._state.devices[put.device_id] = put
@@ -166,8 +169,8 @@ def _stage(text: str) -> Literal["live", "shadow"]:
     return "live" if text == "live" else "shadow"
 
 
-def _read_policy(change: Change) -> Policy | None:
-    """The policy that a change puts in force; None if it puts none."""
-    if not isinstance(change, PolicyPut) or change.stage == "retired":
+def _read_policy(put: PolicyPut) -> Policy | None:
+    """The policy that is put in force; None if one is retired."""
+    if put.stage == "retired":
         return None
-    return Policy.parse(change.document, version=change.version)
+    return Policy.parse(put.document, version=put.version)

@@ -4,7 +4,7 @@ import math
 from heapq import heapify, heappop, heappush
 from typing import Final
 
-_SPARE_MIN: Final = 1_000
+_SPARE_MAX: Final = 1_000
 
 
 class DueTimes:
@@ -15,35 +15,28 @@ class DueTimes:
     (NaN) is in `passed` too. Neither collection is ever replaced.
     """
 
-    __slots__ = ("_coming", "_is_heap", "at_s", "next_s", "passed")
+    __slots__ = ("_coming", "_moved", "at_s", "next_s", "passed")
 
     def __init__(self) -> None:
         self.at_s: dict[str, float] = {}
         self.passed: set[str] = set()
         self.next_s = math.inf
-        # Of an id whose moment was moved the former one stays until it is reached, and then counts for nothing.
+        # A heap. Of an id that was moved the former moment stays until it is reached, and then counts for nothing.
         self._coming: list[tuple[float, str]] = []
-        self._is_heap = False
+        # Many come before anybody asks: they are put in order then.
+        self._moved: list[str] = []
 
     def put(self, id_: str, at_s: float) -> None:
         """The id's moment from now on, in place of any before."""
-        before_s = self.at_s.get(id_)
-        if before_s == at_s:
-            return
         self.at_s[id_] = at_s
-        if before_s is not None:
-            self.passed.discard(id_)
-        if not at_s > -math.inf:
-            self.passed.add(id_)
-        elif at_s < math.inf:
-            self._expect(id_, at_s)
+        self._moved.append(id_)
+        self.next_s = -math.inf
 
     def advance(self, now_s: float) -> None:
         """Takes what is due at `now_s` into `passed`; needed once `now_s >= next_s`."""
+        if self._moved:
+            self._place_moved()
         coming = self._coming
-        if not self._is_heap:
-            heapify(coming)
-            self._is_heap = True
         while coming and coming[0][0] <= now_s:
             at_s, id_ = heappop(coming)
             if self.at_s[id_] == at_s:
@@ -57,17 +50,22 @@ class DueTimes:
         at_s = self.at_s
         return [id_ for id_ in self.passed if at_s[id_] <= now_s]
 
-    def _expect(self, id_: str, at_s: float) -> None:
-        coming = self._coming
-        if not self._is_heap:
-            # Many come at once before anybody asks: they are put in order then.
-            coming.append((at_s, id_))
-        elif len(coming) > 2 * len(self.at_s) + _SPARE_MIN:
-            at_of = self.at_s
-            coming[:] = [
-                (at_of[each], each) for each in at_of.keys() - self.passed if at_of[each] < math.inf
-            ]
-            self._is_heap = False
+    def _place_moved(self) -> None:
+        if len(self._coming) + 2 * len(self._moved) > 2 * len(self.at_s) + _SPARE_MAX:
+            self._place_all()
         else:
-            heappush(coming, (at_s, id_))
-        self.next_s = min(self.next_s, at_s)
+            for id_ in self._moved:
+                self.passed.discard(id_)
+                at_s = self.at_s[id_]
+                if -math.inf < at_s < math.inf:
+                    heappush(self._coming, (at_s, id_))
+                elif at_s != math.inf:
+                    self.passed.add(id_)
+        self._moved.clear()
+
+    def _place_all(self) -> None:
+        moments = self.at_s.items()
+        self._coming = [(at_s, id_) for id_, at_s in moments if -math.inf < at_s < math.inf]
+        heapify(self._coming)
+        self.passed.clear()
+        self.passed.update(id_ for id_, at_s in moments if not at_s > -math.inf)

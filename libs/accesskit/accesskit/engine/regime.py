@@ -157,11 +157,5 @@ class Regime:
 
 def owner_fact(lease: LeasePut) -> Fact:
     """The owner a lease states, as a fact of the lease's entry."""
-    return Fact(
-        resource_type=lease.resource_type,
-        resource_id=lease.resource_id,
-        relation=OWNER,
-        subject_type="user",
-        subject_id=lease.owner_id,
-        seq=lease.seq,
-    )
+    about = (lease.resource_type, lease.resource_id, OWNER, "user", lease.owner_id)
+    return Fact(*about, "", "", None, None, lease.seq)

@@ -46,7 +46,9 @@ class State:
 
     def put_lease(self, put: LeasePut) -> LeasePut | None:
         """Keeps the lease; returns the one it replaces."""
-        of_type = self.leases.setdefault(put.resource_type, {})
+        of_type = self.leases.get(put.resource_type)
+        if of_type is None:
+            of_type = self.leases.setdefault(put.resource_type, {})
         before = of_type.get(put.resource_id)
         of_type[put.resource_id] = put
         return before

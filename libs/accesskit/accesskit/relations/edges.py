@@ -4,7 +4,7 @@ Most resources have one fact per relation, so an entry is that fact itself, and 
 a million facts then need no million dicts.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeAlias
 
 from accesskit.decisions import Missing
@@ -18,7 +18,9 @@ class Edges:
     """The facts of one relation about one kind of subject: `user`, or `group#member`.
 
     `forward` leads from a resource's id to its facts, by subject id; `backward` from a subject's id to its facts, by
-    resource id. `guarded_count` counts the facts that may not hold at every time and in every context.
+    resource id. `guarded_count` counts the facts that may not hold at every time and in every context. `takes_plain`
+    says that a fact may name one subject without a condition, and `watchers` are told the resource of each fact that
+    came or went.
     """
 
     __slots__ = (
@@ -28,6 +30,8 @@ class Edges:
         "guarded_count",
         "has_conditions",
         "has_wildcard",
+        "takes_plain",
+        "watchers",
     )
 
     def __init__(self, conditions: Mapping[str, CompiledCondition]) -> None:
@@ -37,13 +41,22 @@ class Edges:
         self.guarded_count = 0
         self.has_conditions = False
         self.has_wildcard = False
+        self.takes_plain = False
+        self.watchers: tuple[Callable[[str], None], ...] = ()
 
     def put(self, fact: Fact) -> Fact | None:
         """Index a fact in place of one with the same key, which is returned."""
-        former = self.find(fact.resource_id, fact.subject_id)
-        _put(self.forward, fact.resource_id, fact.subject_id, fact, "subject_id")
-        _put(self.backward, fact.subject_id, fact.resource_id, fact, "resource_id")
-        self.guarded_count += _is_guarded(fact) - (former is not None and _is_guarded(former))
+        resource_id, subject_id = fact.resource_id, fact.subject_id
+        former = None
+        if resource_id in self.forward:
+            former = self.find(resource_id, subject_id)
+            _put(self.forward, resource_id, subject_id, fact, "subject_id")
+        else:
+            self.forward[resource_id] = fact
+        _put(self.backward, subject_id, resource_id, fact, "resource_id")
+        self.guarded_count += _is_guarded(fact)
+        if former is not None:
+            self.guarded_count -= _is_guarded(former)
         return former
 
     def remove(self, resource_id: str, subject_id: str) -> Fact | None:

@@ -36,28 +36,29 @@ class Relations:
         self._shape = Shape(model)
         compiler = Compiler(model, self._shape, self._tables)
         self._checks = {node: compiler.check(node) for node in model.rewrites}
-        self._closures = compiler.closures
+        for key, closures in compiler.closures.items():
+            self._tables[key].watchers = tuple(closure.forget for closure in closures)
         self._listing = Listing(model, self._tables)
 
     def put(self, fact: Fact) -> None:
         """State a fact, in place of one with the same key; raises `FactRefused`, `UnknownRelation`, `BadValue`."""
-        key = (fact.resource_type, fact.relation, fact.subject_type, fact.subject_relation)
-        if (*key, fact.subject_id == EVERYONE, fact.condition) not in self._allowed:
-            raise self._refusal(fact)
-        _check_shape(fact)
+        edges = self._tables.get(_table_key(fact))
+        if fact.subject_id == EVERYONE or fact.condition or edges is None or not edges.takes_plain:
+            edges = self._admitting(fact)
+        if fact.until_s is not None or fact.context or fact.resource_id == EVERYONE:
+            _check_shape(fact)
         if fact.condition:
             self._conditions[fact.condition].checked_arguments(fact.context)
-        self._tables[key].put(fact)
-        for closure in self._closures.get(key, ()):
-            closure.forget(fact.resource_id)
+        edges.put(fact)
+        for tell in edges.watchers:
+            tell(fact.resource_id)
 
     def remove(self, fact: Fact) -> None:
         """Forget the fact with this key; harmless if there is none."""
-        key = (fact.resource_type, fact.relation, fact.subject_type, fact.subject_relation)
-        edges = self._tables.get(key)
+        edges = self._tables.get(_table_key(fact))
         if edges is not None and edges.remove(fact.resource_id, fact.subject_id) is not None:
-            for closure in self._closures.get(key, ()):
-                closure.forget(fact.resource_id)
+            for tell in edges.watchers:
+                tell(fact.resource_id)
 
     def facts(
         self,
@@ -157,6 +158,7 @@ class Relations:
                 )
                 edges.has_conditions = edges.has_conditions or bool(r.condition)
                 edges.has_wildcard = edges.has_wildcard or r.is_wildcard
+                edges.takes_plain = edges.takes_plain or not (r.is_wildcard or r.condition)
                 self._allowed.add((*node, r.type, r.relation, r.is_wildcard, r.condition))
 
     def _known(self, resource_type: str, relation: str) -> Node:
@@ -164,12 +166,23 @@ class Relations:
             raise UnknownRelation(resource_type, relation)
         return resource_type, relation
 
+    def _admitting(self, fact: Fact) -> Edges:
+        """The table that takes such a fact; raises what says that none does."""
+        key = _table_key(fact)
+        if (*key, fact.subject_id == EVERYONE, fact.condition) not in self._allowed:
+            raise self._refusal(fact)
+        return self._tables[key]
+
     def _refusal(self, fact: Fact) -> FactRefused:
         node = self._known(fact.resource_type, fact.relation)
         subject = fact.subject_type + (f"#{fact.subject_relation}" if fact.subject_relation else "")
         kind = f"{fact.subject_type}:*" if fact.subject_id == EVERYONE else subject
         condition = f"with condition {fact.condition}" if fact.condition else "with no condition"
         return FactRefused(*node, f"it takes no {kind} {condition}")
+
+
+def _table_key(fact: Fact) -> TableKey:
+    return fact.resource_type, fact.relation, fact.subject_type, fact.subject_relation
 
 
 def _check_shape(fact: Fact) -> None:
