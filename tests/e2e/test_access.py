@@ -1,9 +1,14 @@
 """Who may, over the whole stack: refusals that say why, exports that hurt nobody, and people who leave."""
 
+import asyncio
+import base64
+import subprocess
+import sys
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
+from accesskit.notes import Signer
 from leadchain.assignment.v1.assignment_service_pb2 import (
     GetAssignmentRequest,
     MarkContactedRequest,
@@ -11,7 +16,7 @@ from leadchain.assignment.v1.assignment_service_pb2 import (
 from leadchain.assignment.v1.assignment_service_pb2_grpc import AssignmentServiceStub
 from leadchain.permissions.v1 import exports_service_pb2 as exports_pb
 from leadchain.permissions.v1.approvals_service_pb2 import Actor
-from leadchain.permissions.v1.audit_service_pb2 import WhoChangedRequest
+from leadchain.permissions.v1.audit_service_pb2 import GetCheckpointRequest, WhoChangedRequest
 from leadchain.permissions.v1.audit_service_pb2_grpc import AuditServiceStub
 from leadchain.permissions.v1.changes_pb2 import Entity, Fact
 from leadchain.permissions.v1.exports_service_pb2_grpc import ExportsServiceStub
@@ -268,3 +273,50 @@ async def _the_successor_has_everything(known, lead_ids, token):
         verdict = await stub.VerifyAudit(VerifyAuditRequest())
     assert "security-1" in {change.actor for change in history.changes}
     assert verdict.intact
+
+
+async def test_the_log_is_co_signed_by_reporting_and_verified_by_a_program_of_its_own(
+    stack, known, leads, tmp_path
+):
+    dump, keys = tmp_path / "log.dump", tmp_path / "keys.txt"
+
+    size, verifier_key = await eventually(
+        lambda: _co_signed(known), deadline_s=60, what="a co-signature"
+    )
+    seed = base64.b64decode(stack.identities.key("reporting-WITNESS_SIGNING_KEY"))
+    witness_key = Signer.from_seed("leadchain/reporting", seed).verifier_key
+    keys.write_text(f"{verifier_key}\n{witness_key}\n")
+    written = await _leadctl("audit", "dump", str(dump), *_pointed_at(stack))
+    verified = await _leadctl("audit", "verify", str(dump), "--keys", str(keys))
+    dump.write_bytes(dump.read_bytes().replace(b'"actor":', b'"acted":', 1))
+    tampered = await _leadctl("audit", "verify", str(dump), "--keys", str(keys))
+
+    assert size > 0
+    assert written.returncode == 0, written.stderr
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert tampered.returncode == 2, tampered.stdout + tampered.stderr
+
+
+async def _co_signed(known):
+    """The newest checkpoint's size and the log's key, once reporting has co-signed it."""
+    with known.asking("permissions") as channel:
+        answer = await AuditServiceStub(channel).GetCheckpoint(GetCheckpointRequest())
+    is_co_signed = "— leadchain/reporting " in answer.checkpoint.note
+    return (answer.checkpoint.size, answer.verifier_key) if is_co_signed else None
+
+
+def _pointed_at(stack):
+    token_file = str(stack.operator_token_file())
+    return (
+        "--target",
+        f"permissions={stack.targets()['permissions'].grpc}",
+        "--token-file",
+        token_file,
+    )
+
+
+async def _leadctl(*arguments):
+    command = [sys.executable, "-m", "leadctl", *arguments]
+    return await asyncio.to_thread(
+        subprocess.run, command, check=False, capture_output=True, text=True, timeout=60
+    )
