@@ -48,9 +48,11 @@ class Engine(Applied):
             and question.circumstances is None
             and not question.fields
         ):
-            actions = standing.plans.get(question.resource_type)
-            plan = None if actions is None else actions.get(question.action)
-            if plan is not None and plan.approval is None:
+            try:
+                plan = standing.plans[question.resource_type][question.action]
+            except KeyError:
+                return self._decide(live, question, now_s, approved)
+            if plan.approval is None:
                 return plan.judge(
                     question.resource_id, question.subject_id, now_s, question.context
                 )
