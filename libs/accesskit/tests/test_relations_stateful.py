@@ -114,3 +114,29 @@ class Incremental(RuleBasedStateMachine):
 
 Incremental.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
 TestIncremental = Incremental.TestCase
+
+
+def test_a_union_that_begins_with_the_owner_holds_for_whoever_any_part_holds() -> None:
+    # Given every selection of facts by which somebody could see a lead
+    possible = (
+        Fact("lead", "l", "owner", "user", "a"),
+        Fact("lead", "l", "owner", "user", "b", until_s=10.0),
+        Fact("user", "a", "manager", "user", "d"),
+        Fact("lead", "l", "shared", "user", "c"),
+        Fact("lead", "l", "shared", "team", "t", "member"),
+        Fact("team", "t", "member", "user", "e"),
+        Fact("lead", "l", "hidden", "user", "f"),
+    )
+    for choice in product((False, True), repeat=len(possible)):
+        relations = Relations(MODEL)
+        for fact, is_chosen in zip(possible, choice, strict=True):
+            if is_chosen:
+                relations.put(fact)
+
+        # When each is checked twice, the second time with what the first has kept
+        for now_s, subject_id in product((5.0, 5.0, 15.0), "abcdef"):
+            found = relations.checker("lead", "seer")("l", "user", subject_id, now_s, None)
+
+            # Then the search from the other side agrees
+            held, _ = relations.resources("user", subject_id, "lead", "seer", now_s=now_s)
+            assert (found is not None) == ("l" in held), (choice, subject_id, now_s)
