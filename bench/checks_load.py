@@ -33,6 +33,10 @@ BATCH = 2000
 WARM_UP_S = 0.5
 
 
+class StreamEndedError(Exception):
+    """The server ended the call, with this code and text."""
+
+
 @cache
 def requests() -> Iterator[pb.CheckRequest]:
     """Owners, their leaders and heads, who edit and see leads that are not read-only; the same in every run."""
@@ -88,9 +92,11 @@ async def stream(stub: Any, options: Options, stop_at: float) -> list[float]:
     call = stub.CheckStream(**options)
     while (started := time.perf_counter()) < stop_at:
         await call.write(pb.CheckStreamRequest(id=len(took), check=next(asked)))
-        await call.read()
+        if await call.read() is grpc.aio.EOF:
+            raise StreamEndedError(await call.code(), await call.details())
         took.append(time.perf_counter() - started)
     await call.done_writing()
+    await call.read()
     return took
 
 
@@ -129,7 +135,7 @@ async def main() -> None:
     options = {"metadata": (("authorization", f"Bearer {token}"),), "timeout": TIMEOUT_S}
     async with grpc.aio.insecure_channel(target) as channel:
         stub = rpc.PermissionsServiceStub(channel)
-        await WAYS[way](stub, options, time.perf_counter() + WARM_UP_S)
+        warm_up = await WAYS[way](stub, options, time.perf_counter() + WARM_UP_S)
         began = time.perf_counter()
         stop_at = began + float(seconds)
         runs = [WAYS[way](stub, options, stop_at) for _ in range(int(in_flight))]
@@ -137,6 +143,7 @@ async def main() -> None:
         elapsed_s = time.perf_counter() - began
     each = BATCH if way == "batch" else 1
     figures = {
+        "answers": (len(warm_up) + len(took)) * each,
         "per_second": len(took) * each / elapsed_s,
         "p50_ms": took[len(took) // 2] * 1e3,
         "p99_ms": took[int(len(took) * 0.99)] * 1e3,

@@ -7,6 +7,7 @@ the database as ever.
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import time
 from pathlib import Path
@@ -92,6 +93,9 @@ async def main() -> None:
     for part in (database, live, recorder):
         await part.start()
     live.engine.apply(world(time.time()), revision=live.engine.revision)
+    # As every service does once it has started.
+    gc.collect()
+    gc.freeze()
     await grpc.start()
     await asyncio.Event().wait()
 
