@@ -49,6 +49,7 @@ class Asked:
 
     def __init__(self, replica: Replica, guard: AccessGuard) -> None:
         self.count = 0
+        self.began_at_s = 0.0
         self.accepted: dict[str, list[int]] = {}
         self.applied: dict[int, int] = {}
         self._replica = replica
@@ -62,6 +63,7 @@ class Asked:
     def target(self, person_id: str) -> None:
         """Asks about this person from now on."""
         self._target = person_id
+        self.began_at_s = self.began_at_s or time.monotonic()
 
     def hear(self, event: FactsChanged) -> None:
         """Lets the replica hear it first."""
@@ -158,6 +160,7 @@ def _report(asked: Asked, raw: dict[str, int]) -> dict[str, Any]:
         "applied": asked.applied,
         "accepted": asked.accepted,
         "count": asked.count,
+        "asked_s": time.monotonic() - asked.began_at_s,
         "raw": raw,
     }
 
