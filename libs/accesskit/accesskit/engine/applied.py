@@ -79,6 +79,10 @@ class Applied:
         principal = self._state.principals.get(principal_id)
         return None if principal is None else principal.put
 
+    def knows_owners_of(self, resource_type: str, resource_ids: Iterable[str]) -> bool:
+        """Whether each of these resources has, or had, an owner by lease."""
+        return self._state.leases.get(resource_type, {}).keys() >= set(resource_ids)
+
     def is_void(self, subject_id: str, circumstances: Circumstances) -> bool:
         """Whether a token or session is void whatever is asked: barred subject, older epoch, revoked session."""
         principal = self._state.principals.get(subject_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -291,14 +290,14 @@ class Checks:
             for decision, id_ in zip(decisions, compact.resource_ids, strict=True)
             if decision.reason == "no_relation"
         ]
-        has_lease = partial(self._live.engine.has_lease, compact.resource_type)
-        return not all(map(has_lease, refused))
+        return not self._live.engine.knows_owners_of(compact.resource_type, refused)
 
     def _may_be_unknown(self, question: Question, decision: Decision) -> bool:
         if decision.outcome is not Outcome.DENY:
             return False
         if decision.reason == "no_relation":
-            return not self._live.engine.has_lease(question.resource_type, question.resource_id)
+            asked = (question.resource_id,)
+            return not self._live.engine.knows_owners_of(question.resource_type, asked)
         return decision.reason == "unknown_subject"
 
 

@@ -48,14 +48,6 @@ class AheadOfLog(Conflict):
         super().__init__("the consistency token is ahead of the log")
 
 
-class LiveEngine(Engine):
-    """An engine that also says whether it knows of a lease, which every refusal of a batch asks."""
-
-    def has_lease(self, resource_type: str, resource_id: str) -> bool:
-        """Whether the resource has, or had, an owner."""
-        return resource_id in self._state.leases.get(resource_type, ())
-
-
 class Live:
     """The engine and what keeps it up to date. A part of a service.
 
@@ -75,7 +67,7 @@ class Live:
         ticks: Callable[[], float] = time.monotonic,
         field_keys: KeyRing | None = None,
     ) -> None:
-        self.engine = LiveEngine()
+        self.engine = Engine()
         self.field_keys = field_keys
         self.log_id = ""
         self.on_changes: list[Callable[[int, int, Sequence[Change]], None]] = []
