@@ -134,7 +134,7 @@ async def test_a_grant_is_in_force_wherever_its_token_is_shown(stack, known, lea
 
 @pytest.mark.parametrize(
     ("caller", "rep_id", "missing"),
-    [("engagement", "rep-13", "follow_up: "), ("leadctl", "rep-01", "act_for: ")],
+    [("engagement", "rep-13", "owner"), ("leadctl", "rep-01", "act_for: ")],
 )
 async def test_nobody_marks_contact_for_somebody_else(stack, leads, caller, rep_id, missing):
     request = MarkContactedRequest(lead_id=leads[busiest(leads)][0], rep_id=rep_id)

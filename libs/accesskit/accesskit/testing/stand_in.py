@@ -60,8 +60,8 @@ rules:
   - id: services
     roles: [colleague]
     on: [lead, customer, platform]
-    actions: [read, follow_up, operate, administer, read_book, read_reports, act_for]
-  - {id: owners, on: lead, as: owner, actions: [read, follow_up]}
+    actions: [read, contact, operate, administer, read_book, read_reports, act_for]
+  - {id: owners, on: lead, as: owner, actions: [read, contact]}
 roles:
   colleague: {zh: 同事, en: Colleague}
 services: []
