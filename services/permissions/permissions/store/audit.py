@@ -70,7 +70,7 @@ _CHANGING = """
 select seq, recorded_at, fact, hash, changes_state from audit_entries
 where seq > $1 and changes_state order by seq limit $2
 """
-_RECORDED_AT_LATEST = "select max(recorded_at) from audit_entries where seq > $1"
+_RECORDED_AT_LATEST = "select max(recorded_at) from audit_entries where seq > $1 and changes_state"
 
 
 class AuditEntryRow(Base):
@@ -186,7 +186,7 @@ async def changing_entries_after(
 
 
 async def recorded_at_latest(raw: asyncpg.Connection, *, after_seq: int) -> datetime | None:
-    """The latest time of the entries after a number; None when there are none."""
+    """The latest time of the entries after a number that changed state; None when there are none."""
     latest: datetime | None = await raw.fetchval(_RECORDED_AT_LATEST, after_seq)
     return latest
 
