@@ -34,8 +34,8 @@ test-e2e: setup ## the whole chain as separate processes
 	@$(bin)/pytest -q tests/e2e
 chaos: setup ## long: kills each service again and again under load
 	@$(bin)/pytest -q tests/chaos
-bench: setup ## measure the chain, each figure beside a raw limit of the same run
-	@$(bin)/python -m bench
+bench: setup ## measure the chain and permissions, each figure beside a raw limit of the same run
+	@for part in bench bench.decisions bench.checks bench.audit bench.revocation; do $(bin)/python -m $$part || exit 1; done
 lint: setup fmt-check types arch ## everything that reads code without running it
 fmt: setup ## format and repair
 	@$(bin)/ruff format -q . && $(bin)/ruff check -q --fix . && $(bin)/buf format -w proto
