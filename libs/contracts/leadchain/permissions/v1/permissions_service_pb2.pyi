@@ -271,7 +271,7 @@ class CheckResponse(_message.Message):
     allowed: _builtins.bool
     """Whether they may; false for a conditional answer."""
     reason: _builtins.str
-    """Why or why not, a code such as owner, not_owner, lease_readonly or approval_required."""
+    """Why or why not, a code such as allowed, no_relation, lease_over or approval_required."""
     audit_seq: _builtins.int
     """Audit entry of the newest fact that made it so; 0 when none did."""
     outcome: Global___Outcome.ValueType
