@@ -13,18 +13,18 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
 from bench import limits
 from bench.chain import CONNECTIONS, Chain, running_chain
-from bench.programs import Figures, measured, medians
+
+if TYPE_CHECKING:
+    from bench.programs import Figures
 
 RESULTS = Path(__file__).parent / "results"
-RPC_IN_FLIGHT = 32
-RPC_SECONDS = 4.0
 
 
 def main() -> None:
@@ -51,12 +51,9 @@ async def measure(console: Console, runs: int, burst: int) -> dict[str, Any]:
     console.print("the raw limits ...")
     found["bare_route"] = limits.bare_route(2 * burst, CONNECTIONS, runs)
     found["kit_consumer"], found["raw_consumer"] = limits.consumers(runs)
-    found["empty_servicer"] = limits.empty_servicer(RPC_IN_FLIGHT, runs, RPC_SECONDS)
     with tempfile.TemporaryDirectory() as folder:
         async with running_chain(Path(folder) / "stack") as chain:
             await chain.load(500)
-            console.print("Check ...")
-            found["check"] = await check_figures(chain, runs)
             console.print(f"bursts of {burst} deliveries ...")
             found["burst"] = await repeated(chain, runs, burst, None)
             console.print("200 a second ...")
@@ -65,18 +62,6 @@ async def measure(console: Console, runs: int, burst: int) -> dict[str, Any]:
             found["paced_1000"] = await repeated(chain, runs, 5000, 1000.0)
             found["missing"] = await chain.missing()
     return found
-
-
-async def check_figures(chain: Chain, runs: int) -> Figures:
-    """`Check` over the network with a token."""
-    target = chain.known.targets["permissions"]
-    token = chain.stack.operator_token_file().read_text().strip()
-    lead_id = await chain.a_lead()
-
-    def run() -> Figures:
-        return measured("bench.rpc_load", target, token, lead_id, RPC_SECONDS, RPC_IN_FLIGHT)
-
-    return await asyncio.to_thread(medians, run, runs)
 
 
 async def repeated(chain: Chain, runs: int, count: int, rate: float | None) -> Figures:
@@ -114,7 +99,6 @@ def table(found: dict[str, Any]) -> Table:
         found["raw_consumer"]["per_second"],
         ">= 6,000",
     )
-    _row(shown, "Check/s", found["check"]["per_second"], found["empty_servicer"]["per_second"], "")
     _row(shown, "leads missing", found["missing"], None, "0")
     return shown
 

@@ -17,7 +17,7 @@ from leadctl.clients import Services
 from leadctl.demo.deliveries import WEBSITE_FORM, simple_deliveries
 from leadctl.demo.environment import demo_stack, introduce_people, open_doors
 from leadctl.demo.people import PEOPLE_MAX
-from leadctl.demo.sender import send, signed_headers
+from leadctl.demo.sender import signed_headers
 from leadctl.ledger import current_funnel, current_latency, current_ledger
 from leadctl.stack.programs import SERVICES
 
@@ -78,16 +78,6 @@ class Chain:
                 for name in cpu_after
             },
         }
-
-    async def a_lead(self) -> str:
-        """The id of a lead that has an owner."""
-        since = datetime.now(UTC)
-        doors = {WEBSITE_FORM: self.door}
-        [receipt] = await send(
-            [next(self.deliveries)], doors, rate_per_s=1, connections=1, arrived=_ignore
-        )
-        await self._all_reported(1, since)
-        return receipt.item_id
 
     async def missing(self) -> int:
         """Leads that some book lacks; the measurement is worth nothing unless it is 0."""

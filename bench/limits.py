@@ -51,16 +51,6 @@ def consumers(runs: int) -> tuple[Figures, Figures]:
     return kit, raw
 
 
-def empty_servicer(in_flight: int, runs: int, seconds: float) -> Figures:
-    """Calls a second of a servicer that does nothing."""
-    port = free_port()
-    with serving("bench.empty_servicer", port):
-        target = f"127.0.0.1:{port}"
-        return medians(
-            lambda: measured("bench.rpc_load", target, "none", "none", seconds, in_flight), runs
-        )
-
-
 def _bare_request() -> bytes:
     head = (
         f"POST / HTTP/1.1\r\nHost: bench\r\nContent-Length: {BODY_BYTES}\r\n"
