@@ -45,6 +45,9 @@ class Refusal(Forbidden):
 class State(Protocol):
     """Where answers come from: a replica, or the state of permissions itself."""
 
+    def last_engine(self) -> Engine:
+        """The engine, however old: what was revoked then is revoked now."""
+
     def current_engine(self) -> Engine | None:
         """The engine, if it may answer now."""
 
@@ -83,8 +86,7 @@ class AccessGuard:
 
     def is_revoked(self, caller: Caller) -> bool:
         """Whether a token that is still good by itself is void; asked at each request, also of any caller."""
-        engine = self._state.current_engine()
-        return engine is not None and engine.is_void(caller.subject, _circumstances(caller))
+        return self._state.last_engine().is_void(caller.subject, _circumstances(caller))
 
     def _questions(self, caller: Caller, need: Need, request: Message) -> Iterator[Question]:
         circumstances: Circumstances | None = _circumstances(caller)
@@ -121,6 +123,10 @@ class ReplicaState:
     def __init__(self, replica: Replica, channel: Callable[[], grpc.aio.Channel]) -> None:
         self._replica = replica
         self._channel = channel
+
+    def last_engine(self) -> Engine:
+        """The replica's engine."""
+        return self._replica.engine
 
     def current_engine(self) -> Engine | None:
         """The replica's engine, unless it is stale."""

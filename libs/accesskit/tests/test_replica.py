@@ -279,6 +279,16 @@ async def test_a_revoked_token_is_void_once_it_is_confirmed(followed, permission
     assert guard.is_revoked(caller)
 
 
+async def test_a_stale_replica_still_knows_who_has_left(followed, permissions, clock: Clock):
+    replica, guard = followed
+    gone = PrincipalPut("ana", "user", "departed", 2)
+    replica.hear(announced(1, await permissions.apply([gone]), gone))
+    clock.now_s += 60
+
+    assert not replica.is_current
+    assert guard.is_revoked(Caller("ana", frozenset(), "t"))
+
+
 async def test_nobody_is_let_in_while_nobody_can_say(clock: Clock, unused_tcp_port: int):
     async with following(f"127.0.0.1:{unused_tcp_port}", clock) as (replica, guard):
         assert replica.problem() == "no snapshot of permissions yet"

@@ -25,6 +25,10 @@ class OwnState:
         self._live = live
         self._checks = checks
 
+    def last_engine(self) -> Engine:
+        """The engine."""
+        return self._live.engine
+
     def current_engine(self) -> Engine | None:
         """The engine, unless it has not been compared with the log for too long."""
         return self._live.engine if self._live.problem() is None else None
