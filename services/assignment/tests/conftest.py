@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -14,12 +13,13 @@ from assignment.domain.reps import Rep
 from assignment.domain.rules import Condition, ContactSla, Cover, Rule, Rules
 from leadchain.assignment.v1 import events_pb2 as pb
 from leadchain.identity.v1.events_pb2 import LeadIdentified
-from servicekit import migrations
 from servicekit.database import Database
 from servicekit.events import new_id
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
+
+    from servicekit.testing.databases import Migrated
 
 NOON = datetime(2026, 2, 7, 12, 0, tzinfo=UTC)
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -182,8 +182,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def migrated_url(database_url: str) -> str:
-    await asyncio.to_thread(migrations.upgrade, database_url, "assignment")
+async def migrated_url(database_url: str, migrated: Migrated) -> str:
+    await migrated.migrate(database_url, "assignment")
     return database_url
 
 

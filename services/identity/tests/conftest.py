@@ -1,6 +1,5 @@
 """What identity's tests share: keys, a migrated database, and builders of leads whose defaults are valid."""
 
-import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Callable
@@ -13,11 +12,11 @@ import pytest
 from identity.settings import Settings
 from identity.wire import LeadReader
 from leadchain.intake.v1.events_pb2 import Contact, LeadReceived
-from servicekit import migrations
 from servicekit.auth import mint_token, new_signing_key
 from servicekit.database import Database
 from servicekit.events import new_id
 from servicekit.sealing import KeyRing
+from servicekit.testing.databases import Migrated
 
 RECEIVED_AT = datetime(2026, 2, 7, 4, 30, tzinfo=UTC)
 RING = f"test:{base64.b64encode(b'r' * 32).decode()}"
@@ -61,8 +60,8 @@ def received(ring: KeyRing) -> Callable[..., LeadReceived]:
 
 
 @pytest.fixture
-async def migrated_url(database_url: str) -> str:
-    await asyncio.to_thread(migrations.upgrade, database_url, "identity")
+async def migrated_url(database_url: str, migrated: Migrated) -> str:
+    await migrated.migrate(database_url, "identity")
     return database_url
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hmac
 import json
@@ -23,7 +22,6 @@ from lead_intake.settings import Settings
 from leadchain.intake.v1 import intake_service_pb2 as pb
 from leadchain.intake.v1.intake_service_pb2_grpc import IntakeServiceStub
 from leadctl.fakes.graph_api import FakeGraphApi
-from servicekit import migrations
 from servicekit.auth import mint_token, new_signing_key
 from servicekit.http_host import HttpHost
 from servicekit.streams import apply_streams, load_definitions
@@ -35,6 +33,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from servicekit.service import Service
+    from servicekit.testing.databases import Migrated
 
 STREAMS_FILE = Path(__file__).parents[3] / "deploy" / "nats" / "streams.yaml"
 STREAM_BYTES_MAX = 16 * 1024 * 1024
@@ -241,8 +240,8 @@ def keys(tmp_path: Path) -> Keys:
 
 
 @pytest.fixture
-async def migrated_url(database_url: str) -> str:
-    await asyncio.to_thread(migrations.upgrade, database_url, "lead_intake")
+async def migrated_url(database_url: str, migrated: Migrated) -> str:
+    await migrated.migrate(database_url, "lead_intake")
     return database_url
 
 

@@ -16,12 +16,12 @@ import pytest
 from leadchain.assignment.v1.events_pb2 import ContactOverdue, LeadAssigned
 from notification.domain import Kind, Recipient, Reminder
 from notification.settings import Settings
-from servicekit import migrations
 from servicekit.auth import mint_token, new_signing_key
 from servicekit.database import Database
 from servicekit.events import new_id
 from servicekit.http_host import HttpHost, Receive, Scope, Send, read_body, send_answer
 from servicekit.sealing import KeyRing
+from servicekit.testing.databases import Migrated
 
 RECEIVED_AT = datetime(2026, 2, 7, 4, 30, tzinfo=UTC)
 SECRET = b"s" * 32
@@ -180,8 +180,8 @@ def overdue() -> Callable[..., ContactOverdue]:
 
 
 @pytest.fixture
-async def migrated_url(database_url: str) -> str:
-    await asyncio.to_thread(migrations.upgrade, database_url, "notification")
+async def migrated_url(database_url: str, migrated: Migrated) -> str:
+    await migrated.migrate(database_url, "notification")
     return database_url
 
 

@@ -1,6 +1,5 @@
 """What permissions' tests share: a migrated database, tokens, and builders whose defaults are valid."""
 
-import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Callable
@@ -11,10 +10,10 @@ from typing import Any
 import pytest
 from leadchain.assignment.v1.events_pb2 import LeadAssigned
 from permissions.settings import Settings
-from servicekit import migrations
 from servicekit.auth import mint_token, new_signing_key
 from servicekit.database import Database
 from servicekit.events import new_id
+from servicekit.testing.databases import Migrated
 
 KEY = base64.b64encode(bytes(32)).decode()
 RECEIVED_AT = datetime(2026, 2, 7, 4, 30, tzinfo=UTC)
@@ -42,8 +41,8 @@ def assigned() -> Callable[..., LeadAssigned]:
 
 
 @pytest.fixture
-async def migrated_url(database_url: str) -> str:
-    await asyncio.to_thread(migrations.upgrade, database_url, "permissions")
+async def migrated_url(database_url: str, migrated: Migrated) -> str:
+    await migrated.migrate(database_url, "permissions")
     return database_url
 
 

@@ -1,6 +1,5 @@
 """What reporting's tests share: a migrated database, events whose defaults are valid, and other services' books."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
@@ -20,12 +19,12 @@ from reporting.clients import OwnBook, RemoteBook
 from reporting.domain import REPORTING, Cell, Standing
 from reporting.queries import Keepers
 from reporting.settings import Settings
-from servicekit import migrations
 from servicekit.auth import TokenVerifier, mint_token, new_signing_key
 from servicekit.book import BookServicer
 from servicekit.database import Database
 from servicekit.events import new_id
 from servicekit.grpc_server import GrpcServer
+from servicekit.testing.databases import Migrated
 from servicekit.v1 import book_service_pb2 as pb
 from servicekit.v1.book_service_pb2_grpc import (
     BookServiceServicer,
@@ -125,8 +124,8 @@ def a_lead() -> Callable[..., StoryTeller]:
 
 
 @pytest.fixture
-async def migrated_url(database_url: str) -> str:
-    await asyncio.to_thread(migrations.upgrade, database_url, "reporting")
+async def migrated_url(database_url: str, migrated: Migrated) -> str:
+    await migrated.migrate(database_url, "reporting")
     return database_url
 
 

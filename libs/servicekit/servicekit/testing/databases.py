@@ -1,8 +1,15 @@
 """Databases that live as long as one test."""
 
 import asyncio
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import asyncpg
+
+from servicekit import migrations
+
+if TYPE_CHECKING:
+    from servicekit.testing.servers import TestPostgres
 
 TIMEOUT_S = 30.0
 
@@ -16,6 +23,29 @@ async def create_database(admin_url: str, name: str) -> None:
 async def drop_database(admin_url: str, name: str) -> None:
     """Drop `name` and end whatever session is still in it."""
     await _execute(admin_url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+class Migrated:
+    """Databases with a package's tables. The migrations run once in a test run; each database is a copy of that one."""
+
+    def __init__(self, server: "TestPostgres") -> None:
+        self._server = server
+        self._templates: dict[str, str] = {}
+
+    async def migrate(self, url: str, package: str) -> None:
+        """Give the empty database at `url` the tables of `package`; nobody may be connected to it."""
+        template = self._templates.get(package)
+        if template is None:
+            template = f"migrated_{package}"
+            await create_database(self._server.admin_url, template)
+            await asyncio.to_thread(migrations.upgrade, self._server.url(template), package)
+            self._templates[package] = template
+        name = urlsplit(url).path.lstrip("/")
+        await drop_database(self._server.admin_url, name)
+        await _execute(
+            self._server.admin_url,
+            f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy',
+        )
 
 
 async def _execute(admin_url: str, statement: str) -> None:

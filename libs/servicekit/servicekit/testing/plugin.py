@@ -14,6 +14,7 @@ import pytest_asyncio
 if TYPE_CHECKING:
     from servicekit.local.nats_server import NatsServer
     from servicekit.local.postgres_server import PostgresServer
+    from servicekit.testing.databases import Migrated
     from servicekit.testing.servers import TestNats, TestPostgres
 
 
@@ -44,6 +45,14 @@ async def database_url(postgres_server: "TestPostgres") -> AsyncIterator[str]:
     await create_database(postgres_server.admin_url, name)
     yield postgres_server.url(name)
     await drop_database(postgres_server.admin_url, name)
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres_server: "TestPostgres") -> "Migrated":
+    """Gives databases the tables of a package."""
+    from servicekit.testing.databases import Migrated
+
+    return Migrated(postgres_server)
 
 
 @pytest_asyncio.fixture
