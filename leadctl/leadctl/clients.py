@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 
 DEADLINE_S = 15.0
+AWAY = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
+"""Codes of a service that may be back soon."""
 
 
 class NotAnswered(Exception):  # noqa: N818 - errors are named by what is wrong

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from leadchain.assignment.v1.assignment_service_pb2 import MarkContactedRequest
 from leadchain.assignment.v1.assignment_service_pb2_grpc import AssignmentServiceStub
 
-from leadctl.clients import NotAnswered
+from leadctl.clients import AWAY, NotAnswered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 READ_EVERY_S = 0.1
 CALLS_AT_ONCE = 16
-AWAY = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 CALL_AGAIN_AFTER_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 CONTACTED_OF_TEN = (0, 1, 3, 4, 6, 8)
 """Which of ten first owners, as their reminders come, make contact in time: 60 %."""

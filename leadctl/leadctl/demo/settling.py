@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from leadctl.clients import AWAY, NotAnswered
 from leadctl.ledger import current_funnel, current_ledger
 from leadctl.recipients import reminder_health
 
@@ -35,15 +36,22 @@ async def settled(
 ) -> Books:
     """The books once nothing moves any more; after the deadline, the books as they are then.
 
-    `told` gets what is being waited for. Raises `NotAnswered`.
+    `told` gets what is being waited for. A service that is away is waited for too; raises `NotAnswered` for one that
+    refuses, or is still away after the deadline.
     """
     give_up_at_s = time.monotonic() + deadline_s
     while True:
-        books = await read_books(known)
-        waiting_for = unsettled(books, accepted)
-        if not waiting_for or time.monotonic() > give_up_at_s:
-            return books
-        told(waiting_for)
+        try:
+            books = await read_books(known)
+        except NotAnswered as failure:
+            if failure.code not in AWAY or time.monotonic() > give_up_at_s:
+                raise
+            told(f"{failure.service} to be back")
+        else:
+            waiting_for = unsettled(books, accepted)
+            if not waiting_for or time.monotonic() > give_up_at_s:
+                return books
+            told(waiting_for)
         await asyncio.sleep(ASK_EVERY_S)
 
 
