@@ -13,11 +13,15 @@ import uvloop
 from leadchain.permissions.v1 import permissions_service_pb2 as pb
 from leadchain.permissions.v1 import permissions_service_pb2_grpc as rpc
 
-from bench.empty_servicer import EmptyServicer
 
-
-class EchoServicer(EmptyServicer):
+class EchoServicer(rpc.PermissionsServiceServicer):
     """Answers at once, whatever is asked."""
+
+    async def Check(  # noqa: N802 - gRPC's name
+        self, request: pb.CheckRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> pb.CheckResponse:
+        """The empty answer."""
+        return pb.CheckResponse()
 
     async def CheckStream(  # noqa: N802 - gRPC's name
         self, request_iterator: AsyncIterator[pb.CheckStreamRequest], context: Any

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -49,6 +50,15 @@ def test_a_small_demonstration_accounts_for_every_lead_and_leaks_nothing(tmp_pat
     assert demo_stack(tmp_path / "demo").pids() == {}
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Programs started now can be interrupted, also where the tests run in the background, which ignores SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_demonstration_takes_its_stack_down(tmp_path: Path) -> None:
     stack = demo_stack(tmp_path / "demo")
     with subprocess.Popen(

@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import json
 import subprocess
 import sys
+import time
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -42,6 +44,7 @@ from servicekit.testing.waiting import eventually
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 LEADS = 24
+SOUTH = {"rep-01", "rep-02", "rep-03", "rep-04", "rep-05", "rep-11", "rep-12"}
 CONFIRMING = {"lead-intake", "identity", "assignment", "notification", "reporting"}
 
 
@@ -53,15 +56,19 @@ def begun() -> dict[str, dict[str, list[str]]]:
 
 @pytest.fixture
 async def leads(begun, stack, known):
-    """Leads by owner, after two dozen have found theirs."""
+    """Leads by owner, after two dozen have found theirs and were contacted, so that no timer hands them on."""
     if not begun:
         doors = await open_doors(known, stack)
         await introduce_people(known, stack)
         deliveries = list(simple_deliveries(LEADS, seed=77, at=datetime.now(UTC)))
         receipts = await send(deliveries, doors, rate_per_s=50, connections=4, arrived=_noted)
         ids = [receipt.item_id for receipt in receipts]
-        owned = await eventually(lambda: _owners(known, ids), deadline_s=60, what="owners")
-        begun["leads"] = owned
+        await eventually(lambda: _owners(known, ids), deadline_s=60, what="owners")
+        async with as_person(stack, "engagement") as gateway:
+            keepers = {lead_id: await _contacted(gateway, known, lead_id) for lead_id in ids}
+        begun["leads"] = await eventually(
+            lambda: _owners(known, ids, keepers=keepers), deadline_s=60, what="owners who stay"
+        )
     return begun["leads"]
 
 
@@ -69,8 +76,26 @@ def _noted(_: object) -> None:
     """Nobody watches."""
 
 
-async def _owners(known, lead_ids):
-    """Leads by owner as permissions knows them; nothing until each has one."""
+async def _contacted(gateway, known, lead_id):
+    """Whoever has the lead, once they have said that contact was made."""
+
+    async def marked():
+        rep_id = (await assignment_of(known, lead_id)).assignee_id
+        request = MarkContactedRequest(lead_id=lead_id, rep_id=rep_id)
+        try:
+            with gateway.asking("assignment") as channel:
+                await AssignmentServiceStub(channel).MarkContacted(request)
+        except NotAnswered as refused:
+            if refused.code != "PERMISSION_DENIED":
+                raise
+            return None  # it was handed on in between
+        return rep_id
+
+    return await eventually(marked, deadline_s=30, what="contact")
+
+
+async def _owners(known, lead_ids, *, keepers=None):
+    """Leads by owner as permissions knows them; nothing until each has one, and it is who keeps it."""
     owned = {}
     with known.asking("permissions") as channel:
         stub = PermissionsServiceStub(channel)
@@ -79,7 +104,8 @@ async def _owners(known, lead_ids):
             request = LookupRequest(subject_id=rep_id, action="follow_up", resource_type="lead")
             pages = [page async for page in stub.Lookup(request)]
             owned[rep_id] = [id_ for page in pages for id_ in page.ids if id_ in lead_ids]
-    return owned if sum(map(len, owned.values())) == len(lead_ids) else None
+    found = {lead_id: rep_id for rep_id, ids in owned.items() for lead_id in ids}
+    return owned if len(found) == len(lead_ids) and keepers in (None, found) else None
 
 
 @asynccontextmanager
@@ -225,6 +251,45 @@ async def test_an_export_that_crashes_or_delivers_nothing_is_no_success(stack, l
     assert done.export.status == exports_pb.EXPORT_STATUS_COMPLETE
 
 
+async def test_the_command_line_says_who_may_why_and_what_to(stack, leads):
+    owner, lead_id = busiest(leads), leads[busiest(leads)][0]
+
+    async def perm(*arguments):
+        return await _leadctl("perm", *arguments, *_pointed_at(stack))
+
+    allowed = await perm("check", owner, "edit", lead_id)
+    refused = await perm("check", "rep-13", "edit", lead_id)
+    why = await perm("explain", "rep-13", "edit", f"lead:{lead_id}")
+    listed = await perm("lookup", owner, "follow_up")
+
+    assert (allowed.returncode, "rep_works" in allowed.stdout) == (0, True)
+    assert (refused.returncode, "no_relation" in refused.stdout) == (3, True)
+    assert owner in why.stdout
+    assert set(leads[owner]) <= set(listed.stdout.split())
+
+
+async def test_a_sensitive_action_is_requested_and_decided_on_the_command_line(stack, leads):
+    lead_id = next(ids[0] for rep, ids in leads.items() if rep in SOUTH and ids)
+    proof = {"amr": ["pwd", "otp"], "auth_time": time.time()}
+    asking = stack.identities.mint("manager-south", scopes=[], epoch=1, **proof)
+    deciding = stack.identities.mint("director", scopes=[], epoch=1, **proof)
+
+    async def perm(by, *arguments):
+        return await _leadctl("perm", *arguments, *_pointed_at(stack, token_file=by))
+
+    asked = await perm(asking, "request", "manager-south", "delete", lead_id, "--json")
+    request_id = json.loads(asked.stdout)["request"]["request_id"]
+    waiting = await perm(deciding, "requests")
+    of_ones_own = await perm(asking, "approve", request_id)
+    approved = await perm(deciding, "approve", request_id)
+    too_late = await perm(deciding, "deny", request_id)
+
+    assert request_id in waiting.stdout
+    assert (of_ones_own.returncode, "refused" in of_ones_own.stderr) == (1, True)
+    assert (approved.returncode, "approved" in approved.stdout) == (0, True)
+    assert (too_late.returncode, "refused" in too_late.stderr) == (1, True)
+
+
 async def test_who_leaves_is_out_everywhere_at_once_and_the_successor_knows_the_history(
     stack, known, leads
 ):
@@ -305,13 +370,12 @@ async def _co_signed(known):
     return (answer.checkpoint.size, answer.verifier_key) if is_co_signed else None
 
 
-def _pointed_at(stack):
-    token_file = str(stack.operator_token_file())
+def _pointed_at(stack, *, token_file=None):
     return (
         "--target",
         f"permissions={stack.targets()['permissions'].grpc}",
         "--token-file",
-        token_file,
+        str(token_file or stack.operator_token_file()),
     )
 
 

@@ -59,8 +59,7 @@ def approve(
     from leadchain.permissions.v1 import approvals_service_pb2 as pb
 
     vote = pb.VoteRequest(request_id=request_id, group=group, verdict=pb.VERDICT_APPROVE)
-    answer = run(services(target, token_file), lambda known: put_vote(known, vote))
-    present(answer, lambda console, it: render_request(console, it.request), as_json=as_json)
+    _vote(services(target, token_file), vote, as_json=as_json)
 
 
 def deny(
@@ -75,8 +74,7 @@ def deny(
     from leadchain.permissions.v1 import approvals_service_pb2 as pb
 
     vote = pb.VoteRequest(request_id=request_id, group=group, verdict=pb.VERDICT_DENY)
-    answer = run(services(target, token_file), lambda known: put_vote(known, vote))
-    present(answer, lambda console, it: render_request(console, it.request), as_json=as_json)
+    _vote(services(target, token_file), vote, as_json=as_json)
 
 
 def show_requests(
@@ -155,6 +153,11 @@ def render_requests(console: Console, answer: pb.ListRequestsResponse) -> None:
             escape(request.summary),
         )
     console.print(table)
+
+
+def _vote(known: Services, vote: pb.VoteRequest, *, as_json: bool) -> None:
+    answer = run(known, lambda asked: put_vote(asked, vote))
+    present(answer, lambda console, it: render_request(console, it.request), as_json=as_json)
 
 
 def _status(request: pb.AccessRequest) -> str:

@@ -86,10 +86,10 @@ class AccessGuard:
 
     def is_revoked(self, caller: Caller) -> bool:
         """Whether a token that is still good by itself is void; asked at each request, also of any caller."""
-        return self._state.last_engine().is_void(caller.subject, _circumstances(caller))
+        return self._state.last_engine().is_void(caller.subject, circumstances_of(caller))
 
     def _questions(self, caller: Caller, need: Need, request: Message) -> Iterator[Question]:
-        circumstances: Circumstances | None = _circumstances(caller)
+        circumstances: Circumstances | None = circumstances_of(caller)
         subject_id = need.subject_id(request) or caller.subject
         if subject_id != caller.subject:
             yield Question(
@@ -107,7 +107,8 @@ class AccessGuard:
             )
 
 
-def _circumstances(caller: Caller) -> Circumstances:
+def circumstances_of(caller: Caller) -> Circumstances:
+    """What the caller's token says of its session."""
     return Circumstances(
         session_id=caller.session_id, device_id=caller.device_id, epoch=caller.epoch
     )

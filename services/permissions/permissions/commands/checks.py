@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from accesskit.decisions import Outcome
+from accesskit.guard import circumstances_of
 from servicekit.errors import Unauthenticated
 from servicekit.events import new_id
 
@@ -19,7 +20,7 @@ from permissions.domain.decisions import (
     written_answer,
     written_question,
 )
-from permissions.queries.decisions import circumstances_of, may_ask
+from permissions.queries.decisions import may_ask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
-from accesskit.decisions import Circumstances, Outcome, Question
+from accesskit.decisions import Outcome, Question
+from accesskit.guard import circumstances_of
 from servicekit.errors import Unauthenticated
 
 from permissions.domain.decisions import ANYTIME, Freshness, NotYours
@@ -31,13 +32,6 @@ class Standing(Protocol):
 async def nobody_approves(question: Question) -> str:  # noqa: ARG001 - a `Standing`
     """No approval serves where none can be looked up."""
     return "approval_unverifiable"
-
-
-def circumstances_of(caller: Caller) -> Circumstances:
-    """What the caller's token says of its session."""
-    return Circumstances(
-        session_id=caller.session_id, device_id=caller.device_id, epoch=caller.epoch
-    )
 
 
 def may_ask(live: Live, caller: Caller | None, subject_id: str = "") -> bool:

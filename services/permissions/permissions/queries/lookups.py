@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 from accesskit.canonical import canonical_json
+from accesskit.guard import circumstances_of
 from accesskit.tokens import Token
 
 from permissions.domain.decisions import ANYTIME, PAGE_IDS_MAX, Freshness, PinnedStateGone
-from permissions.queries.decisions import admit, circumstances_of
+from permissions.queries.decisions import admit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from accesskit.decisions import Outcome, Question
+from accesskit.guard import circumstances_of
 from servicekit.auth import current_caller
 from servicekit.errors import Unauthenticated
-
-from permissions.queries.decisions import circumstances_of
 
 if TYPE_CHECKING:
     from accesskit.decisions import Decision

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from accesskit.facts import checked_name
+from accesskit.guard import circumstances_of
 from leadchain.permissions.v1 import exports_service_pb2 as pb
 from leadchain.permissions.v1.exports_service_pb2_grpc import (
     ExportsServiceServicer,
@@ -14,7 +15,6 @@ from leadchain.permissions.v1.exports_service_pb2_grpc import (
 from permissions.commands import export_pages, exports
 from permissions.queries import exports as queries
 from permissions.queries.acting import acting
-from permissions.queries.decisions import circumstances_of
 from permissions.queries.rights import known_caller
 from permissions.wire import exports as wire
 from permissions.wire.approvals import second_factor
