@@ -15,8 +15,8 @@ import msgspec
 import structlog
 from servicekit.sealing import SealingError
 
-from lead_intake.channels.verifiers import InvalidSecret
 from lead_intake.store import accounts as store
+from lead_intake.verifiers.schemes import InvalidSecret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from servicekit.database import Database
 
     from lead_intake.channels.channel_files import ChannelFile
-    from lead_intake.channels.verifiers import Verifier
-    from lead_intake.domain import AccountId
+    from lead_intake.domain.leads import AccountId
     from lead_intake.seals import Seals
+    from lead_intake.verifiers.schemes import Verifier
 
 log = structlog.get_logger()
 

@@ -3,18 +3,19 @@
 from accesskit.enforcement import enforce
 from servicekit.chassis import Chassis
 
-from lead_intake import enricher, mapper, rpc
 from lead_intake.accounts import Accounts
 from lead_intake.channels.channel_files import load_channels
 from lead_intake.clients import GraphApi
-from lead_intake.commands import Desk
-from lead_intake.enricher import Enricher
-from lead_intake.group_commit import GroupCommit
-from lead_intake.mapper import Mapper
+from lead_intake.commands.mapping import Desk
 from lead_intake.reading import load_lexicons
+from lead_intake.rpc import intake as intake_rpc
 from lead_intake.seals import Seals
 from lead_intake.settings import Settings
-from lead_intake.webhooks import Door
+from lead_intake.webhooks.door import Door
+from lead_intake.workers import enricher, mapper
+from lead_intake.workers.enricher import Enricher
+from lead_intake.workers.group_commit import GroupCommit
+from lead_intake.workers.mapper import Mapper
 
 ACCOUNTS_REFRESH_S = 1.0
 COMMIT_IDLE_S = 1.0
@@ -42,6 +43,6 @@ def build(settings: Settings) -> Chassis:
     chassis.work("mapper", mapping.step, idle_s=mapper.GATHER_S)
 
     chassis.routes = Door(accounts, commits, seals)
-    rpc.serve(chassis.grpc, database, desk, on_replay=mapping.look)
+    intake_rpc.serve(chassis.grpc, database, desk, on_replay=mapping.look)
     chassis.keep_book()
     return chassis

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import structlog
 
-from lead_intake.domain import (
+from lead_intake.domain.leads import (
     AwaitingBody,
     Contact,
     Finding,
@@ -19,10 +19,15 @@ from lead_intake.domain import (
     Rejected,
     conclude,
 )
-from lead_intake.industries import IndustryLexicon, load_lexicon, read_industry
-from lead_intake.phone_numbers import PhoneNumber, first_complete, first_masked, read_phones
-from lead_intake.regions import Gazetteer, load_gazetteer, read_region
-from lead_intake.source_kinds import read_source_kind
+from lead_intake.normalising.industries import IndustryLexicon, load_lexicon, read_industry
+from lead_intake.normalising.phone_numbers import (
+    PhoneNumber,
+    first_complete,
+    first_masked,
+    read_phones,
+)
+from lead_intake.normalising.regions import Gazetteer, load_gazetteer, read_region
+from lead_intake.normalising.source_kinds import read_source_kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lead_intake.channels.channel_files import load_channels
 from lead_intake.channels.transforms import TRANSFORMS
-from lead_intake.domain import (
+from lead_intake.domain.leads import (
     Contact,
     Inquiry,
     Quarantined,

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lead_intake.channels.nesting import is_too_deep
-from lead_intake.channels.verifiers import Hub256, InvalidSecret, StandardWebhooks
+from lead_intake.verifiers.schemes import Hub256, InvalidSecret, StandardWebhooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,7 +3,12 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lead_intake.phone_numbers import PhoneKind, first_complete, first_masked, read_phones
+from lead_intake.normalising.phone_numbers import (
+    PhoneKind,
+    first_complete,
+    first_masked,
+    read_phones,
+)
 
 SAMPLE = "+8613800138001"
 

@@ -12,13 +12,13 @@ import yaml
 
 from lead_intake.channels import paths
 from lead_intake.channels.transforms import TRANSFORMS
-from lead_intake.channels.verifiers import VERIFIERS
-from lead_intake.domain import RejectReason, Trust
+from lead_intake.domain.leads import RejectReason, Trust
+from lead_intake.verifiers.schemes import VERIFIERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from lead_intake.channels.verifiers import Verifier
+    from lead_intake.verifiers.schemes import Verifier
 
 FILES = ("website_form.yaml", "facebook_leadgen.yaml")
 
@@ -111,7 +111,9 @@ class ChannelFile:
 def load_channels() -> dict[str, ChannelFile]:
     """The installed channels by name; raises `InvalidChannelFile`."""
     folder = resources.files("lead_intake.channels")
-    documents = [yaml.safe_load(folder.joinpath(name).read_text("utf-8")) for name in FILES]
+    documents = [
+        yaml.safe_load(folder.joinpath("installed", name).read_text("utf-8")) for name in FILES
+    ]
     files = [compile_channel(document) for document in documents]
     return {file.channel: file for file in files}
 

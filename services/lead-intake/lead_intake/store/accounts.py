@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from lead_intake.domain import AccountId
+    from lead_intake.domain.leads import AccountId
 
 QUERY_TIMEOUT_S = 5.0
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from lead_intake.domain import AccountId, DeliveryId
+    from lead_intake.domain.leads import AccountId, DeliveryId
 
 STORE_TIMEOUT_S = 5.0
 LOOKUP_TIMEOUT_S = 5.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lead_intake.domain import AccountId, DeliveryId, ItemState, LeadId
+from lead_intake.domain.leads import AccountId, DeliveryId, ItemState, LeadId
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import yaml
 
-from lead_intake.domain import Precision, Region
+from lead_intake.domain.leads import Precision, Region
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from leadchain.intake.v1 import events_pb2, intake_service_pb2
 
-from lead_intake.domain import (
+from lead_intake.domain.leads import (
     AwaitingBody,
     ItemState,
     Precision,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
     from servicekit.events import Event
 
-    from lead_intake.domain import Contact, Inquiry, Item
+    from lead_intake.domain.leads import Contact, Inquiry, Item
     from lead_intake.seals import Seals
     from lead_intake.store.accounts import AccountTraffic
     from lead_intake.store.items import KeptLead, QuarantinedItem

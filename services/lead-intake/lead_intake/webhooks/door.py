@@ -19,8 +19,8 @@ from servicekit.errors import Invalid, ServiceError, TooLarge, Unauthenticated, 
 from servicekit.http_host import read_body, send_answer
 
 from lead_intake.channels.nesting import is_too_deep
-from lead_intake.channels.verifiers import SIGNED_HEADERS, WEBHOOK_ID
 from lead_intake.store.deliveries import Arrival
+from lead_intake.verifiers.schemes import SIGNED_HEADERS, WEBHOOK_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from servicekit.http_host import Receive, Scope, Send
 
     from lead_intake.accounts import Accounts, OpenAccount
-    from lead_intake.group_commit import GroupCommit
     from lead_intake.seals import Seals
+    from lead_intake.workers.group_commit import GroupCommit
 
 log = structlog.get_logger()
 

@@ -12,9 +12,11 @@ from leadchain.intake.v1.intake_service_pb2_grpc import (
 from servicekit.auth import current_caller
 from servicekit.errors import Forbidden
 
-from lead_intake import commands, queries, wire
 from lead_intake.accounts import Secrets
-from lead_intake.commands import NewAccount
+from lead_intake.commands import accounts, mapping
+from lead_intake.commands.accounts import NewAccount
+from lead_intake.queries import leads as queries
+from lead_intake.wire import leads as wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from servicekit.database import Database
     from servicekit.grpc_server import GrpcServer
 
-    from lead_intake.commands import Desk
+    from lead_intake.commands.mapping import Desk
 
 OPERATOR_SCOPE = "operator"
 
@@ -50,7 +52,7 @@ class IntakeServicer(IntakeServiceServicer):
         """Creates or changes a channel account."""
         _require_operator()
         async with self._database.unit_of_work() as uow:
-            path = await commands.put_account(
+            path = await accounts.put_account(
                 uow,
                 _new_account(request),
                 channels=self._desk.accounts.channels,
@@ -94,7 +96,7 @@ class IntakeServicer(IntakeServiceServicer):
         _require_operator()
         lead_ids = [queries.parsed_lead_id(lead_id) for lead_id in request.lead_ids]
         async with self._database.unit_of_work() as uow:
-            count = await commands.replay_quarantined(
+            count = await mapping.replay_quarantined(
                 uow, channel=request.channel, lead_ids=lead_ids
             )
         self._on_replay()

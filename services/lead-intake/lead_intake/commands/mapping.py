@@ -1,22 +1,18 @@
-"""What changes lead-intake's books: accounts, the mapping of deliveries, the settling of fetched bodies, replays."""
+"""The mapping of deliveries, the settling of fetched bodies, replays."""
 
 from __future__ import annotations
 
 import asyncio
-import secrets as random_secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import msgspec
 import uuid_utils
 from servicekit import telemetry
-from servicekit.errors import Invalid, Unavailable
+from servicekit.errors import Unavailable
 from servicekit.sealing import SealingError
 
-from lead_intake import wire
-from lead_intake.channels.verifiers import SECRETS_MAX, InvalidSecret
-from lead_intake.domain import (
+from lead_intake.domain.leads import (
     AccountId,
     AwaitingBody,
     Finding,
@@ -30,9 +26,9 @@ from lead_intake.domain import (
     numbered,
 )
 from lead_intake.reading import Lexicons, read_delivery, read_fetched
-from lead_intake.store import accounts as account_rows
 from lead_intake.store import deliveries, items
 from lead_intake.store.items import LeasedItem, Postponement
+from lead_intake.wire import leads as wire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,23 +36,12 @@ if TYPE_CHECKING:
     from servicekit.database import UnitOfWork
     from servicekit.events import Event
 
-    from lead_intake.accounts import Accounts, OpenAccount, Secrets
-    from lead_intake.channels.channel_files import ChannelFile
+    from lead_intake.accounts import Accounts, OpenAccount
     from lead_intake.seals import Seals
     from lead_intake.store.deliveries import Delivery
     from lead_intake.store.items import ItemRecord, KeptPlace
 
-NAME_LENGTH_MAX = 100
 MAPPED_WITHOUT_PAUSE = 20
-
-
-@dataclass(frozen=True, slots=True)
-class NewAccount:
-    """An account as an operator asks for it."""
-
-    channel: str
-    account: str
-    secrets: Secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,30 +72,6 @@ class Fetched:
 
 class UnknownAccount(Unavailable):
     """A delivery's account is not known here yet; the next refresh brings it."""
-
-
-async def put_account(
-    uow: UnitOfWork, new: NewAccount, *, channels: Mapping[str, ChannelFile], seals: Seals
-) -> str:
-    """Creates or changes an account; returns the path for its deliveries, the same as long as it exists.
-
-    Raises `Invalid` for a channel that is not installed, a bad name or unusable secrets.
-    """
-    _check_account(new, channels)
-    key = random_secrets.token_urlsafe(24)
-    row = account_rows.SealedAccount(
-        account_id=AccountId(0),
-        channel=new.channel,
-        account=new.account,
-        key_hmac=seals.account_keys.of(key),
-        sealed_secrets=seals.seal_secrets(
-            msgspec.json.encode(new.secrets), new.channel, new.account
-        ),
-    )
-    sealed_key = await account_rows.put(
-        uow.raw, row, sealed_key=seals.seal_key(key, new.channel, new.account)
-    )
-    return f"/in/v1/{new.channel}/{seals.open_key(sealed_key, new.channel, new.account)}"
 
 
 async def map_received(uow: UnitOfWork, desk: Desk, *, limit: int) -> Mapped:
@@ -165,20 +126,6 @@ async def replay_quarantined(uow: UnitOfWork, *, channel: str, lead_ids: Sequenc
     if again:
         await deliveries.receive_again(uow.raw, again)
     return count
-
-
-def _check_account(new: NewAccount, channels: Mapping[str, ChannelFile]) -> None:
-    channel = channels.get(new.channel)
-    if channel is None:
-        raise Invalid("no such channel is installed")
-    if not 0 < len(new.account) <= NAME_LENGTH_MAX or not new.account.isprintable():
-        raise Invalid(f"an account's name is 1 to {NAME_LENGTH_MAX} printable characters")
-    if not 0 < len(new.secrets.signing) <= SECRETS_MAX:
-        raise Invalid(f"an account has 1 to {SECRETS_MAX} active secrets")
-    try:
-        channel.verifier(new.secrets.signing)
-    except InvalidSecret as error:
-        raise Invalid(str(error)) from None
 
 
 def _items_of(delivery: Delivery, desk: Desk) -> list[Item]:

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 
 from servicekit import telemetry
 
-from lead_intake import commands
 from lead_intake.clients import FetchFailed
-from lead_intake.commands import Fetched
+from lead_intake.commands import mapping
+from lead_intake.commands.mapping import Fetched
 from lead_intake.store import items
 
 if TYPE_CHECKING:
     from servicekit.database import Database
 
     from lead_intake.clients import GraphApi
-    from lead_intake.commands import Desk
+    from lead_intake.commands.mapping import Desk
     from lead_intake.store.items import LeasedItem
 
 BATCH_SIZE_MAX = 128
@@ -54,7 +54,7 @@ class Enricher:
             tasks = [fetches.create_task(self._fetch(item)) for item in leased]
         outcomes = [task.result() for task in tasks]
         async with self._database.unit_of_work() as uow:
-            await commands.settle_fetched(uow, outcomes, self._desk, retry_scale=self._retry_scale)
+            await mapping.settle_fetched(uow, outcomes, self._desk, retry_scale=self._retry_scale)
         return len(leased) == BATCH_SIZE_MAX
 
     async def _fetch(self, item: LeasedItem) -> Fetched:

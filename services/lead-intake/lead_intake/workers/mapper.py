@@ -10,15 +10,15 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from lead_intake import commands
+from lead_intake.commands import mapping
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from servicekit.database import Database
 
-    from lead_intake.commands import Desk
-    from lead_intake.group_commit import GroupCommit
+    from lead_intake.commands.mapping import Desk
+    from lead_intake.workers.group_commit import GroupCommit
 
 BATCH_SIZE_MAX = 250
 GATHER_S = 0.03
@@ -58,7 +58,7 @@ class Mapper:
         self._last_batch_s = time.monotonic()
         stored_count = self._commits.stored_count
         async with self._database.unit_of_work() as uow:
-            mapped = await commands.map_received(uow, self._desk, limit=BATCH_SIZE_MAX)
+            mapped = await mapping.map_received(uow, self._desk, limit=BATCH_SIZE_MAX)
         if mapped.awaiting_count:
             self._on_awaiting()
         is_full = mapped.delivery_count == BATCH_SIZE_MAX

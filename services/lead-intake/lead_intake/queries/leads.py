@@ -11,7 +11,7 @@ from uuid import UUID
 
 from servicekit.errors import Invalid, NotFound
 
-from lead_intake.domain import ItemState, LeadId
+from lead_intake.domain.leads import ItemState, LeadId
 from lead_intake.store import accounts, deliveries, items
 from lead_intake.store.items import KeptLead
 

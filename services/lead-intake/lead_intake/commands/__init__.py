@@ -1,0 +1,1 @@
+"""What changes lead-intake's books, by noun."""

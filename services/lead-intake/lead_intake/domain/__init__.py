@@ -1,0 +1,1 @@
+"""What lead-intake decides, by noun; pure."""

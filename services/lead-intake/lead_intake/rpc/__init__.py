@@ -1,0 +1,1 @@
+"""The RPCs of lead-intake: one servicer for each noun."""

@@ -1,0 +1,1 @@
+"""The door for outside facts: what is let in, how it is answered."""

@@ -1,0 +1,1 @@
+"""Between the contracts and what lead-intake decides about, by noun."""
