@@ -36,11 +36,19 @@ KEY_LENGTH_MAX = 64
 
 
 class Secrets(msgspec.Struct, frozen=True):
-    """What an account proves and fetches with. Kept sealed, never shown."""
+    """What an account proves and fetches with. Kept sealed, never shown.
+
+    `signing` and `encryption` hold the newest first, at most two; `identity` is what deliveries must name (such as
+    `receive_id`), `public_keys` PEM by serial, `settings` what its vendor's API is asked for (such as `form_ids`).
+    """
 
     signing: tuple[str, ...] = ()
     verify_token: str = ""
     access_token: str = ""
+    encryption: tuple[str, ...] = ()
+    identity: dict[str, str] = {}
+    public_keys: dict[str, str] = {}
+    settings: dict[str, str] = {}
 
     def __repr__(self) -> str:
         return "Secrets(***)"
