@@ -25,27 +25,37 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n leadchain/intake/v1/events.proto\x12\x13leadchain.intake.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"a\n\x06Region\x12\x10\n\x08province\x18\x01 \x01(\t\x12\x0c\n\x04\x63ity\x18\x02 \x01(\t\x12\x37\n\tprecision\x18\x03 \x01(\x0e\x32$.leadchain.intake.v1.RegionPrecision\"o\n\x07\x43ontact\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nphone_e164\x18\x02 \x01(\t\x12\x14\n\x0cmasked_phone\x18\x03 \x01(\t\x12\r\n\x05\x65mail\x18\x04 \x01(\t\x12\x0f\n\x07\x63ompany\x18\x05 \x01(\t\x12\x0c\n\x04uscc\x18\x06 \x01(\t\"\x96\x03\n\tLeadFacts\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\x13\n\x0b\x65xternal_id\x18\x03 \x01(\t\x12/\n\x0breceived_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0binquired_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05trust\x18\x06 \x01(\x0e\x32\x1a.leadchain.intake.v1.Trust\x12+\n\x06region\x18\x07 \x01(\x0b\x32\x1b.leadchain.intake.v1.Region\x12\x10\n\x08industry\x18\x08 \x01(\t\x12\x13\n\x0bsource_kind\x18\t \x01(\t\x12\x14\n\x0c\x66irst_action\x18\n \x01(\t\x12\x16\n\x0esealed_contact\x18\x0b \x01(\x0c\x12\x13\n\x0bphone_index\x18\x0c \x01(\x0c\x12\x15\n\rphone_display\x18\r \x01(\t\x12\x17\n\x0fmapping_version\x18\x0e \x01(\r\"\x91\x01\n\x0cLeadReceived\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07lead_id\x18\x03 \x01(\t\x12-\n\x05\x66\x61\x63ts\x18\x04 \x01(\x0b\x32\x1e.leadchain.intake.v1.LeadFacts\"\xb4\x01\n\x0cLeadRejected\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07lead_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x04 \x01(\t\x12/\n\x0breceived_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x06 \x01(\t\"\xcc\x01\n\x13\x44\x65liveryQuarantined\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07lead_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x04 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x05 \x01(\t\x12/\n\x0breceived_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x07 \x01(\t*@\n\x05Trust\x12\x15\n\x11TRUST_UNSPECIFIED\x10\x00\x12\x10\n\x0cTRUST_STRONG\x10\x01\x12\x0e\n\nTRUST_WEAK\x10\x02*\x8d\x01\n\x0fRegionPrecision\x12 \n\x1cREGION_PRECISION_UNSPECIFIED\x10\x00\x12\x1d\n\x19REGION_PRECISION_PROVINCE\x10\x01\x12\x19\n\x15REGION_PRECISION_CITY\x10\x02\x12\x1e\n\x1aREGION_PRECISION_AMBIGUOUS\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n leadchain/intake/v1/events.proto\x12\x13leadchain.intake.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa6\x01\n\x06Region\x12\x10\n\x08province\x18\x01 \x01(\t\x12\x0c\n\x04\x63ity\x18\x02 \x01(\t\x12\x37\n\tprecision\x18\x03 \x01(\x0e\x32$.leadchain.intake.v1.RegionPrecision\x12\x10\n\x08\x64istrict\x18\x04 \x01(\t\x12\x0c\n\x04\x63ode\x18\x05 \x01(\t\x12\x12\n\ncandidates\x18\x06 \x03(\t\x12\x0f\n\x07is_hint\x18\x07 \x01(\x08\"\xde\x02\n\x07\x43ontact\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nphone_e164\x18\x02 \x01(\t\x12\x14\n\x0cmasked_phone\x18\x03 \x01(\t\x12\r\n\x05\x65mail\x18\x04 \x01(\t\x12\x0f\n\x07\x63ompany\x18\x05 \x01(\t\x12\x0c\n\x04uscc\x18\x06 \x01(\t\x12\x0e\n\x06wechat\x18\x07 \x01(\t\x12\x0e\n\x06openid\x18\x08 \x01(\t\x12\x0f\n\x07unionid\x18\t \x01(\t\x12\x17\n\x0f\x65xternal_userid\x18\n \x01(\t\x12\x14\n\x0cother_phones\x18\x0b \x03(\t\x12\x0e\n\x06remark\x18\x0c \x01(\t\x12:\n\x07\x61nswers\x18\r \x03(\x0b\x32).leadchain.intake.v1.Contact.AnswersEntry\x12\x11\n\thonorific\x18\x0e \x01(\t\x1a.\n\x0c\x41nswersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xfb\x04\n\tLeadFacts\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\x13\n\x0b\x65xternal_id\x18\x03 \x01(\t\x12/\n\x0breceived_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0binquired_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05trust\x18\x06 \x01(\x0e\x32\x1a.leadchain.intake.v1.Trust\x12+\n\x06region\x18\x07 \x01(\x0b\x32\x1b.leadchain.intake.v1.Region\x12\x10\n\x08industry\x18\x08 \x01(\t\x12\x13\n\x0bsource_kind\x18\t \x01(\t\x12\x14\n\x0c\x66irst_action\x18\n \x01(\t\x12\x16\n\x0esealed_contact\x18\x0b \x01(\x0c\x12\x13\n\x0bphone_index\x18\x0c \x01(\x0c\x12\x15\n\rphone_display\x18\r \x01(\t\x12\x17\n\x0fmapping_version\x18\x0e \x01(\r\x12\x13\n\x0b\x65mail_index\x18\x0f \x01(\x0c\x12\x14\n\x0cwechat_index\x18\x10 \x01(\x0c\x12+\n\x06source\x18\x11 \x01(\x0b\x32\x1b.leadchain.intake.v1.Source\x12\r\n\x05\x66lags\x18\x12 \x03(\t\x12\r\n\x05stage\x18\x13 \x01(\t\x12\x0f\n\x07product\x18\x14 \x01(\t\x12\x0e\n\x06\x62udget\x18\x15 \x01(\t\x12\x16\n\x0e\x63lient_version\x18\x16 \x01(\t\x12\x1e\n\x16\x63onsent_notice_version\x18\x17 \x01(\t\x12\x14\n\x0c\x61\x64\x64ressed_to\x18\x18 \x01(\t\"\xe0\x01\n\x06Source\x12\x0c\n\x04\x66orm\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61mpaign\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64group\x18\x03 \x01(\t\x12\x10\n\x08\x63reative\x18\x04 \x01(\t\x12\x0f\n\x07keyword\x18\x05 \x01(\t\x12<\n\tclick_ids\x18\x06 \x03(\x0b\x32).leadchain.intake.v1.Source.ClickIdsEntry\x12\x13\n\x0blanding_url\x18\x07 \x01(\t\x1a/\n\rClickIdsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x91\x01\n\x0cLeadReceived\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07lead_id\x18\x03 \x01(\t\x12-\n\x05\x66\x61\x63ts\x18\x04 \x01(\x0b\x32\x1e.leadchain.intake.v1.LeadFacts\"\xcd\x01\n\x0cLeadRejected\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07lead_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x04 \x01(\t\x12/\n\x0breceived_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x17\n\x0frepeats_lead_id\x18\x07 \x01(\t\"\xcc\x01\n\x13\x44\x65liveryQuarantined\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07lead_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x04 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x05 \x01(\t\x12/\n\x0breceived_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x07 \x01(\t*@\n\x05Trust\x12\x15\n\x11TRUST_UNSPECIFIED\x10\x00\x12\x10\n\x0cTRUST_STRONG\x10\x01\x12\x0e\n\nTRUST_WEAK\x10\x02*\xc7\x01\n\x0fRegionPrecision\x12 \n\x1cREGION_PRECISION_UNSPECIFIED\x10\x00\x12\x1d\n\x19REGION_PRECISION_PROVINCE\x10\x01\x12\x19\n\x15REGION_PRECISION_CITY\x10\x02\x12\x1e\n\x1aREGION_PRECISION_AMBIGUOUS\x10\x03\x12\x1d\n\x19REGION_PRECISION_DISTRICT\x10\x04\x12\x19\n\x15REGION_PRECISION_ZONE\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'leadchain.intake.v1.events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TRUST']._serialized_start=1249
-  _globals['_TRUST']._serialized_end=1313
-  _globals['_REGIONPRECISION']._serialized_start=1316
-  _globals['_REGIONPRECISION']._serialized_end=1457
-  _globals['_REGION']._serialized_start=90
-  _globals['_REGION']._serialized_end=187
-  _globals['_CONTACT']._serialized_start=189
-  _globals['_CONTACT']._serialized_end=300
-  _globals['_LEADFACTS']._serialized_start=303
-  _globals['_LEADFACTS']._serialized_end=709
-  _globals['_LEADRECEIVED']._serialized_start=712
-  _globals['_LEADRECEIVED']._serialized_end=857
-  _globals['_LEADREJECTED']._serialized_start=860
-  _globals['_LEADREJECTED']._serialized_end=1040
-  _globals['_DELIVERYQUARANTINED']._serialized_start=1043
-  _globals['_DELIVERYQUARANTINED']._serialized_end=1247
+  _globals['_CONTACT_ANSWERSENTRY']._loaded_options = None
+  _globals['_CONTACT_ANSWERSENTRY']._serialized_options = b'8\001'
+  _globals['_SOURCE_CLICKIDSENTRY']._loaded_options = None
+  _globals['_SOURCE_CLICKIDSENTRY']._serialized_options = b'8\001'
+  _globals['_TRUST']._serialized_start=2040
+  _globals['_TRUST']._serialized_end=2104
+  _globals['_REGIONPRECISION']._serialized_start=2107
+  _globals['_REGIONPRECISION']._serialized_end=2306
+  _globals['_REGION']._serialized_start=91
+  _globals['_REGION']._serialized_end=257
+  _globals['_CONTACT']._serialized_start=260
+  _globals['_CONTACT']._serialized_end=610
+  _globals['_CONTACT_ANSWERSENTRY']._serialized_start=564
+  _globals['_CONTACT_ANSWERSENTRY']._serialized_end=610
+  _globals['_LEADFACTS']._serialized_start=613
+  _globals['_LEADFACTS']._serialized_end=1248
+  _globals['_SOURCE']._serialized_start=1251
+  _globals['_SOURCE']._serialized_end=1475
+  _globals['_SOURCE_CLICKIDSENTRY']._serialized_start=1428
+  _globals['_SOURCE_CLICKIDSENTRY']._serialized_end=1475
+  _globals['_LEADRECEIVED']._serialized_start=1478
+  _globals['_LEADRECEIVED']._serialized_end=1623
+  _globals['_LEADREJECTED']._serialized_start=1626
+  _globals['_LEADREJECTED']._serialized_end=1831
+  _globals['_DELIVERYQUARANTINED']._serialized_start=1834
+  _globals['_DELIVERYQUARANTINED']._serialized_end=2038
 # @@protoc_insertion_point(module_scope)

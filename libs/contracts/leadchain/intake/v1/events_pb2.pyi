@@ -3,9 +3,11 @@
 isort:skip_file
 Facts that lead-intake states: what was accepted, refused or set aside at the door."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
@@ -56,6 +58,10 @@ class _RegionPrecisionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Regio
     """Province and city are known."""
     REGION_PRECISION_AMBIGUOUS: _RegionPrecision.ValueType  # 3
     """The words fit several places; none is guessed."""
+    REGION_PRECISION_DISTRICT: _RegionPrecision.ValueType  # 4
+    """Province, city and district are known."""
+    REGION_PRECISION_ZONE: _RegionPrecision.ValueType  # 5
+    """A functional zone, such as 雄安新区, inside of the city."""
 
 class RegionPrecision(_RegionPrecision, metaclass=_RegionPrecisionEnumTypeWrapper):
     """How surely a region was read from what the customer wrote."""
@@ -68,6 +74,10 @@ REGION_PRECISION_CITY: RegionPrecision.ValueType  # 2
 """Province and city are known."""
 REGION_PRECISION_AMBIGUOUS: RegionPrecision.ValueType  # 3
 """The words fit several places; none is guessed."""
+REGION_PRECISION_DISTRICT: RegionPrecision.ValueType  # 4
+"""Province, city and district are known."""
+REGION_PRECISION_ZONE: RegionPrecision.ValueType  # 5
+"""A functional zone, such as 雄安新区, inside of the city."""
 Global___RegionPrecision: _TypeAlias = RegionPrecision  # noqa: Y015
 
 @_typing.final
@@ -79,22 +89,40 @@ class Region(_message.Message):
     PROVINCE_FIELD_NUMBER: _builtins.int
     CITY_FIELD_NUMBER: _builtins.int
     PRECISION_FIELD_NUMBER: _builtins.int
+    DISTRICT_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    CANDIDATES_FIELD_NUMBER: _builtins.int
+    IS_HINT_FIELD_NUMBER: _builtins.int
     province: _builtins.str
     """Province in Chinese without suffix, such as 广东; empty when unknown."""
     city: _builtins.str
     """City in Chinese without suffix, such as 深圳; empty when unknown."""
     precision: Global___RegionPrecision.ValueType
     """How surely the two above are known."""
+    district: _builtins.str
+    """District or zone in Chinese as in the gazetteer; empty when unknown."""
+    code: _builtins.str
+    """GB/T 2260 code of the most exact place known, six digits; empty when unknown."""
+    is_hint: _builtins.bool
+    """Whether the place is only a hint, read from the phone number, and nothing was stated."""
+    @_builtins.property
+    def candidates(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The places an ambiguous text fits, at most ten."""
+
     def __init__(
         self,
         *,
         province: _builtins.str = ...,
         city: _builtins.str = ...,
         precision: Global___RegionPrecision.ValueType = ...,
+        district: _builtins.str = ...,
+        code: _builtins.str = ...,
+        candidates: _abc.Iterable[_builtins.str] | None = ...,
+        is_hint: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["city", b"city", "precision", b"precision", "province", b"province"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "city", b"city", "code", b"code", "district", b"district", "is_hint", b"is_hint", "precision", b"precision", "province", b"province"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -106,12 +134,40 @@ class Contact(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class AnswersEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     NAME_FIELD_NUMBER: _builtins.int
     PHONE_E164_FIELD_NUMBER: _builtins.int
     MASKED_PHONE_FIELD_NUMBER: _builtins.int
     EMAIL_FIELD_NUMBER: _builtins.int
     COMPANY_FIELD_NUMBER: _builtins.int
     USCC_FIELD_NUMBER: _builtins.int
+    WECHAT_FIELD_NUMBER: _builtins.int
+    OPENID_FIELD_NUMBER: _builtins.int
+    UNIONID_FIELD_NUMBER: _builtins.int
+    EXTERNAL_USERID_FIELD_NUMBER: _builtins.int
+    OTHER_PHONES_FIELD_NUMBER: _builtins.int
+    REMARK_FIELD_NUMBER: _builtins.int
+    ANSWERS_FIELD_NUMBER: _builtins.int
+    HONORIFIC_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The customer's name as written."""
     phone_e164: _builtins.str
@@ -124,6 +180,26 @@ class Contact(_message.Message):
     """Company name as written."""
     uscc: _builtins.str
     """Unified social credit code (统一社会信用代码), 18 characters, or empty."""
+    wechat: _builtins.str
+    """WeChat id as written."""
+    openid: _builtins.str
+    """The customer's id in one WeChat official account."""
+    unionid: _builtins.str
+    """The customer's id over all applications of one WeChat developer."""
+    external_userid: _builtins.str
+    """The customer's id in WeCom (企业微信)."""
+    remark: _builtins.str
+    """What the customer wrote in their own words."""
+    honorific: _builtins.str
+    """Salutation as written with the name, such as 先生 or 总."""
+    @_builtins.property
+    def other_phones(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Further complete numbers in E.164, in the order given."""
+
+    @_builtins.property
+    def answers(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Answers to the form's own questions, by question."""
+
     def __init__(
         self,
         *,
@@ -133,10 +209,18 @@ class Contact(_message.Message):
         email: _builtins.str = ...,
         company: _builtins.str = ...,
         uscc: _builtins.str = ...,
+        wechat: _builtins.str = ...,
+        openid: _builtins.str = ...,
+        unionid: _builtins.str = ...,
+        external_userid: _builtins.str = ...,
+        other_phones: _abc.Iterable[_builtins.str] | None = ...,
+        remark: _builtins.str = ...,
+        answers: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        honorific: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["company", b"company", "email", b"email", "masked_phone", b"masked_phone", "name", b"name", "phone_e164", b"phone_e164", "uscc", b"uscc"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "company", b"company", "email", b"email", "external_userid", b"external_userid", "honorific", b"honorific", "masked_phone", b"masked_phone", "name", b"name", "openid", b"openid", "other_phones", b"other_phones", "phone_e164", b"phone_e164", "remark", b"remark", "unionid", b"unionid", "uscc", b"uscc", "wechat", b"wechat"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -162,6 +246,16 @@ class LeadFacts(_message.Message):
     PHONE_INDEX_FIELD_NUMBER: _builtins.int
     PHONE_DISPLAY_FIELD_NUMBER: _builtins.int
     MAPPING_VERSION_FIELD_NUMBER: _builtins.int
+    EMAIL_INDEX_FIELD_NUMBER: _builtins.int
+    WECHAT_INDEX_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    FLAGS_FIELD_NUMBER: _builtins.int
+    STAGE_FIELD_NUMBER: _builtins.int
+    PRODUCT_FIELD_NUMBER: _builtins.int
+    BUDGET_FIELD_NUMBER: _builtins.int
+    CLIENT_VERSION_FIELD_NUMBER: _builtins.int
+    CONSENT_NOTICE_VERSION_FIELD_NUMBER: _builtins.int
+    ADDRESSED_TO_FIELD_NUMBER: _builtins.int
     channel: _builtins.str
     """Channel name, such as website_form."""
     account: _builtins.str
@@ -183,7 +277,23 @@ class LeadFacts(_message.Message):
     phone_display: _builtins.str
     """The phone for people's eyes: first three and last four digits."""
     mapping_version: _builtins.int
-    """Version of the channel file that mapped the delivery."""
+    """Version of the mapping that read the delivery: below 1,000 the channel file's, above the account's own."""
+    email_index: _builtins.bytes
+    """Keyed HMAC of the e-mail; empty without one."""
+    wechat_index: _builtins.bytes
+    """Keyed HMAC of the WeChat id, openid or external user id, whichever comes first; empty without one."""
+    stage: _builtins.str
+    """Current stage as stated (IN-13): first_contact, needs_confirmed, demonstrated, negotiating, signed; or empty."""
+    product: _builtins.str
+    """Product asked for."""
+    budget: _builtins.str
+    """Budget as written."""
+    client_version: _builtins.str
+    """Version of the sender's client or form; empty when it says none."""
+    consent_notice_version: _builtins.str
+    """The consent notice the customer agreed to; empty when none was stated."""
+    addressed_to: _builtins.str
+    """Person of ours whom the customer addressed (WeCom UserID, form owner); empty when none."""
     @_builtins.property
     def received_at(self) -> _timestamp_pb2.Timestamp:
         """When lead-intake stored the delivery; its hour is the lead's ledger hour."""
@@ -195,6 +305,14 @@ class LeadFacts(_message.Message):
     @_builtins.property
     def region(self) -> Global___Region:
         """Where the customer is."""
+
+    @_builtins.property
+    def source(self) -> Global___Source:
+        """Where the lead comes from, as far as the channel says."""
+
+    @_builtins.property
+    def flags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What is remarkable: masked_phone, several_phones, hotline, odd_email, odd_name, odd_uscc, from_pull, from_import."""
 
     def __init__(
         self,
@@ -213,14 +331,92 @@ class LeadFacts(_message.Message):
         phone_index: _builtins.bytes = ...,
         phone_display: _builtins.str = ...,
         mapping_version: _builtins.int = ...,
+        email_index: _builtins.bytes = ...,
+        wechat_index: _builtins.bytes = ...,
+        source: Global___Source | None = ...,
+        flags: _abc.Iterable[_builtins.str] | None = ...,
+        stage: _builtins.str = ...,
+        product: _builtins.str = ...,
+        budget: _builtins.str = ...,
+        client_version: _builtins.str = ...,
+        consent_notice_version: _builtins.str = ...,
+        addressed_to: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["inquired_at", b"inquired_at", "received_at", b"received_at", "region", b"region"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["inquired_at", b"inquired_at", "received_at", b"received_at", "region", b"region", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "channel", b"channel", "external_id", b"external_id", "first_action", b"first_action", "industry", b"industry", "inquired_at", b"inquired_at", "mapping_version", b"mapping_version", "phone_display", b"phone_display", "phone_index", b"phone_index", "received_at", b"received_at", "region", b"region", "sealed_contact", b"sealed_contact", "source_kind", b"source_kind", "trust", b"trust"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "addressed_to", b"addressed_to", "budget", b"budget", "channel", b"channel", "client_version", b"client_version", "consent_notice_version", b"consent_notice_version", "email_index", b"email_index", "external_id", b"external_id", "first_action", b"first_action", "flags", b"flags", "industry", b"industry", "inquired_at", b"inquired_at", "mapping_version", b"mapping_version", "phone_display", b"phone_display", "phone_index", b"phone_index", "product", b"product", "received_at", b"received_at", "region", b"region", "sealed_contact", b"sealed_contact", "source", b"source", "source_kind", b"source_kind", "stage", b"stage", "trust", b"trust", "wechat_index", b"wechat_index"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LeadFacts: _TypeAlias = LeadFacts  # noqa: Y015
+
+@_typing.final
+class Source(_message.Message):
+    """Where a lead comes from: the advertisement and the page."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ClickIdsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    FORM_FIELD_NUMBER: _builtins.int
+    CAMPAIGN_FIELD_NUMBER: _builtins.int
+    ADGROUP_FIELD_NUMBER: _builtins.int
+    CREATIVE_FIELD_NUMBER: _builtins.int
+    KEYWORD_FIELD_NUMBER: _builtins.int
+    CLICK_IDS_FIELD_NUMBER: _builtins.int
+    LANDING_URL_FIELD_NUMBER: _builtins.int
+    form: _builtins.str
+    """Form or landing page id."""
+    campaign: _builtins.str
+    """Campaign id or name."""
+    adgroup: _builtins.str
+    """Advertisement group id or name."""
+    creative: _builtins.str
+    """Creative, note or video id or name."""
+    keyword: _builtins.str
+    """Search word."""
+    landing_url: _builtins.str
+    """The page, without its query."""
+    @_builtins.property
+    def click_ids(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Click ids by name, such as bd_vid or gclid, for reporting conversions back."""
+
+    def __init__(
+        self,
+        *,
+        form: _builtins.str = ...,
+        campaign: _builtins.str = ...,
+        adgroup: _builtins.str = ...,
+        creative: _builtins.str = ...,
+        keyword: _builtins.str = ...,
+        click_ids: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        landing_url: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adgroup", b"adgroup", "campaign", b"campaign", "click_ids", b"click_ids", "creative", b"creative", "form", b"form", "keyword", b"keyword", "landing_url", b"landing_url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Source: _TypeAlias = Source  # noqa: Y015
 
 @_typing.final
 class LeadReceived(_message.Message):
@@ -272,6 +468,7 @@ class LeadRejected(_message.Message):
     CHANNEL_FIELD_NUMBER: _builtins.int
     RECEIVED_AT_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    REPEATS_LEAD_ID_FIELD_NUMBER: _builtins.int
     event_id: _builtins.str
     """UUIDv7 of this event."""
     lead_id: _builtins.str
@@ -279,7 +476,9 @@ class LeadRejected(_message.Message):
     channel: _builtins.str
     """Channel name."""
     reason: _builtins.str
-    """Why: test_lead, spam or suppressed."""
+    """Why: test_lead, spam, suppressed, duplicate (of repeats_lead_id, within seconds) or withdrawn."""
+    repeats_lead_id: _builtins.str
+    """The lead that a duplicate repeats; empty otherwise."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When the fact became true."""
@@ -297,10 +496,11 @@ class LeadRejected(_message.Message):
         channel: _builtins.str = ...,
         received_at: _timestamp_pb2.Timestamp | None = ...,
         reason: _builtins.str = ...,
+        repeats_lead_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at", "received_at", b"received_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "event_id", b"event_id", "lead_id", b"lead_id", "occurred_at", b"occurred_at", "reason", b"reason", "received_at", b"received_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "event_id", b"event_id", "lead_id", b"lead_id", "occurred_at", b"occurred_at", "reason", b"reason", "received_at", b"received_at", "repeats_lead_id", b"repeats_lead_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -328,7 +528,9 @@ class DeliveryQuarantined(_message.Message):
     account: _builtins.str
     """The account of the channel."""
     reason: _builtins.str
-    """Why: undecodable, unmapped_field_required, no_contact_point, unknown_event, enrich_exhausted."""
+    """Why: undecodable, unmapped_field_required, no_contact_point, unknown_event, enrich_exhausted,
+    type_mismatch, decrypt_failed_after_auth, schema_drift, form_violation, raw_expired.
+    """
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When the fact became true."""
