@@ -1,15 +1,18 @@
-"""What lead-intake decides about a delivery and its items: its vocabulary and its rules, without input or output."""
+"""Deliveries and their items, leads before all: what is said of them, and the rules. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, NewType, TypeAlias
 from uuid import UUID
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
+
+    from lead_intake.domain.consents import Consent
+    from lead_intake.domain.facts import Fact
 
 LeadId = NewType("LeadId", UUID)
 DeliveryId = NewType("DeliveryId", UUID)
@@ -41,17 +44,25 @@ class QuarantineReason(StrEnum):
     """Why an item waits for a person."""
 
     UNDECODABLE = "undecodable"
+    DECRYPT_FAILED_AFTER_AUTH = "decrypt_failed_after_auth"
     UNMAPPED_FIELD_REQUIRED = "unmapped_field_required"
     NO_CONTACT_POINT = "no_contact_point"
     UNKNOWN_EVENT = "unknown_event"
     ENRICH_EXHAUSTED = "enrich_exhausted"
+    TYPE_MISMATCH = "type_mismatch"
+    SCHEMA_DRIFT = "schema_drift"
+    FORM_VIOLATION = "form_violation"
+    RAW_EXPIRED = "raw_expired"
 
 
 class RejectReason(StrEnum):
-    """Why an item was refused after acceptance."""
+    """Why an item was refused after acceptance; a duplicate repeats, within seconds, what is on the book already."""
 
     TEST_LEAD = "test_lead"
     SPAM = "spam"
+    SUPPRESSED = "suppressed"
+    DUPLICATE = "duplicate"
+    WITHDRAWN = "withdrawn"
 
 
 class Trust(StrEnum):
@@ -84,12 +95,19 @@ class Contact:
     """Who the customer is; every field is empty where nothing was said. `repr` reveals nothing."""
 
     name: str = ""
+    honorific: str = ""
     phone_e164: str = ""
     masked_phone: str = ""
+    other_phones: tuple[str, ...] = ()
     email: str = ""
     wechat: str = ""
+    openid: str = ""
+    unionid: str = ""
+    external_userid: str = ""
     company: str = ""
     uscc: str = ""
+    remark: str = ""
+    answers: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return "Contact(***)"
@@ -100,8 +118,25 @@ class Contact:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """The advertisement and the page that a lead comes from, as far as the channel says."""
+
+    form: str = ""
+    campaign: str = ""
+    adgroup: str = ""
+    creative: str = ""
+    keyword: str = ""
+    click_ids: Mapping[str, str] = field(default_factory=dict)
+    landing_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Inquiry:
-    """What one lead said, normalised. `inquired_at` is None where the channel does not say."""
+    """What one lead said, normalised. `inquired_at` is None where the channel does not say.
+
+    `consent` is None where no consent was stated; `addressed_to` is our person whom the customer turned to; `flags`
+    names what is remarkable, such as `masked_phone`.
+    """
 
     contact: Contact
     phone_display: str
@@ -110,22 +145,40 @@ class Inquiry:
     source_kind: str
     first_action: str
     inquired_at: datetime | None
+    source: Source = Source()
+    flags: tuple[str, ...] = ()
+    stage: str = ""
+    product: str = ""
+    budget: str = ""
+    client_version: str = ""
+    addressed_to: str = ""
+    consent: Consent | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """The item says who asks for what."""
+    """The item says who asks for what. `content` is what it said, as typed: equal for the clicks of a double click."""
 
     inquiry: Inquiry
+    external_id: str | None = None
+    content: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """The item states a fact that is no lead."""
+
+    fact: Fact
     external_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The item is refused for good."""
+    """The item is refused for good; a duplicate says which lead it `repeats`."""
 
     reason: RejectReason
     external_id: str | None = None
+    repeats: LeadId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +197,7 @@ class AwaitingBody:
     external_id: str
 
 
-Finding: TypeAlias = Understood | Rejected | Quarantined | AwaitingBody
+Finding: TypeAlias = Understood | Stated | Rejected | Quarantined | AwaitingBody
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +227,7 @@ class Item:
 def state_of(finding: Finding) -> ItemState:
     """The state of an item of which this was found."""
     match finding:
-        case Understood():
+        case Understood() | Stated():
             return ItemState.ACCEPTED
         case Rejected():
             return ItemState.REJECTED
