@@ -7,6 +7,9 @@ from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, NewType, TypeAlias
 from uuid import UUID
 
+from lead_intake.domain.places import Precision as Precision  # noqa: PLC0414 - a lead's words too
+from lead_intake.domain.places import Region as Region  # noqa: PLC0414 - same
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
@@ -70,24 +73,6 @@ class Trust(StrEnum):
 
     STRONG = "strong"
     WEAK = "weak"
-
-
-class Precision(StrEnum):
-    """How surely a region was read."""
-
-    UNKNOWN = "unknown"
-    PROVINCE = "province"
-    CITY = "city"
-    AMBIGUOUS = "ambiguous"
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """Province and city in Chinese without suffix; empty where not known."""
-
-    province: str = ""
-    city: str = ""
-    precision: Precision = Precision.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
