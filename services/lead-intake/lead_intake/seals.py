@@ -18,10 +18,16 @@ _SECRETS_CONTEXT = b"accounts.secrets/"
 
 @dataclass(frozen=True, slots=True)
 class Seals:
-    """The keys of this service. `phones` is shared with every service that matches customers by phone."""
+    """The keys of this service. `phones` is shared with every service that matches customers by phone.
+
+    `emails` and `wechats` index the other ways to name a person, `certificates` the ids of what was deleted.
+    """
 
     ring: KeyRing
     phones: BlindIndex
+    emails: BlindIndex
+    wechats: BlindIndex
+    certificates: BlindIndex
     account_keys: BlindIndex
     bodies: BlindIndex
 
@@ -32,6 +38,9 @@ class Seals:
         return cls(
             ring=settings.key_ring(),
             phones=BlindIndex.parse(index_key, "phone"),
+            emails=BlindIndex.parse(index_key, "email"),
+            wechats=BlindIndex.parse(index_key, "wechat"),
+            certificates=BlindIndex.parse(index_key, "lead-intake/certificate"),
             account_keys=BlindIndex.parse(index_key, "lead-intake/account-key"),
             bodies=BlindIndex.parse(index_key, "lead-intake/body"),
         )
