@@ -59,7 +59,14 @@ class KeyMaterial:
 
 
 class Verifier(Protocol):
-    """Says whether a delivery comes from whoever holds an account's secrets."""
+    """Says whether a delivery comes from whoever holds an account's secrets.
+
+    `reads` names the headers that decide, in lower case: a request that has one of them twice is refused before.
+    """
+
+    @property
+    def reads(self) -> frozenset[bytes]:
+        """The headers that decide."""
 
     def prove(self, request: Request, *, now_s: float) -> Proved | None:
         """The delivery, opened, or None; `now_s` is the time in epoch seconds.

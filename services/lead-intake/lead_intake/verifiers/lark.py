@@ -1,0 +1,94 @@
+"""飞书: SHA-256 of timestamp, nonce, encrypt key and body; the body AES-256-CBC under the SHA-256 of that key."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from hashlib import sha256
+from typing import Final
+
+import msgspec
+
+from lead_intake.verifiers.aes_cbc import NotOpened, opened_with_iv
+from lead_intake.verifiers.hmac_schemes import is_fresh
+from lead_intake.verifiers.protocol import KeyMaterial, Proved, Request
+from lead_intake.verifiers.secret_forms import active
+
+LARK_TIMESTAMP: Final = b"x-lark-request-timestamp"
+LARK_NONCE: Final = b"x-lark-request-nonce"
+LARK_SIGNATURE: Final = b"x-lark-signature"
+
+
+class Lark:
+    """Proves and opens 飞书 events; the time is signed and may be 300 s off.
+
+    `encryption` holds encrypt keys, without which nothing is proved. With `identity["app_id"]` an event must name that
+    application, with `verify_token` it must carry that token.
+    """
+
+    reads = frozenset({LARK_TIMESTAMP, LARK_NONCE, LARK_SIGNATURE})
+
+    def __init__(self, material: KeyMaterial) -> None:
+        self._secrets = active(material.encryption)
+        self._keys = tuple(sha256(secret).digest() for secret in self._secrets)
+        self._app_id = material.identity.get("app_id", "")
+        self._token = material.verify_token
+
+    def prove(self, request: Request, *, now_s: float) -> Proved | None:
+        """See `Verifier`."""
+        if not self._is_signed(request, now_s):
+            return None
+        try:
+            body = self._opened(request.raw)
+            header = msgspec.json.decode(body, type=_Event).header
+        except (ValueError, NotOpened):
+            return Proved(request.raw, is_opened=False)
+        is_ours = _is(header.app_id, self._app_id) and _is(header.token, self._token)
+        return Proved(body) if is_ours else None
+
+    def challenge(self, raw: bytes) -> str | None:
+        """The challenge of an address check that carries our token; None when the body is none.
+
+        The vendor does not sign its check; whoever sends it has the encrypt key and the token. Raises on other bodies.
+        """
+        asked = msgspec.json.decode(self._opened(raw), type=_Check)
+        if asked.type != "url_verification" or not asked.challenge:
+            return None
+        is_ours = hmac.compare_digest(asked.token.encode(), self._token.encode())
+        return asked.challenge if is_ours and self._token else None
+
+    def _is_signed(self, request: Request, now_s: float) -> bool:
+        headers = request.headers
+        timestamp, nonce = headers[LARK_TIMESTAMP], headers[LARK_NONCE]
+        if not is_fresh(timestamp, now_s):
+            return False
+        given = headers[LARK_SIGNATURE].lower()
+        signed = (b"%b%b%b%b" % (timestamp, nonce, key, request.raw) for key in self._secrets)
+        return any(hmac.compare_digest(sha256(t).hexdigest().encode(), given) for t in signed)
+
+    def _opened(self, raw: bytes) -> bytes:
+        encrypted = msgspec.json.decode(raw, type=_Encrypted).encrypt
+        return opened_with_iv(self._keys, base64.b64decode(encrypted, validate=True))
+
+
+def _is(value: str, wanted: str) -> bool:
+    return not wanted or hmac.compare_digest(value.encode(), wanted.encode())
+
+
+class _Encrypted(msgspec.Struct):
+    encrypt: str
+
+
+class _Header(msgspec.Struct):
+    app_id: str = ""
+    token: str = ""
+
+
+class _Event(msgspec.Struct):
+    header: _Header = msgspec.field(default_factory=_Header)
+
+
+class _Check(msgspec.Struct):
+    challenge: str = ""
+    token: str = ""
+    type: str = ""
