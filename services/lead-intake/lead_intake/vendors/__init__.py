@@ -1,0 +1,1 @@
+"""The senders' own APIs as lead-intake sees them: one module for each, and the calls that all of them make."""
