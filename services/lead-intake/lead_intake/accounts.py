@@ -16,7 +16,8 @@ import structlog
 from servicekit.sealing import SealingError
 
 from lead_intake.store import accounts as store
-from lead_intake.verifiers.schemes import InvalidSecret
+from lead_intake.verifiers import VERIFIERS
+from lead_intake.verifiers.protocol import InvalidSecret, KeyMaterial, Unprovable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from lead_intake.channels.channel_files import ChannelFile
     from lead_intake.domain.leads import AccountId
     from lead_intake.seals import Seals
-    from lead_intake.verifiers.schemes import Verifier
+    from lead_intake.verifiers.protocol import Verifier
 
 log = structlog.get_logger()
 
@@ -54,9 +55,24 @@ class Secrets(msgspec.Struct, frozen=True):
         return "Secrets(***)"
 
 
+def verifier_for(channel: ChannelFile, account: str, secrets: Secrets) -> Verifier:
+    """What proves the deliveries of an account; raises `InvalidSecret` for secrets that are missing or weak."""
+    make = VERIFIERS.get(channel.door.verify_kind)
+    if make is None:
+        raise InvalidSecret("the channel's proof of origin is of an unknown kind")
+    material = KeyMaterial(
+        signing=secrets.signing,
+        encryption=secrets.encryption,
+        verify_token=secrets.verify_token,
+        identity={**secrets.identity, "client_id": f"{channel.channel}/{account}"},
+        public_keys=secrets.public_keys,
+    )
+    return make(material, channel.door.verify_options)
+
+
 @dataclass(frozen=True, slots=True)
 class OpenAccount:
-    """One account, ready to prove its deliveries."""
+    """One account, ready to prove its deliveries; without usable secrets it proves none."""
 
     account_id: AccountId
     account: str
@@ -79,6 +95,7 @@ class Accounts:
         self._by_key: dict[tuple[str, bytes], OpenAccount] = {}
         self._by_id: dict[AccountId, OpenAccount] = {}
         self._by_place: dict[str, OpenAccount] = {}
+        self._by_name: dict[tuple[str, str], OpenAccount] = {}
         self._revisions: tuple[int, int] | None = None
         self._looked_at_s = float("-inf")
         self._looking = asyncio.Lock()
@@ -100,6 +117,10 @@ class Accounts:
     def with_id(self, account_id: AccountId) -> OpenAccount | None:
         """An account by its id, as far as known here."""
         return self._by_id.get(account_id)
+
+    def named(self, channel: str, account: str) -> OpenAccount | None:
+        """An account by its channel and name, as far as known here."""
+        return self._by_name.get((channel, account))
 
     def was_seen(self, account_id: AccountId, at: datetime) -> None:
         """Notes that a delivery of the account was stored; written down with the next refresh."""
@@ -127,7 +148,8 @@ class Accounts:
 
     async def stop(self) -> None:
         """Forgets the opened secrets."""
-        self._by_key, self._by_id, self._by_place, self._revisions = {}, {}, {}, None
+        self._by_key, self._by_id, self._by_place, self._by_name = {}, {}, {}, {}
+        self._revisions = None
 
     def problem(self) -> str | None:
         """Why deliveries cannot be told apart yet."""
@@ -143,21 +165,26 @@ class Accounts:
         opened = [(row, account) for row in rows if (account := self._opened(row)) is not None]
         self._by_key = {(row.channel, row.key_hmac): account for row, account in opened}
         self._by_id = {row.account_id: account for row, account in opened}
+        self._by_name = {(row.channel, row.account): account for row, account in opened}
         self._by_place = {}
         self._revisions = revisions
 
     def _opened(self, row: store.SealedAccount) -> OpenAccount | None:
-        """The account with its secrets open; None, and a line in the log, when that cannot be."""
+        """The account with its secrets open; None, and a line in the log, when its channel is not installed.
+
+        Secrets that cannot be used are a line in the log too, and nothing is proved with them.
+        """
         channel = self.channels.get(row.channel)
         if channel is None:
             log.error("channel_not_installed", channel=row.channel, account=row.account)
             return None
+        secrets = Secrets()
+        verifier: Verifier = Unprovable()
         try:
             opened = self._seals.open_secrets(row.sealed_secrets, row.channel, row.account)
             secrets = msgspec.json.decode(opened, type=Secrets)
-            verifier = channel.verifier(secrets.signing)
+            verifier = verifier_for(channel, row.account, secrets)
         except (SealingError, InvalidSecret, msgspec.DecodeError) as error:
             kind = type(error).__name__
             log.error("account_not_opened", account_id=row.account_id, error=kind)  # noqa: TRY400
-            return None
         return OpenAccount(row.account_id, row.account, channel, verifier, secrets)

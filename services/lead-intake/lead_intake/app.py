@@ -6,7 +6,7 @@ from servicekit.chassis import Chassis
 from lead_intake.accounts import Accounts
 from lead_intake.channels.channel_files import load_channels
 from lead_intake.clients import GraphApi
-from lead_intake.commands.mapping import Desk
+from lead_intake.commands.keeping import Desk
 from lead_intake.reading import load_lexicons
 from lead_intake.rpc import intake as intake_rpc
 from lead_intake.seals import Seals

@@ -16,11 +16,12 @@ def a_channel(**named: Any) -> dict[str, Any]:
     usual = {
         "channel": "sample",
         "version": 1,
+        "title": "样例",
         "trust": "strong",
         "verify": "hub256",
         "dedupe": "body",
         "limits": {"max_bytes": 1000},
-        "ack": {"status": 200, "body": "empty"},
+        "ack": {"status": 200},
         "fan_out": "@",
         "require_any": ["phone_e164"],
         "map": {"phones": {"path": "mobile", "via": "phones"}},
@@ -29,17 +30,16 @@ def a_channel(**named: Any) -> dict[str, Any]:
 
 
 def test_the_installed_channels_are_sound() -> None:
-    assert set(load_channels()) == {"website_form", "facebook_leadgen"}
+    assert {"website_form", "facebook_leadgen"} <= set(load_channels())
 
 
 @pytest.mark.parametrize(
     ("change", "place"),
     [
-        ({"verify": "none"}, "verify"),
         ({"surprise": 1}, "surprise"),
         ({"version": 0}, "version"),
         ({"limits": {"max_bytes": 10**9}}, "limits/max_bytes"),
-        ({"map": {"phones": {"path": "a", "via": "eval"}}}, "map/phones/via"),
+        ({"map": {"phones": {"path": "a", "via": "eval"}}}, "eval"),
         ({"map": {"phones": {"path": "a[", "via": "phones"}}}, "a["),
         ({"map": {}}, "map"),
     ],

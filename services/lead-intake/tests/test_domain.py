@@ -10,11 +10,11 @@ from lead_intake.domain.leads import (
     Inquiry,
     Quarantined,
     QuarantineReason,
-    Region,
     Understood,
     conclude,
     next_fetch_delay_s,
 )
+from lead_intake.domain.places import Region
 from lead_intake.reading import load_lexicons, read_delivery, read_fetched
 
 CHANNELS = load_channels()
@@ -70,12 +70,12 @@ def test_a_transform_takes_any_value(value: object, name: str) -> None:
 
 @given(st.binary(max_size=200), st.sampled_from(sorted(CHANNELS)))
 def test_any_bytes_give_findings(raw: bytes, channel: str) -> None:
-    read_delivery(CHANNELS[channel], raw, LEXICONS)
+    read_delivery(CHANNELS[channel].reading, raw, LEXICONS)
 
 
 @given(VALUES)
 def test_any_fetched_body_gives_a_finding_about_its_id(body: object) -> None:
-    found = read_fetched(CHANNELS["facebook_leadgen"], body, LEXICONS, external_id="9")
+    found = read_fetched(CHANNELS["facebook_leadgen"].reading, body, LEXICONS, external_id="9")
 
     assert isinstance(found, Quarantined)
     assert found.external_id == "9"

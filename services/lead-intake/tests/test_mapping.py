@@ -151,8 +151,25 @@ async def test_nothing_personal_is_written_to_the_log(
 
 
 async def test_many_deliveries_are_each_mapped_once(intake: Any, samples: Any) -> None:
-    ids = [await intake.accepted_form(samples.form()) for _ in range(30)]
+    forms = [samples.form(name=f"示例{number}") for number in range(30)]
+    ids = [await intake.accepted_form(form) for form in forms]
 
     items = await intake.settled(30)
     assert sorted(ids) == [str(item["lead_id"]) for item in items]
     assert sorted(await intake.events()) == sorted(("LeadReceived", each) for each in ids)
+
+
+async def test_the_second_click_of_a_double_click_is_told_from_another_inquiry(
+    intake: Any, samples: Any
+) -> None:
+    first = await intake.accepted_form(samples.form())
+    await intake.settled(1)
+    second = await intake.accepted_form(samples.form())
+    another = await intake.accepted_form(samples.form(product="除湿机", mobile="138-0013-8004"))
+
+    items = {str(item["lead_id"]): item for item in await intake.settled(3)}
+
+    assert items[second]["reason"] == "duplicate"
+    assert str(items[second]["repeats_lead_id"]) == first
+    assert items[first]["state"] == items[another]["state"] == 2
+    assert ("LeadRejected", second) in await intake.events()

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lead_intake.domain.leads import Precision, Region
+from lead_intake.domain.places import Precision, Region
 from lead_intake.normalising.industries import load_lexicon, read_industry
 from lead_intake.normalising.regions import load_gazetteer, read_region
 from lead_intake.normalising.source_kinds import read_source_kind

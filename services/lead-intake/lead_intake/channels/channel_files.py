@@ -1,9 +1,15 @@
-"""Channel files: loaded, checked against their schema, and compiled to what the door and the mapper run."""
+"""Channel files: what a channel sends, how it is proved and answered, and how it is read; loaded and compiled.
+
+A file is data: paths are JMESPath, everything else is one of closed sets of names. A template is a file that changes
+parts of a channel for one kind of form; an account's own mapping does the same for one account.
+"""
 
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +17,32 @@ import jsonschema
 import yaml
 
 from lead_intake.channels import paths
-from lead_intake.channels.transforms import TRANSFORMS
-from lead_intake.domain.leads import RejectReason, Trust
-from lead_intake.verifiers.schemes import VERIFIERS
+from lead_intake.channels.door_rules import Ack, Dedupe, DoorRules, door_rules
+from lead_intake.channels.reading_rules import (
+    InvalidMapping,
+    ReadingRules,
+    reading_rules,
+)
+from lead_intake.domain.facts import FactKind
+from lead_intake.domain.leads import Trust
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
+    from importlib.resources.abc import Traversable
 
-    from lead_intake.verifiers.schemes import Verifier
+__all__ = [
+    "Ack", "ChannelFile", "Dedupe", "InvalidChannelFile", "compile_channel", "load_channels", "load_templates",
+    "overridden",
+]  # fmt: skip
 
-FILES = ("website_form.yaml", "facebook_leadgen.yaml")
+SHIPPED_VERSION_MAX = 999
+"""Versions of shipped files end here; an account's own mappings count from the next on."""
+
+OVERRIDABLE = frozenset(
+    {"expect", "ignore", "fan_out", "only", "external_id", "enrich", "prepare", "require", "reject",
+     "require_any", "map", "double_click_s", "ack", "limits", "body"}
+)  # fmt: skip
+"""What a template or an account's own mapping may change: never the proof of origin."""
 
 
 class InvalidChannelFile(ValueError):  # noqa: N818 - errors are named by what is wrong
@@ -28,94 +50,46 @@ class InvalidChannelFile(ValueError):  # noqa: N818 - errors are named by what i
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """Finds one value in a document and transforms it."""
-
-    path: str
-    search: paths.Search
-    via: Callable[[Any], Any]
-
-    def of(self, document: Any) -> Any:
-        """The transformed value."""
-        return self.via(self.search(document))
-
-
-@dataclass(frozen=True, slots=True)
-class Equality:
-    """A condition: what is at a path equals a text."""
-
-    path: str
-    search: paths.Search
-    value: str
-
-    def holds(self, document: Any) -> bool:
-        """Whether it does."""
-        return bool(self.search(document) == self.value)
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A part of a document that is brought into another form before it is mapped."""
-
-    name: str
-    read: Read
-
-
-@dataclass(frozen=True, slots=True)
-class Required:
-    """A path that must hold something."""
-
-    path: str
-    search: paths.Search
-
-
-@dataclass(frozen=True, slots=True)
-class RejectRule:
-    """A sign by which a lead is refused."""
-
-    reason: RejectReason
-    read: Read
-
-
-@dataclass(frozen=True, slots=True)
 class ChannelFile:
-    """One channel, compiled. `verifier` makes the proof of one account from its secrets.
+    """One channel, compiled: the rules of the door and those of reading.
 
-    `external_id` is read from an item of the delivery, `mapping` from the same item, or from the body fetched for it
-    where the channel is enriched.
+    `pull` reads what a reconciler fetched, where that looks different from what is pushed. `document` is the source,
+    for templates and accounts that change parts of it.
     """
 
     channel: str
     version: int
+    title: str
+    is_experimental: bool
+    facts: FactKind
     trust: Trust
-    verifier: Callable[[Sequence[str]], Verifier]
-    has_handshake: bool
-    dedupes_by_id: bool
-    body_bytes_max: int
-    ack_status: int
-    ack_has_id: bool
-    expect: Equality | None
-    fan_out: paths.Search
-    fan_out_path: str
-    only: Equality | None
-    external_id: Read | None
-    is_enriched: bool
-    prepare: Prepared | None
-    require: tuple[Required, ...]
-    reject: tuple[RejectRule, ...]
-    contact_points: tuple[str, ...]
-    mapping: tuple[tuple[str, Read], ...]
-    constants: Mapping[str, str]
+    door: DoorRules
+    reading: ReadingRules
+    pull: ReadingRules | None
+    document: Mapping[str, Any]
+
+    @property
+    def is_lead_channel(self) -> bool:
+        """Whether its items are leads, and so are on the ledger."""
+        return self.facts is FactKind.LEAD
 
 
 def load_channels() -> dict[str, ChannelFile]:
     """The installed channels by name; raises `InvalidChannelFile`."""
-    folder = resources.files("lead_intake.channels")
-    documents = [
-        yaml.safe_load(folder.joinpath("installed", name).read_text("utf-8")) for name in FILES
-    ]
-    files = [compile_channel(document) for document in documents]
+    files = [compile_channel(document) for document in _documents("installed")]
     return {file.channel: file for file in files}
+
+
+def load_templates(channels: Mapping[str, ChannelFile]) -> dict[str, ChannelFile]:
+    """The installed templates by name, each its channel with parts changed; raises `InvalidChannelFile`."""
+    templates: dict[str, ChannelFile] = {}
+    for document in _documents("templates"):
+        name, channel = document["template"], channels.get(document["channel"])
+        if channel is None:
+            raise InvalidChannelFile(f"{name}: its channel is not installed")
+        changes = {key: value for key, value in document.items() if key in OVERRIDABLE}
+        templates[name] = overridden(channel, changes, version=document["version"])
+    return templates
 
 
 def compile_channel(document: Mapping[str, Any]) -> ChannelFile:
@@ -123,63 +97,62 @@ def compile_channel(document: Mapping[str, Any]) -> ChannelFile:
     _check(document)
     try:
         return _compiled(document)
-    except paths.InvalidPath as error:
+    except (paths.InvalidPath, InvalidMapping) as error:
         raise InvalidChannelFile(f"{document['channel']}: {error}") from error
 
 
-def _check(document: Mapping[str, Any]) -> None:
-    schema = resources.files("lead_intake.channels").joinpath("channel_file.schema.json")
-    validator = jsonschema.Draft202012Validator(json.loads(schema.read_text("utf-8")))
-    for error in validator.iter_errors(document):
-        place = "/".join(map(str, error.absolute_path)) or "the document"
-        raise InvalidChannelFile(f"{place}: {error.message}")
+def overridden(channel: ChannelFile, changes: Mapping[str, Any], *, version: int) -> ChannelFile:
+    """The channel with parts of it changed; `map` is changed entry by entry, null takes an entry out.
+
+    Raises `InvalidChannelFile` for a part that may not be changed, or when the result is no channel file.
+    """
+    document = deepcopy(dict(channel.document))
+    for part, change in changes.items():
+        if part not in OVERRIDABLE:
+            raise InvalidChannelFile(f"{part}: may not be changed for one form or account")
+        document[part] = _merged(document.get(part), change)
+    document["version"] = version
+    return compile_channel({part: value for part, value in document.items() if value is not None})
+
+
+def _merged(old: Any, change: Any) -> Any:
+    if not isinstance(old, dict) or not isinstance(change, dict) or "path" in change:
+        return change
+    merged = {**old, **{key: _merged(old.get(key), value) for key, value in change.items()}}
+    return {key: value for key, value in merged.items() if value is not None}
 
 
 def _compiled(document: Mapping[str, Any]) -> ChannelFile:
-    mapping = document["map"]
+    rules = reading_rules(document)
+    pull = document.get("pull")
     return ChannelFile(
         channel=document["channel"],
         version=document["version"],
+        title=document["title"],
+        is_experimental=document.get("status") == "experimental",
+        facts=rules.facts,
         trust=Trust(document["trust"]),
-        verifier=VERIFIERS[document["verify"]],
-        has_handshake="handshake" in document,
-        dedupes_by_id=document["dedupe"] == "webhook_id",
-        body_bytes_max=document["limits"]["max_bytes"],
-        ack_status=document["ack"]["status"],
-        ack_has_id=document["ack"]["body"] == "delivery_id",
-        expect=_equality(document.get("expect")),
-        fan_out=paths.compiled(document["fan_out"]),
-        fan_out_path=document["fan_out"],
-        only=_equality(document.get("only")),
-        external_id=_optional_read(document.get("external_id")),
-        is_enriched="enrich" in document,
-        prepare=_prepared(document.get("prepare")),
-        require=tuple(Required(path, paths.compiled(path)) for path in document.get("require", ())),
-        reject=tuple(
-            RejectRule(RejectReason(rule["reason"]), _read(rule))
-            for rule in document.get("reject", ())
-        ),
-        contact_points=tuple(document["require_any"]),
-        mapping=tuple((name, _read(rule)) for name, rule in mapping.items() if "path" in rule),
-        constants={name: rule["value"] for name, rule in mapping.items() if "value" in rule},
+        door=door_rules(document),
+        reading=rules,
+        pull=None if pull is None else reading_rules({**document, **pull}),
+        document=document,
     )
 
 
-def _read(rule: Mapping[str, str]) -> Read:
-    return Read(rule["path"], paths.compiled(rule["path"]), TRANSFORMS[rule["via"]])
+@cache
+def _validator() -> jsonschema.Draft202012Validator:
+    schema = resources.files("lead_intake.channels").joinpath("channel_file.schema.json")
+    return jsonschema.Draft202012Validator(json.loads(schema.read_text("utf-8")))
 
 
-def _optional_read(rule: Mapping[str, str] | None) -> Read | None:
-    return None if rule is None else _read(rule)
+def _check(document: Mapping[str, Any]) -> None:
+    for error in _validator().iter_errors(document):
+        place = "/".join(map(str, error.absolute_path)) or "the document"
+        raise InvalidChannelFile(f"{place}: {error.message[:300]}")
 
 
-def _equality(rule: Mapping[str, str] | None) -> Equality | None:
-    return (
-        None
-        if rule is None
-        else Equality(rule["path"], paths.compiled(rule["path"]), rule["value"])
-    )
-
-
-def _prepared(rule: Mapping[str, str] | None) -> Prepared | None:
-    return None if rule is None else Prepared(rule["name"], _read(rule))
+def _documents(folder: str) -> Iterator[dict[str, Any]]:
+    place = resources.files("lead_intake.channels").joinpath(folder)
+    found: list[Traversable] = [each for each in place.iterdir() if each.name.endswith(".yaml")]
+    for file in sorted(found, key=lambda each: each.name):
+        yield yaml.safe_load(file.read_text("utf-8"))

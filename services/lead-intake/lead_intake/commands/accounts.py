@@ -11,7 +11,7 @@ from servicekit.errors import Invalid
 
 from lead_intake.domain.leads import AccountId
 from lead_intake.store import accounts as account_rows
-from lead_intake.verifiers.schemes import SECRETS_MAX, InvalidSecret
+from lead_intake.verifiers.schemes import SECRETS_MAX, VERIFIERS, InvalidSecret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,6 +67,6 @@ def _check_account(new: NewAccount, channels: Mapping[str, ChannelFile]) -> None
     if not 0 < len(new.secrets.signing) <= SECRETS_MAX:
         raise Invalid(f"an account has 1 to {SECRETS_MAX} active secrets")
     try:
-        channel.verifier(new.secrets.signing)
+        VERIFIERS[channel.door.verify_kind](new.secrets.signing)
     except InvalidSecret as error:
         raise Invalid(str(error)) from None

@@ -10,8 +10,9 @@ from uuid import UUID
 import uuid_utils
 from servicekit import telemetry
 from servicekit.errors import Unavailable
-from servicekit.sealing import SealingError
 
+from lead_intake.commands.keeping import MAPPED_WITHOUT_PAUSE, Desk, keep_items
+from lead_intake.commands.opening import Unopened, opened, rules_for
 from lead_intake.domain.leads import (
     AccountId,
     AwaitingBody,
@@ -25,32 +26,19 @@ from lead_intake.domain.leads import (
     next_fetch_delay_s,
     numbered,
 )
-from lead_intake.reading import Lexicons, read_delivery, read_fetched
+from lead_intake.reading import read_delivery, read_fetched
 from lead_intake.store import deliveries, items
 from lead_intake.store.items import LeasedItem, Postponement
-from lead_intake.wire import leads as wire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from servicekit.database import UnitOfWork
-    from servicekit.events import Event
 
-    from lead_intake.accounts import Accounts, OpenAccount
-    from lead_intake.seals import Seals
+    from lead_intake.accounts import OpenAccount
+    from lead_intake.channels.reading_rules import ReadingRules
     from lead_intake.store.deliveries import Delivery
-    from lead_intake.store.items import ItemRecord, KeptPlace
-
-MAPPED_WITHOUT_PAUSE = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What deliveries are read with: the accounts they came by, the keys, the lexicons."""
-
-    accounts: Accounts
-    seals: Seals
-    lexicons: Lexicons
+    from lead_intake.store.items import KeptPlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +84,8 @@ async def map_received(uow: UnitOfWork, desk: Desk, *, limit: int) -> Mapped:
         if number % MAPPED_WITHOUT_PAUSE == 0:
             await asyncio.sleep(0)
     again = await _without_repetitions(uow, again)
-    await _keep(uow, new, desk.seals, keep=items.insert)
-    await _keep(uow, again, desk.seals, keep=items.settle)
+    await keep_items(uow, new, desk)
+    await keep_items(uow, again, desk, keep=items.settle)
     awaiting = sum(isinstance(item.finding, AwaitingBody) for item in new)
     return Mapped(len(claimed), awaiting)
 
@@ -115,7 +103,7 @@ async def settle_fetched(
             late.append(Postponement(outcome.item.lead_id, failed_count, delay_s))
         else:
             settled.append(_settled(outcome, desk))
-    await _keep(uow, settled, desk.seals, keep=items.settle)
+    await keep_items(uow, settled, desk, keep=items.settle)
     if late:
         await items.postpone(uow.raw, late)
 
@@ -139,13 +127,15 @@ def _items_of(delivery: Delivery, desk: Desk) -> list[Item]:
 def _read_items(
     delivery: Delivery, account: OpenAccount, desk: Desk, *, traceparent: str | None
 ) -> list[Item]:
-    origin = _origin(delivery, account, traceparent)
     try:
-        raw = desk.seals.open_delivery(delivery.raw, delivery.delivery_id)
-    except SealingError:
-        findings: list[Finding] = [Quarantined(QuarantineReason.UNDECODABLE, "seal")]
+        envelope = opened(delivery, desk.seals)
+    except Unopened as problem:
+        rules = account.channel.reading
+        findings: list[Finding] = [Quarantined(problem.reason, "body")]
     else:
-        findings = read_delivery(account.channel, raw, desk.lexicons)
+        rules = rules_for(account, envelope)
+        findings = read_delivery(rules, envelope.body, desk.lexicons)
+    origin = _origin(delivery, account, rules, traceparent)
     first = LeadId(delivery.delivery_id)
     return numbered(
         origin, findings, [first, *(_new_lead_id() for _ in findings[1:])][: len(findings)]
@@ -164,7 +154,8 @@ def _found_again(
 ) -> list[Item]:
     """What is found now about the items of a delivery that were replayed; the others are left alone."""
     findings = {item.position: item for item in found}
-    origin = _origin(delivery, _account_of(delivery.account_id, desk), delivery.traceparent)
+    account = _account_of(delivery.account_id, desk)
+    origin = _origin(delivery, account, account.channel.reading, delivery.traceparent)
     gone = Quarantined(QuarantineReason.UNKNOWN_EVENT, "fan_out")
     again: list[Item] = []
     for (delivery_id, position), place in places.items():
@@ -192,39 +183,19 @@ async def _without_repetitions(uow: UnitOfWork, again: list[Item]) -> list[Item]
     return kept
 
 
-async def _keep(uow: UnitOfWork, found: Sequence[Item], seals: Seals, *, keep: Any) -> None:
-    """Writes items and publishes the events of those that were written."""
-    if not found:
-        return
-    records: list[ItemRecord] = []
-    events: list[tuple[Item, Event]] = []
-    for number, item in enumerate(found, start=1):
-        record, event = wire.record_of(item, seals)
-        records.append(record)
-        if event is not None:
-            events.append((item, event))
-        if number % MAPPED_WITHOUT_PAUSE == 0:
-            await asyncio.sleep(0)
-    kept: set[UUID] = await keep(uow.raw, records)
-    for item, event in events:
-        if item.lead_id in kept:
-            uow.publish(event, key=str(item.lead_id), cause=item.origin.traceparent)
-
-
 def _settled(outcome: Fetched, desk: Desk) -> Item:
     leased = outcome.item
     account = _account_of(leased.account_id, desk)
     if outcome.failure is None:
         finding = read_fetched(
-            account.channel, outcome.body, desk.lexicons, external_id=leased.external_id
+            account.channel.reading, outcome.body, desk.lexicons, external_id=leased.external_id
         )
     else:
         finding = Quarantined(
             QuarantineReason.ENRICH_EXHAUSTED, outcome.failure, leased.external_id
         )
-    return Item(
-        leased.lead_id, leased.position, _origin(leased, account, leased.traceparent), finding
-    )
+    origin = _origin(leased, account, account.channel.reading, leased.traceparent)
+    return Item(leased.lead_id, leased.position, origin, finding)
 
 
 def _account_of(account_id: AccountId, desk: Desk) -> OpenAccount:
@@ -234,17 +205,22 @@ def _account_of(account_id: AccountId, desk: Desk) -> OpenAccount:
     return account
 
 
-def _origin(source: Delivery | LeasedItem, account: OpenAccount, traceparent: str | None) -> Origin:
-    channel = account.channel
+def _origin(
+    source: Delivery | LeasedItem,
+    account: OpenAccount,
+    rules: ReadingRules,
+    traceparent: str | None,
+) -> Origin:
     return Origin(
         source.delivery_id,
         account.account_id,
         account.account,
-        channel.channel,
-        channel.trust,
-        channel.version,
+        account.channel.channel,
+        account.channel.trust,
+        rules.version,
         source.received_at,
         traceparent,
+        rules.facts,
     )
 
 

@@ -7,8 +7,8 @@ from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, NewType, TypeAlias
 from uuid import UUID
 
-from lead_intake.domain.places import Precision as Precision  # noqa: PLC0414 - a lead's words too
-from lead_intake.domain.places import Region as Region  # noqa: PLC0414 - same
+from lead_intake.domain.facts import FactKind
+
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from lead_intake.domain.consents import Consent
     from lead_intake.domain.facts import Fact
+    from lead_intake.domain.places import Region
 
 LeadId = NewType("LeadId", UUID)
 DeliveryId = NewType("DeliveryId", UUID)
@@ -142,11 +143,16 @@ class Inquiry:
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """The item says who asks for what. `content` is what it said, as typed: equal for the clicks of a double click."""
+    """The item says who asks for what.
+
+    `content` is what it said, as typed: the same within `double_click_s` seconds is the same click. Empty where that
+    does not matter.
+    """
 
     inquiry: Inquiry
     external_id: str | None = None
     content: bytes = b""
+    double_click_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +203,7 @@ class Origin:
     mapping_version: int
     received_at: datetime
     traceparent: str | None
+    facts: FactKind = FactKind.LEAD
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from servicekit.database import Database
     from servicekit.grpc_server import GrpcServer
 
-    from lead_intake.commands.mapping import Desk
+    from lead_intake.commands.keeping import Desk
 
 OPERATOR_SCOPE = "operator"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,16 @@ select asked.place, deliveries.delivery_id
 from unnest($1::integer[], $2::bytea[]) with ordinality as asked (account_id, dedupe_key, place)
 join deliveries using (account_id, dedupe_key)
 """
+_COUNT_ATTEMPTS = """
+with repeated as (
+  select deliveries.delivery_id, asked.times
+  from unnest($1::uuid[], $2::integer[]) as asked (delivery_id, times)
+  join deliveries using (delivery_id)
+  order by deliveries.delivery_id for update of deliveries
+)
+update deliveries set attempt_count = attempt_count + repeated.times, last_attempt_at = $3
+from repeated where deliveries.delivery_id = repeated.delivery_id
+"""
 _CLAIM = """
 with claimed as (
   select delivery_id, state from deliveries where state <> 1 order by delivery_id limit $1 for update skip locked
@@ -53,11 +64,14 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One stored delivery, claimed. `is_replayed` when items of it are to be mapped again."""
+    """One stored delivery, claimed.
+
+    `raw` is None after its retention; `is_replayed` when items of it are to be mapped again.
+    """
 
     delivery_id: DeliveryId
     account_id: AccountId
-    raw: bytes
+    raw: bytes | None
     received_at: datetime
     traceparent: str | None
     is_replayed: bool
@@ -68,7 +82,7 @@ async def store(
 ) -> list[UUID]:
     """Stores arrivals in one statement and commit; gives each the id under which it is stored.
 
-    A repeated one gets the id of the first. Arrivals must come ordered by account and dedupe key, so that replicas that
+    A repeated one gets the id of the first, whose attempts are counted. Arrivals must come ordered by account and dedupe key, so that replicas that
     store the same ones at once wait for each other in one order.
     """
     account_ids = [arrival.account_id for arrival in arrivals]
@@ -87,8 +101,23 @@ async def store(
     if status == f"INSERT 0 {len(ids)}":
         return ids
     rows = await raw.fetch(_STORED_IDS, account_ids, dedupe_keys, timeout=LOOKUP_TIMEOUT_S)
-    stored = dict(rows)
-    return [stored[place] for place in range(1, len(ids) + 1)]
+    places = dict(rows)
+    stored = [places[place] for place in range(1, len(ids) + 1)]
+    await _count_attempts(raw, ids, stored, at=received_at)
+    return stored
+
+
+async def _count_attempts(
+    raw: asyncpg.Connection, ids: Sequence[UUID], stored: Sequence[UUID], *, at: datetime
+) -> None:
+    """Counts those of the arrivals that are stored under another's id; repeatable, for it only tells how often."""
+    repeated = Counter(
+        known for asked, known in zip(ids, stored, strict=True) if known.bytes != asked.bytes
+    )
+    if repeated:
+        await raw.execute(
+            _COUNT_ATTEMPTS, list(repeated), list(repeated.values()), at, timeout=STORE_TIMEOUT_S
+        )
 
 
 async def claim(raw: asyncpg.Connection, *, limit: int) -> list[Delivery]:

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 from lead_intake.domain.leads import AccountId, DeliveryId, ItemState, LeadId
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
     from uuid import UUID
 
     import asyncpg
 
 _COLUMNS = """$1::uuid[], $2::uuid[], $3::smallint[], $4::integer[], $5::text[], $6::text[], $7::text[],
-  $8::timestamptz[], $9::smallint[], $10::text[], $11::text[], $12::bytea[], $13::integer[], $14::text[]"""
+  $8::timestamptz[], $9::smallint[], $10::text[], $11::text[], $12::bytea[], $13::integer[], $14::text[],
+  $15::smallint[], $16::uuid[]"""
 _NAMES = """lead_id, delivery_id, position, account_id, account, channel, external_id,
-  received_at, state, reason, detail, facts, mapping_version, traceparent"""
+  received_at, state, reason, detail, facts, mapping_version, traceparent, kind, repeats_lead_id"""
 _INSERT = f"""
 insert into items ({_NAMES}, attempt_count, due_at)
 select new.*, 0, case when new.state = 1 then now() end
@@ -28,6 +29,7 @@ returning lead_id
 _SETTLE = f"""
 update items set state = new.state, reason = new.reason, detail = new.detail, facts = new.facts,
   external_id = coalesce(items.external_id, new.external_id), mapping_version = new.mapping_version,
+  kind = new.kind, repeats_lead_id = new.repeats_lead_id,
   attempt_count = 0, due_at = case when new.state = 1 then now() end
 from unnest({_COLUMNS}) as new ({_NAMES})
 where items.lead_id = new.lead_id and items.state in (1, 5)
@@ -53,6 +55,14 @@ select delivery_id, position, lead_id, state from items where delivery_id = any(
 _KNOWN = """
 select account_id, external_id from items
 join unnest($1::integer[], $2::text[]) as asked (account_id, external_id) using (account_id, external_id)
+"""
+_REPEATED = """
+update items set repeat_count = repeat_count + asked.times, last_repeated_at = now()
+from (
+  select * from unnest($1::integer[], $2::text[], $3::integer[]) as a (account_id, external_id, times)
+  order by account_id, external_id
+) as asked
+where items.account_id = asked.account_id and items.external_id = asked.external_id
 """
 _GET = "select lead_id, state, reason, facts, traceparent from items where lead_id = $1"
 _QUARANTINED = """
@@ -86,6 +96,8 @@ class ItemRecord:
     facts: bytes | None
     mapping_version: int
     traceparent: str | None
+    kind: int
+    repeats_lead_id: LeadId | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +197,19 @@ async def known_external_ids(
     return {(row[0], row[1]) for row in rows}
 
 
+async def count_repetitions(
+    raw: asyncpg.Connection, repeated: Mapping[tuple[AccountId, str], int]
+) -> None:
+    """Remembers that senders' ids came again, and how many times."""
+    places = sorted(repeated)
+    await raw.execute(
+        _REPEATED,
+        [account_id for account_id, _ in places],
+        [external_id for _, external_id in places],
+        [repeated[place] for place in places],
+    )
+
+
 async def get(raw: asyncpg.Connection, lead_id: LeadId) -> KeptLead | None:
     """One item; None when there is none."""
     row = await raw.fetchrow(_GET, lead_id)
@@ -210,6 +235,7 @@ async def replay(
 def _arrays(records: Sequence[ItemRecord]) -> list[list[object]]:
     names = (
         "lead_id", "delivery_id", "position", "account_id", "account", "channel", "external_id",
-        "received_at", "state", "reason", "detail", "facts", "mapping_version", "traceparent",
+        "received_at", "state", "reason", "detail", "facts", "mapping_version", "traceparent", "kind",
+        "repeats_lead_id",
     )  # fmt: skip
     return [[getattr(record, name) for record in records] for name in names]

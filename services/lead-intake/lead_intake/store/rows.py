@@ -42,6 +42,10 @@ class AccountRow(Base):
     sealed_secrets: Mapped[bytes]
     revision: Mapped[int] = mapped_column(BigInteger)
     last_delivery_at: Mapped[datetime | None]
+    is_lead_channel: Mapped[bool] = mapped_column(server_default=text("true"))
+    template: Mapped[str] = mapped_column(String(80), server_default=text("''"))
+    rps: Mapped[float | None]
+    closed_at: Mapped[datetime | None]
 
 
 class DeliveryRow(Base):
@@ -62,6 +66,8 @@ class DeliveryRow(Base):
     received_at: Mapped[datetime]
     state: Mapped[int] = mapped_column(SmallInteger)
     traceparent: Mapped[str | None] = mapped_column(String(64))
+    attempt_count: Mapped[int] = mapped_column(Integer, server_default=text("1"))
+    last_attempt_at: Mapped[datetime | None]
 
 
 class ItemRow(Base):
@@ -101,3 +107,20 @@ class ItemRow(Base):
     attempt_count: Mapped[int] = mapped_column(Integer)
     due_at: Mapped[datetime | None]
     traceparent: Mapped[str | None] = mapped_column(String(64))
+    kind: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    repeats_lead_id: Mapped[UUID | None]
+    repeat_count: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    last_repeated_at: Mapped[datetime | None]
+
+
+class RecentInquiryRow(Base):
+    """What was said lately by one account's customers, by which the second click of a double click is known."""
+
+    __tablename__ = "recent_inquiries"
+    __table_args__ = (Index("ix_recent_inquiries_expires_at", "expires_at"),)
+
+    account_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    digest: Mapped[bytes] = mapped_column(primary_key=True)
+    lead_id: Mapped[UUID]
+    said_at: Mapped[datetime]
+    expires_at: Mapped[datetime]

@@ -1,73 +1,67 @@
-"""The door: `POST /in/v1/{channel}/{account_key}`, and `GET` where a channel asks for a handshake.
+"""The door: `POST /in/v1/{channel}/{account_key}`, and `GET` where a channel checks its address.
 
 A bare ASGI callable, because this is the hottest path of the whole chain. A success answer is sent after the commit and
-never otherwise; nothing that anybody sends makes it fail.
+never otherwise; nothing that anybody sends makes it fail. The table of refusals is this package's docstring.
 """
 
 from __future__ import annotations
 
-import hmac
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
-from urllib.parse import parse_qs
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 import uuid_utils
 from servicekit import metrics, telemetry
-from servicekit.errors import Invalid, ServiceError, TooLarge, Unauthenticated, Unavailable
+from servicekit.errors import ServiceError, TooLarge, Unavailable
 from servicekit.http_host import read_body, send_answer
 
-from lead_intake.channels.nesting import is_too_deep
 from lead_intake.store.deliveries import Arrival
-from lead_intake.verifiers.schemes import SIGNED_HEADERS, WEBHOOK_ID
+from lead_intake.verifiers.protocol import Envelope, Proved, Request
+from lead_intake.webhooks.answers import Answer, Refused, success
+from lead_intake.webhooks.handshakes import answer_check, answer_proved, answer_unproved
+from lead_intake.webhooks.rate_limits import RateLimits
+from lead_intake.webhooks.requests import (
+    CONTENT_TYPE,
+    check_content,
+    client_version,
+    read_headers,
+    read_query,
+    remote_ip,
+)
+from lead_intake.webhooks.structure import decoded_or_none, document_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from servicekit.http_host import Receive, Scope, Send
 
     from lead_intake.accounts import Accounts, OpenAccount
     from lead_intake.seals import Seals
+    from lead_intake.webhooks.rate_limits import TokenBucket
     from lead_intake.workers.group_commit import GroupCommit
 
 log = structlog.get_logger()
 
 ROUTE: Final = "/in/v1/{channel}/{account_key}"
-_PREFIX: Final = "/in/v1/"
-CHALLENGE_LENGTH_MAX = 256
-
-_JSON: Final = (b"content-type", b"application/json")
-_TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
-_READ_HEADERS: Final = SIGNED_HEADERS | {b"content-encoding"}
-
-
-class Answer(NamedTuple):
-    """A complete answer: `refused` is the metric's reason when it is a refusal, `is_accepted` tells of a commit."""
-
-    status: int
-    body: bytes = b""
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    refused: str = ""
-    is_accepted: bool = False
-
-
-_NOT_FOUND: Final = Answer(404, refused="unknown")
-_UNAUTHENTICATED: Final = Answer(401, refused="signature")
-_TOO_LARGE: Final = Answer(413, refused="too_large")
-_TOO_DEEP: Final = Answer(422, refused="structure")
-_ENCODED: Final = Answer(415, refused="encoding")
-_NO_HANDSHAKE: Final = Answer(403, refused="handshake")
-_UNAVAILABLE: Final = Answer(503, headers=((b"retry-after", b"1"),), refused="unavailable")
+PREFIX: Final = "/in/v1/"
+DEDUPE_LENGTH_MAX = 256
+CONTENT_TYPE_LENGTH_MAX = 128
+RETRY_AFTER_S = 1.0
 
 
 class Door:
-    """Lets authentic deliveries in and stores each once."""
+    """Lets authentic deliveries in and stores each once.
 
-    def __init__(self, accounts: Accounts, commits: GroupCommit, seals: Seals) -> None:
+    `trusted_hops` is how many proxies of ours a request passes: it says where in `X-Forwarded-For` its sender stands.
+    """
+
+    def __init__(
+        self, accounts: Accounts, commits: GroupCommit, seals: Seals, *, trusted_hops: int = 0
+    ) -> None:
         self._accounts = accounts
         self._commits = commits
         self._seals = seals
+        self._trusted_hops = trusted_hops
+        self._rates = RateLimits()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -82,28 +76,24 @@ class Door:
 
     async def _answer(self, scope: Scope, receive: Receive, traceparent: str) -> tuple[str, Answer]:
         """The channel's name for the metrics, and the answer."""
+        account: OpenAccount | None = None
         try:
             account = await self._account_of(scope["path"])
             if account is None:
-                return "unknown", _NOT_FOUND
-        except Exception as error:  # noqa: BLE001 - whatever keeps us from looking is no fault of the sender
-            return "unknown", _unavailable(error)
-        try:
+                return "unknown", Refused(404, "unknown").answer()
             answer = await self._answer_account(account, scope, receive, traceparent)
+        except Refused as refused:
+            answer = refused.answer(account)
         except TooLarge:
-            answer = _TOO_LARGE
-        except Invalid:
-            answer = _TOO_DEEP
-        except Unauthenticated:
-            answer = _UNAUTHENTICATED
+            answer = Refused(413, "too_large").answer(account)
         except Exception as error:  # noqa: BLE001 - the sender is told to send again, never that we broke
-            answer = _unavailable(error)
-        return account.channel.channel, answer
+            answer = _unavailable(error).answer(account)
+        return account.channel.channel if account is not None else "unknown", answer
 
     async def _account_of(self, path: str) -> OpenAccount | None:
-        if not path.startswith(_PREFIX):
+        if not path.startswith(PREFIX):
             return None
-        place = path[len(_PREFIX) :]
+        place = path[len(PREFIX) :]
         account = self._accounts.at(place)
         if account is None and place.partition("/")[0] in self._accounts.channels:
             await self._accounts.look_again()
@@ -113,90 +103,127 @@ class Door:
     async def _answer_account(
         self, account: OpenAccount, scope: Scope, receive: Receive, traceparent: str
     ) -> Answer:
-        if scope["method"] == "POST":
-            headers = _read_headers(scope["headers"])
-            if headers.get(b"content-encoding", b"identity") != b"identity":
-                return _ENCODED
-            raw = await read_body(receive, account.channel.body_bytes_max)
-            return await self._accept(account, raw, headers, traceparent)
-        if scope["method"] == "GET" and account.channel.has_handshake:
-            return _handshake(account, scope.get("query_string", b""))
-        return _NOT_FOUND
+        rules, method = account.channel.door, scope["method"]
+        if method not in ("POST", "GET"):
+            raise Refused(405, "method")
+        if method != "POST" and rules.handshake is None:
+            raise Refused(404, "unknown")
+        bucket = self._bucket_of(account)
+        headers = read_headers(scope["headers"], rules, account.verifier.reads)
+        query = read_query(scope)
+        ip = remote_ip(scope, headers, trusted_hops=self._trusted_hops)
+        if method != "POST":
+            return answer_check(account, Request(b"", headers, query, ip))
+        check_content(headers, rules)
+        raw = await read_body(receive, rules.body_bytes_max)
+        return await self._accept(account, Request(raw, headers, query, ip), bucket, traceparent)
 
     async def _accept(
-        self, account: OpenAccount, raw: bytes, headers: dict[bytes, bytes], traceparent: str
+        self,
+        account: OpenAccount,
+        request: Request,
+        bucket: TokenBucket | None,
+        traceparent: str,
     ) -> Answer:
-        """Proves, stores, answers: in this order."""
-        _prove(account, raw, headers)
-        if is_too_deep(raw):
-            raise Invalid("the body is nested too deep")
+        """Proves, looks at the structure, stores, answers: in this order."""
+        proved = _proved(account, request)
+        if proved is None:
+            answer = answer_unproved(account, request)
+            if answer is None:
+                raise Refused(401, "signature")
+            return answer
+        document: Any = None
+        if proved.is_opened:
+            document = document_of(account.channel.door.body, proved.body)
+            if account.channel.door.handshake is not None:
+                answer = answer_proved(account, request, document)
+                if answer is not None:
+                    return answer
+        if bucket is not None:
+            _check_rate(bucket)
+            bucket.take()
+        return await self._store(account, request, proved, document, traceparent)
+
+    async def _store(
+        self,
+        account: OpenAccount,
+        request: Request,
+        proved: Proved,
+        document: Any,
+        traceparent: str,
+    ) -> Answer:
         self._commits.check_room()
         delivery_id = uuid_utils.uuid7()
+        content_type = request.headers.get(CONTENT_TYPE, b"")[:CONTENT_TYPE_LENGTH_MAX]
+        envelope = Envelope(
+            proved.body,
+            proved.is_opened,
+            content_type=content_type.decode("latin-1"),
+            client_version=client_version(request.headers),
+        )
         stored_id = await self._commits.store(
             Arrival(
                 delivery_id,  # type: ignore[arg-type]  # has what the driver reads, without a conversion
                 account.account_id,
-                headers[WEBHOOK_ID] if account.channel.dedupes_by_id else self._seals.body_key(raw),
-                self._seals.ring.seal(raw, delivery_id.bytes),
+                self._dedupe_key(account, request, proved, document),
+                self._seals.seal_delivery(envelope, delivery_id.bytes),
                 traceparent,
             )
         )
         self._accounts.was_seen(account.account_id, datetime.now(UTC))
-        if account.channel.ack_has_id:
-            body = b'{"id":"%b"}' % str(stored_id).encode()
-            return Answer(account.channel.ack_status, body, (_JSON,), is_accepted=True)
-        return Answer(account.channel.ack_status, is_accepted=True)
+        return success(account, stored_id, request)
+
+    def _dedupe_key(
+        self, account: OpenAccount, request: Request, proved: Proved, document: Any
+    ) -> bytes:
+        """What tells a repetition: the sender's id where it gives one, else a keyed digest of what it says."""
+        rules = account.channel.door
+        if rules.dedupe.header:
+            given = request.headers.get(rules.dedupe.header, b"")
+            if 0 < len(given) <= DEDUPE_LENGTH_MAX:
+                return given
+        if rules.dedupe.paths and proved.is_opened:
+            if document is None:
+                document = decoded_or_none(rules.body, proved.body)
+            values = [search(document) for search in rules.dedupe.paths]
+            if all(value is not None and value != "" for value in values):
+                return self._seals.paths_key(values)
+        return self._seals.body_key(proved.body)
+
+    def _bucket_of(self, account: OpenAccount) -> TokenBucket | None:
+        """The account's bucket; raises `Refused` when it is empty already. None where no rate is set."""
+        rules = account.channel.door
+        if rules.rps is None:
+            return None
+        bucket = self._rates.bucket(
+            account.account_id,
+            per_s=rules.rps,
+            burst=max(1.0, rules.burst),
+            now_s=time.monotonic(),
+        )
+        _check_rate(bucket)
+        return bucket
 
 
-def _read_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """The headers that decide; raises `Unauthenticated` when one of them is there twice."""
-    read: dict[bytes, bytes] = {}
-    for name, value in headers:
-        if name in _READ_HEADERS:
-            if name in read:
-                raise Unauthenticated("repeated header")
-            read[name] = value
-    return read
+def _check_rate(bucket: TokenBucket) -> None:
+    wait_s = bucket.wait_s(time.monotonic())
+    if wait_s > 0:
+        raise Refused(429, "rate", retry_after_s=wait_s)
 
 
-def _prove(account: OpenAccount, raw: bytes, headers: dict[bytes, bytes]) -> None:
-    """Raises `Unauthenticated` unless the delivery is proved; whatever goes wrong in a proof is no proof."""
+def _proved(account: OpenAccount, request: Request) -> Proved | None:
+    """The opened delivery, or None; whatever goes wrong in a proof is no proof."""
     try:
-        proved = account.verifier.proves(raw, headers, now_s=time.time())
-    except Exception as error:
-        raise Unauthenticated("no proof") from error
-    if not proved:
-        raise Unauthenticated("no proof")
+        return account.verifier.prove(request, now_s=time.time())
+    except Exception:  # noqa: BLE001 - a verifier may raise on anything of a wrong form
+        return None
 
 
-def _handshake(account: OpenAccount, query_string: bytes) -> Answer:
-    """Facebook's subscription handshake: the challenge is echoed to whoever has the verify token."""
-    query = _query(query_string)
-    token = query.get("hub.verify_token", [""])[0]
-    challenge = query.get("hub.challenge", [""])[0]
-    right = account.secrets.verify_token
-    is_right = hmac.compare_digest(token.encode(), right.encode()) and bool(right)
-    if not is_right or query.get("hub.mode") != ["subscribe"]:
-        return _NO_HANDSHAKE
-    if not 0 < len(challenge) <= CHALLENGE_LENGTH_MAX or not challenge.isascii():
-        return _NO_HANDSHAKE
-    return Answer(200, challenge.encode(), (_TEXT,))
-
-
-def _query(query_string: bytes) -> dict[str, list[str]]:
-    try:
-        return parse_qs(query_string.decode("latin-1"), max_num_fields=16)
-    except ValueError:
-        return {}
-
-
-def _unavailable(error: Exception) -> Answer:
+def _unavailable(error: Exception) -> Refused:
     if not isinstance(error, ServiceError):
         log.error("delivery_not_taken", error=type(error).__name__)
-    if isinstance(error, Unavailable):
-        retry_after = (b"retry-after", str(max(1, round(error.retry_after_s))).encode())
-        return Answer(503, headers=(retry_after,), refused="unavailable")
-    return _UNAVAILABLE
+    wait_s = error.retry_after_s if isinstance(error, Unavailable) else RETRY_AFTER_S
+    return Refused(503, "unavailable", retry_after_s=wait_s)
 
 
 def _count(channel: str, answer: Answer, duration_s: float) -> None:

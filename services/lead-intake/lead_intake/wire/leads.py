@@ -2,42 +2,37 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import TYPE_CHECKING
 
 from leadchain.intake.v1 import events_pb2, intake_service_pb2
 
+from lead_intake.domain.facts import FactKind
 from lead_intake.domain.leads import (
     AwaitingBody,
     ItemState,
-    Precision,
     Quarantined,
     Rejected,
-    Trust,
+    Stated,
     Understood,
 )
 from lead_intake.store.items import ItemRecord
+from lead_intake.wire.facts import fact_event
+from lead_intake.wire.inquiries import lead_facts
+from lead_intake.wire.stamps import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
-    from uuid import UUID
 
-    from google.protobuf.timestamp_pb2 import Timestamp
     from servicekit.events import Event
 
-    from lead_intake.domain.leads import Contact, Inquiry, Item
+    from lead_intake.domain.leads import Item
     from lead_intake.seals import Seals
     from lead_intake.store.accounts import AccountTraffic
     from lead_intake.store.items import KeptLead, QuarantinedItem
 
-_TRUST = {Trust.STRONG: events_pb2.TRUST_STRONG, Trust.WEAK: events_pb2.TRUST_WEAK}
-_PRECISION = {
-    Precision.UNKNOWN: events_pb2.REGION_PRECISION_UNSPECIFIED,
-    Precision.PROVINCE: events_pb2.REGION_PRECISION_PROVINCE,
-    Precision.CITY: events_pb2.REGION_PRECISION_CITY,
-    Precision.AMBIGUOUS: events_pb2.REGION_PRECISION_AMBIGUOUS,
-}
+KINDS = {kind: number for number, kind in enumerate(FactKind)}
+"""How the store numbers what an item states; leads are 0."""
+
 _STATE_NAMES = {ItemState.REJECTED: "rejected", ItemState.QUARANTINED: "quarantined"}
 
 
@@ -45,20 +40,20 @@ def record_of(item: Item, seals: Seals) -> tuple[ItemRecord, Event | None]:
     """An item as it is kept, and the event that tells of it; None while its body is awaited."""
     match item.finding:
         case Understood(inquiry, external_id):
-            facts = _facts(item, inquiry, external_id or "", seals)
+            facts = lead_facts(item, inquiry, external_id or "", seals)
             event = events_pb2.LeadReceived(lead_id=str(item.lead_id), facts=facts)
-            record = _record(item, ItemState.ACCEPTED, external_id, facts=facts.SerializeToString())
+            record = _record(item, ItemState.ACCEPTED, facts=facts.SerializeToString())
             return record, event
-        case Rejected(reason, external_id):
-            record = _record(item, ItemState.REJECTED, external_id, reason=reason)
-            return record, _rejected(item, reason)
-        case Quarantined(reason, detail, external_id):
-            record = _record(
-                item, ItemState.QUARANTINED, external_id, reason=reason, detail=detail[:200]
-            )
+        case Stated(fact):
+            stated = fact_event(item, fact, seals)
+            return _record(item, ItemState.ACCEPTED, facts=stated.SerializeToString()), stated
+        case Rejected(reason) as rejected:
+            return _record(item, ItemState.REJECTED, reason=reason), _rejected(item, rejected)
+        case Quarantined(reason, detail):
+            record = _record(item, ItemState.QUARANTINED, reason=reason, detail=detail[:200])
             return record, _quarantined(item, reason)
-        case AwaitingBody(external_id):
-            return _record(item, ItemState.AWAITING_BODY, external_id), None
+        case AwaitingBody():
+            return _record(item, ItemState.AWAITING_BODY), None
 
 
 def accounts_response(
@@ -107,13 +102,12 @@ def quarantined_response(
 def _record(
     item: Item,
     state: ItemState,
-    external_id: str | None,
     *,
     reason: str | None = None,
     detail: str | None = None,
     facts: bytes | None = None,
 ) -> ItemRecord:
-    origin = item.origin
+    origin, finding = item.origin, item.finding
     return ItemRecord(
         item.lead_id,
         origin.delivery_id,
@@ -121,7 +115,7 @@ def _record(
         origin.account_id,
         origin.account,
         origin.channel,
-        external_id,
+        finding.external_id,
         origin.received_at,
         state,
         reason,
@@ -129,49 +123,19 @@ def _record(
         facts,
         origin.mapping_version,
         origin.traceparent,
+        KINDS[origin.facts],
+        finding.repeats if isinstance(finding, Rejected) else None,
     )
 
 
-def _facts(item: Item, inquiry: Inquiry, external_id: str, seals: Seals) -> events_pb2.LeadFacts:
-    origin, contact, region = item.origin, inquiry.contact, inquiry.region
-    facts = events_pb2.LeadFacts(
-        channel=origin.channel,
-        account=origin.account,
-        external_id=external_id,
-        trust=_TRUST[origin.trust],
-        industry=inquiry.industry,
-        source_kind=inquiry.source_kind,
-        first_action=inquiry.first_action,
-        sealed_contact=_sealed(contact, item.lead_id, seals),
-        phone_index=seals.phones.of(contact.phone_e164) if contact.phone_e164 else b"",
-        phone_display=inquiry.phone_display,
-        mapping_version=origin.mapping_version,
-    )
-    facts.region.province = region.province
-    facts.region.city = region.city
-    facts.region.precision = _PRECISION[region.precision]
-    _stamp(facts.received_at, origin.received_at)
-    _stamp(facts.inquired_at, inquiry.inquired_at or origin.received_at)
-    return facts
-
-
-def _sealed(contact: Contact, lead_id: UUID, seals: Seals) -> bytes:
-    message = events_pb2.Contact(
-        name=contact.name,
-        phone_e164=contact.phone_e164,
-        masked_phone=contact.masked_phone,
-        email=contact.email,
-        company=contact.company,
-        uscc=contact.uscc,
-    )
-    return seals.seal_contact(message.SerializeToString(), lead_id)
-
-
-def _rejected(item: Item, reason: str) -> events_pb2.LeadRejected:
+def _rejected(item: Item, finding: Rejected) -> events_pb2.LeadRejected:
     event = events_pb2.LeadRejected(
-        lead_id=str(item.lead_id), channel=item.origin.channel, reason=reason
+        lead_id=str(item.lead_id),
+        channel=item.origin.channel,
+        reason=finding.reason,
+        repeats_lead_id=str(finding.repeats) if finding.repeats else "",
     )
-    _stamp(event.received_at, item.origin.received_at)
+    stamp(event.received_at, item.origin.received_at)
     return event
 
 
@@ -182,12 +146,5 @@ def _quarantined(item: Item, reason: str) -> events_pb2.DeliveryQuarantined:
         account=item.origin.account,
         reason=reason,
     )
-    _stamp(event.received_at, item.origin.received_at)
+    stamp(event.received_at, item.origin.received_at)
     return event
-
-
-def _stamp(stamp: Timestamp, moment: datetime) -> None:
-    """What `FromDatetime` does, for times with a zone, at a third of its cost."""
-    moment = moment.astimezone(UTC)
-    stamp.seconds = int(moment.timestamp() // 1)
-    stamp.nanos = moment.microsecond * 1000

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from servicekit.database import Database
 
     from lead_intake.clients import GraphApi
-    from lead_intake.commands.mapping import Desk
+    from lead_intake.commands.keeping import Desk
     from lead_intake.store.items import LeasedItem
 
 BATCH_SIZE_MAX = 128

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from servicekit.database import Database
 
-    from lead_intake.commands.mapping import Desk
+    from lead_intake.commands.keeping import Desk
     from lead_intake.workers.group_commit import GroupCommit
 
 BATCH_SIZE_MAX = 250

@@ -1,0 +1,212 @@
+"""The part of a channel file that says how an opened body is read: taken apart, filtered, and mapped by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from lead_intake.channels import paths
+from lead_intake.channels.transforms import TRANSFORMS
+from lead_intake.domain.facts import FactKind
+from lead_intake.domain.leads import RejectReason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+PARENT: Final = "_delivery"
+"""By this name a part of a delivery sees the whole of it."""
+
+_SUBJECT = frozenset({"name", "phones", "email", "openid", "unionid", "external_userid", "reference"})  # fmt: skip
+_LEAD = frozenset(
+    {"name", "phones", "email", "wechat", "openid", "unionid", "external_userid", "company", "uscc", "province",
+     "city", "place", "industry", "source", "url", "referrer", "first_action", "inquired_at", "form", "campaign",
+     "adgroup", "creative", "keyword", "click_ids", "remark", "answers", "product", "budget", "stage",
+     "client_version", "addressed_to", "consent_notice_version", "consent_purposes", "consent_at"}
+)  # fmt: skip
+
+NAMES: Final[Mapping[FactKind, frozenset[str]]] = {
+    FactKind.LEAD: _LEAD,
+    FactKind.CONTRACT: _SUBJECT | {"contract_id", "status", "reported_at"},
+    FactKind.PAYMENT: _SUBJECT
+    | {"payment_id", "order_no", "status", "amount_minor", "currency", "paid_at"},
+    FactKind.INTERACTION: _SUBJECT
+    | {"interaction_id", "kind", "action", "person", "started_at", "duration_s", "is_inbound"},
+    FactKind.RECEIPT: _SUBJECT
+    | {"message_id", "our_reference", "is_delivered", "code", "reported_at"},
+    FactKind.TICKET: _SUBJECT
+    | {"ticket_id", "type", "priority", "status", "opened_at", "closed_at"},
+    FactKind.RECORD: _SUBJECT
+    | {"system", "entity", "record_key", "modified_at", "is_deleted", "fields"},
+}
+"""What a mapping may name, by what its channel states."""
+
+REQUIRED: Final[Mapping[FactKind, frozenset[str]]] = {
+    FactKind.LEAD: frozenset(),
+    FactKind.CONTRACT: frozenset({"contract_id", "status"}),
+    FactKind.PAYMENT: frozenset({"payment_id", "order_no", "status", "amount_minor", "currency"}),
+    FactKind.INTERACTION: frozenset({"interaction_id", "kind", "action"}),
+    FactKind.RECEIPT: frozenset({"message_id", "is_delivered"}),
+    FactKind.TICKET: frozenset({"ticket_id", "status"}),
+    FactKind.RECORD: frozenset({"system", "entity", "record_key"}),
+}
+"""What must be said of a fact; without it the item is quarantined."""
+
+
+class InvalidMapping(ValueError):  # noqa: N818 - errors are named by what is wrong
+    """A mapping names what its channel does not state, or leaves out what it must."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Finds one value in a document, transforms it, and translates it where `words` says how; others become empty."""
+
+    path: str
+    search: paths.Search
+    via: Callable[[Any], Any]
+    words: Mapping[str, str] | None = None
+
+    def of(self, document: Any) -> Any:
+        """The value."""
+        value = self.via(self.search(document))
+        return value if self.words is None else self.words.get(value, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What is at a path is one of some texts."""
+
+    path: str
+    search: paths.Search
+    values: frozenset[str]
+
+    def holds(self, document: Any) -> bool:
+        """Whether it is."""
+        found = self.search(document)
+        return isinstance(found, str | int) and str(found) in self.values
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A part of a document that is brought into another form, under a name, before anything else is read."""
+
+    name: str
+    read: Read
+
+
+@dataclass(frozen=True, slots=True)
+class Required:
+    """A path that must hold something."""
+
+    path: str
+    search: paths.Search
+
+
+@dataclass(frozen=True, slots=True)
+class RejectRule:
+    """A sign by which a lead is refused."""
+
+    reason: RejectReason
+    read: Read
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingRules:
+    """How the deliveries of a channel are read.
+
+    `external_id` is read from a part of the delivery, `mapping` from the same part, or from the body fetched for it
+    where the channel is enriched (`enrich` names from where). `double_click_s` is how long the same content is the same
+    click; 0 for never.
+    """
+
+    version: int
+    body: str
+    facts: FactKind
+    expect: Condition | None
+    ignore: Condition | None
+    fan_out: paths.Search
+    fan_out_path: str
+    only: Condition | None
+    sees_parent: bool
+    external_id: Read | None
+    enrich: str | None
+    prepare: tuple[Prepared, ...]
+    require: tuple[Required, ...]
+    reject: tuple[RejectRule, ...]
+    contact_points: tuple[str, ...]
+    mapping: tuple[tuple[str, Read], ...]
+    constants: Mapping[str, str]
+    required: frozenset[str]
+    double_click_s: int
+
+    @property
+    def is_enriched(self) -> bool:
+        """Whether a delivery holds only ids, and bodies are fetched."""
+        return self.enrich is not None
+
+
+def reading_rules(document: Mapping[str, Any]) -> ReadingRules:
+    """The reading part of a checked document; raises `paths.InvalidPath` or `InvalidMapping`."""
+    facts = FactKind(document.get("facts", "lead"))
+    mapping = document["map"]
+    _check_names(facts, mapping)
+    return ReadingRules(
+        version=document["version"],
+        body=document.get("body", "json"),
+        facts=facts,
+        expect=_condition(document.get("expect")),
+        ignore=_condition(document.get("ignore")),
+        fan_out=paths.compiled(document["fan_out"]),
+        fan_out_path=document["fan_out"],
+        only=_condition(document.get("only")),
+        sees_parent=PARENT in str(document),
+        external_id=_optional_read(document.get("external_id")),
+        enrich=document.get("enrich"),
+        prepare=tuple(_prepared(rule) for rule in _list(document.get("prepare"))),
+        require=tuple(Required(path, paths.compiled(path)) for path in document.get("require", ())),
+        reject=tuple(
+            RejectRule(RejectReason(rule["reason"]), _read(rule))
+            for rule in document.get("reject", ())
+        ),
+        contact_points=tuple(document.get("require_any", ())),
+        mapping=tuple((name, _read(rule)) for name, rule in mapping.items() if "path" in rule),
+        constants={name: rule["value"] for name, rule in mapping.items() if "value" in rule},
+        required=REQUIRED[facts],
+        double_click_s=document.get("double_click_s", 0),
+    )
+
+
+def _check_names(facts: FactKind, mapping: Mapping[str, Any]) -> None:
+    unknown = sorted(set(mapping) - NAMES[facts])
+    if unknown:
+        raise InvalidMapping(f"map: {', '.join(unknown)} cannot be said of a {facts}")
+    missing = sorted(REQUIRED[facts] - set(mapping))
+    if missing:
+        raise InvalidMapping(f"map: {', '.join(missing)} must be said of a {facts}")
+
+
+def _read(rule: Mapping[str, Any]) -> Read:
+    via = TRANSFORMS.get(rule["via"])
+    if via is None:
+        raise InvalidMapping(f"{rule['via']}: no such transform")
+    return Read(rule["path"], paths.compiled(rule["path"]), via, rule.get("words"))
+
+
+def _optional_read(rule: Mapping[str, Any] | None) -> Read | None:
+    return None if rule is None else _read(rule)
+
+
+def _condition(rule: Mapping[str, Any] | None) -> Condition | None:
+    if rule is None:
+        return None
+    values = frozenset(rule["any_of"] if "any_of" in rule else [rule["value"]])
+    return Condition(rule["path"], paths.compiled(rule["path"]), values)
+
+
+def _prepared(rule: Mapping[str, Any]) -> Prepared:
+    return Prepared(rule["name"], _read(rule))
+
+
+def _list(rules: Any) -> list[Any]:
+    if rules is None:
+        return []
+    return rules if isinstance(rules, list) else [rules]

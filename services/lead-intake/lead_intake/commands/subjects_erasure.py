@@ -1,0 +1,41 @@
+"""lead-intake's own part of an erasure: contact, raw bodies, names and sealed events of a person's leads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lead_intake.commands import retention
+from lead_intake.domain.retention import SUBJECT_CONTACT, Deleted
+from lead_intake.domain.subjects import OWN, Answer
+from lead_intake.store import consents
+from lead_intake.store import subjects_erasure as store
+from lead_intake.wire import subjects as wire
+
+if TYPE_CHECKING:
+    from servicekit.database import UnitOfWork
+
+    from lead_intake.domain.subjects import SubjectRequest
+    from lead_intake.seals import Seals
+
+HOLDS = (
+    "consent receipts, keyed, as proof for three years",
+    "suppression, keyed, so that the person stays forgotten",
+    "sealed events on the bus for at most seven days",
+    "sealed bodies of quarantined deliveries for at most 90 days",
+)
+
+
+async def erase(uow: UnitOfWork, request: SubjectRequest, seals: Seals) -> list[Answer]:
+    """Takes everything away that says whose the leads are, certifies it, and ends the person's consents."""
+    lead_ids = request.lead_ids
+    contacts = await store.lock_contacts(uow.raw, lead_ids)
+    await store.put_facts(uow.raw, [(each.lead_id, wire.without_contact(each)) for each in contacts])
+    await store.drop_points(uow.raw, lead_ids)
+    raws = await store.drop_raws(uow.raw, lead_ids)
+    event_count = await store.drop_published(uow.raw, lead_ids)
+    await consents.end(uow.raw, request.subject_indexes, purposes=(), now=uow.now)
+    deleted = [Deleted(each.lead_id, each.received_at) for each in contacts]
+    entry = retention.Run(SUBJECT_CONTACT, str(request.request_id), policy_version=0)
+    await retention.certify(uow, entry, [*deleted, *raws], seals)
+    count = len(contacts) + len(raws) + event_count
+    return [Answer(request.request_id, OWN, 1, 1, record_count=count, holds=HOLDS)]

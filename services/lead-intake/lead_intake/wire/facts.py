@@ -1,0 +1,156 @@
+"""Outside facts that are not leads, as they travel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from leadchain.intake.v1 import facts_events_pb2 as pb
+
+from lead_intake.domain.facts import (
+    Contract,
+    ContractStatus,
+    Interaction,
+    InteractionKind,
+    Payment,
+    PaymentStatus,
+    Receipt,
+    Record,
+    Ticket,
+)
+from lead_intake.domain.leads import Contact
+from lead_intake.wire.inquiries import TRUST, sealed_contact
+from lead_intake.wire.stamps import stamp
+
+if TYPE_CHECKING:
+    from servicekit.events import Event
+
+    from lead_intake.domain.facts import Fact
+    from lead_intake.domain.leads import Item
+    from lead_intake.seals import Seals
+
+_NOBODY = Contact()
+_CONTRACT = {
+    ContractStatus.SIGNED: pb.CONTRACT_STATUS_SIGNED,
+    ContractStatus.SIGNER_SIGNED: pb.CONTRACT_STATUS_SIGNER_SIGNED,
+    ContractStatus.REVOKED: pb.CONTRACT_STATUS_REVOKED,
+    ContractStatus.EXPIRED: pb.CONTRACT_STATUS_EXPIRED,
+    ContractStatus.REJECTED: pb.CONTRACT_STATUS_REJECTED,
+}
+_PAYMENT = {
+    PaymentStatus.RECEIVED: pb.PAYMENT_STATUS_RECEIVED,
+    PaymentStatus.REFUNDED: pb.PAYMENT_STATUS_REFUNDED,
+    PaymentStatus.CLOSED: pb.PAYMENT_STATUS_CLOSED,
+    PaymentStatus.PENDING: pb.PAYMENT_STATUS_PENDING,
+}
+_INTERACTION = {
+    InteractionKind.CALL: pb.INTERACTION_KIND_CALL,
+    InteractionKind.CHAT: pb.INTERACTION_KIND_CHAT,
+    InteractionKind.MEETING: pb.INTERACTION_KIND_MEETING,
+    InteractionKind.EMAIL: pb.INTERACTION_KIND_EMAIL,
+    InteractionKind.CONTACT_CHANGE: pb.INTERACTION_KIND_CONTACT_CHANGE,
+}
+
+
+def fact_event(item: Item, fact: Fact, seals: Seals) -> Event:
+    """The event that tells of a fact."""
+    match fact:
+        case Contract():
+            event: Event = _contract(fact)
+        case Payment():
+            event = _payment(fact)
+        case Interaction():
+            event = _interaction(fact)
+        case Receipt():
+            event = _receipt(fact)
+        case Ticket():
+            event = _ticket(fact)
+        case Record():
+            event = _record(item, fact, seals)
+    _set_origin(event.origin, item)  # type: ignore[attr-defined]  # every one of them has it
+    _set_subject(event.subject, item, fact, seals)  # type: ignore[attr-defined]
+    return event
+
+
+def _set_origin(target: pb.FactOrigin, item: Item) -> None:
+    origin = item.origin
+    target.item_id = str(item.lead_id)
+    target.channel = origin.channel
+    target.account = origin.account
+    target.trust = TRUST[origin.trust]
+    target.external_id = item.finding.external_id or ""
+    target.mapping_version = origin.mapping_version
+    stamp(target.received_at, origin.received_at)
+
+
+def _set_subject(target: pb.FactSubject, item: Item, fact: Fact, seals: Seals) -> None:
+    contact = fact.subject.contact
+    target.reference = fact.subject.reference
+    if contact != _NOBODY:
+        target.sealed_contact = sealed_contact(contact, item.lead_id, seals)
+    if contact.phone_e164:
+        target.phone_index = seals.phones.of(contact.phone_e164)
+
+
+def _contract(fact: Contract) -> pb.ContractReported:
+    event = pb.ContractReported(contract_id=fact.contract_id, status=_CONTRACT[fact.status])
+    stamp(event.reported_at, fact.reported_at)
+    return event
+
+
+def _payment(fact: Payment) -> pb.PaymentReported:
+    event = pb.PaymentReported(
+        payment_id=fact.payment_id,
+        order_no=fact.order_no,
+        status=_PAYMENT[fact.status],
+        amount_minor=fact.amount_minor,
+        currency=fact.currency,
+    )
+    stamp(event.paid_at, fact.paid_at)
+    return event
+
+
+def _interaction(fact: Interaction) -> pb.InteractionReported:
+    event = pb.InteractionReported(
+        interaction_id=fact.interaction_id,
+        kind=_INTERACTION[fact.kind],
+        action=fact.action,
+        person=fact.person,
+        duration_s=fact.duration_s,
+        is_inbound=fact.is_inbound,
+    )
+    stamp(event.started_at, fact.started_at)
+    return event
+
+
+def _receipt(fact: Receipt) -> pb.ReceiptReported:
+    event = pb.ReceiptReported(
+        message_id=fact.message_id,
+        our_reference=fact.our_reference,
+        is_delivered=fact.is_delivered,
+        code=fact.code,
+    )
+    stamp(event.reported_at, fact.reported_at)
+    return event
+
+
+def _ticket(fact: Ticket) -> pb.TicketReported:
+    event = pb.TicketReported(
+        ticket_id=fact.ticket_id, type=fact.type, priority=fact.priority, status=fact.status
+    )
+    stamp(event.opened_at, fact.opened_at)
+    stamp(event.closed_at, fact.closed_at)
+    return event
+
+
+def _record(item: Item, fact: Record, seals: Seals) -> pb.SourceRecordChanged:
+    fields = msgspec.json.encode(fact.fields)
+    event = pb.SourceRecordChanged(
+        system=fact.system,
+        entity=fact.entity,
+        record_key=fact.record_key,
+        is_deleted=fact.is_deleted,
+        sealed_fields=seals.seal_contact(fields, item.lead_id),
+    )
+    stamp(event.modified_at, fact.modified_at)
+    return event
