@@ -29,10 +29,10 @@ class Method(StrEnum):
 class Region:
     """A place in China as far as it is known; every field is empty where it is not.
 
-    `province` and `city` are in Chinese without suffix, `district` is its full name (朝阳区 and 朝阳县 differ); a zone, such
-    as 雄安新区, stands in `district` and has no code. Codes are those of GB/T 2260 with 2, 4 and 6 digits; a municipality's
-    city is its XX01, and a county-level city that belongs to no prefecture is a city with its 6 digits. `candidates` are
-    the full names of the places that the words fit, where one must not be chosen.
+    `province` and `city` are in Chinese without suffix. `district` is a full name, because 朝阳区 and 朝阳县 differ; a
+    zone, such as 雄安新区, stands there too and has no code. Codes are those of GB/T 2260, of 2, 4 and 6 digits; a
+    municipality's city is its XX01, and a county-level city of no prefecture is a city with its 6 digits.
+    `candidates` are the full names of the places that the words fit where none must be chosen, at most ten.
     """
 
     province: str = ""
@@ -44,6 +44,12 @@ class Region:
     district_code: str = ""
     method: Method = Method.NONE
     candidates: tuple[str, ...] = ()
+
+    @property
+    def code(self) -> str:
+        """The code of the closest division known, filled up to 6 digits; empty when none is."""
+        closest = self.district_code or self.city_code or self.province_code
+        return closest.ljust(6, "0") if closest else ""
 
     @property
     def has_city(self) -> bool:

@@ -1,127 +1,225 @@
-"""Reads which province and city a customer named.
+"""Reads which province, city and district a customer named.
 
-Hidden decision: words narrow the set of places that fit, from left to right; when several places still fit, none is
-guessed. Names of places that are also street names count only when no street word follows.
+Hidden decision: words narrow the set of places that fit, from left to right; where several places still fit, none is
+guessed. A name without its suffix is often a street's or a company's too (中山路, 朝阳大厦), so it counts only where no
+such word follows, and a district's only beside the city that holds it, or when nothing else was said.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cached_property, lru_cache
-from importlib import resources
+from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
-import yaml
-
-from lead_intake.domain.leads import Precision, Region
+from lead_intake.domain.places import Method, Precision, Region
+from lead_intake.normalising.divisions import load_divisions
+from lead_intake.normalising.longest_match import Vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterator, Mapping
+
+    from lead_intake.normalising.divisions import Division, Words
 
 TEXT_LENGTH_MAX = 120
 REMEMBERED_MAX = 8192
+CANDIDATES_MAX = 10
 
 _UNKNOWN = Region()
-_AMBIGUOUS = Region(precision=Precision.AMBIGUOUS)
-_STREET = r"(?![东南西北中]?[一二三四五]?(?:路|街|大道|巷|大厦|广场|村|镇|桥|里))"
-_CITY_SUFFIXES = ("市", "地区", "盟", "州")
+_BETWEEN = re.compile(
+    r"[\s,、。;/|\\·\-—_()\[\]<>:>]+|或者?|市辖[区县]|(?:省|自治区)直辖县级行政区划"
+)
+_AND = frozenset({"", "和", "与", "及", "到", "至"})
+_STREET = re.compile(
+    r"[东南西北中]?[一二三四五]?(?:路|大?街|大道|巷|大厦|广场|村|镇|桥|里|银行|宾馆|饭店|酒店|公园|大学|站)"
+)
 
-Place: TypeAlias = tuple[str, str]
-"""Province and city; the city is empty for the province as a whole."""
+Fitting: TypeAlias = "frozenset[Division]"
+Span: TypeAlias = "tuple[int, int]"
+
+
+class _Conflict(Exception):  # noqa: N818 - never leaves this module
+    """Two cities were named."""
+
+    def __init__(self, fitting: Fitting) -> None:
+        super().__init__()
+        self.fitting = fitting
 
 
 class Gazetteer:
-    """The places of China by name. `document` has `provinces`, `suffixes`, `aliases` and `districts`."""
+    """The places of China by name."""
 
-    def __init__(self, document: Mapping[str, Mapping[str, object]]) -> None:
-        self._places: dict[str, frozenset[Place]] = {}
-        self._add_provinces(document)
-        self._add_districts(document["districts"])
-
-    @cached_property
-    def _names(self) -> re.Pattern[str]:
-        longest_first = sorted(self._places, key=len, reverse=True)
-        return re.compile("(" + "|".join(map(re.escape, longest_first)) + ")" + _STREET)
+    def __init__(
+        self, by_code: Mapping[str, Division], words: Words, simplified: Mapping[int, int]
+    ) -> None:
+        self._by_code = by_code
+        self._words = words
+        self._simplified = simplified
+        self._vocabulary = Vocabulary({*words.strong, *words.weak})
 
     def resolve(self, text: str) -> Region:
         """The one region that the words of `text` fit."""
-        candidates: frozenset[Place] = frozenset()
-        for name in self._names.findall(_tidied(text)):
-            places = self._places[name]
-            candidates = _narrowed(candidates, places) if candidates else places
-        return _region(candidates)
+        return self.resolve_all("", text)
 
-    def _add_provinces(self, document: Mapping[str, Mapping[str, object]]) -> None:
-        suffixes, aliases = document["suffixes"], document["aliases"]
-        for province, cities in document["provinces"].items():
-            assert isinstance(cities, list)
-            whole = (province, province if cities == [province] else "")
-            for name in (f"{province}{suffixes.get(province, '省')}", province):
-                self._places[name] = frozenset({whole})
-            for city in cities:
-                self._add_city(province, city)
-        for alias, meant in aliases.items():
-            self._places[alias] = self._places[str(meant)]
+    def resolve_all(self, stated: str, further: str) -> Region:
+        """The region of what was stated, which further words may narrow but not contradict."""
+        try:
+            fitting = self._narrowed(frozenset(), stated, is_binding=True)
+        except _Conflict as conflict:
+            return _several(conflict.fitting)
+        try:
+            return _region(self._narrowed(fitting, further, is_binding=not fitting))
+        except _Conflict as conflict:
+            return _several(conflict.fitting)
 
-    def _add_city(self, province: str, city: str) -> None:
-        place = frozenset({(province, city)})
-        for suffix in _CITY_SUFFIXES:
-            self._places.setdefault(f"{city}{suffix}", place)
-        self._places.setdefault(city, place)
+    def with_code(self, code: str) -> Region:
+        """The region of a GB/T 2260 code of 2, 4 or 6 digits; unknown when there is none."""
+        division = self._by_code.get(code.ljust(6, "0"))
+        return division.region if division is not None else _UNKNOWN
 
-    def _add_districts(self, districts: Mapping[str, object]) -> None:
-        for name, parents in districts.items():
-            assert isinstance(parents, list)
-            places = frozenset(place for parent in parents for place in self._places[parent])
-            own = self._places.get(name, frozenset())
-            self._places[name] = places | own
-            self._places.setdefault(f"{name}区", places)
+    def _narrowed(self, fitting: Fitting, text: str, *, is_binding: bool) -> Fitting:
+        """The places among `fitting` that the words of a text fit; all that they fit where nothing did before.
+
+        Raises `_Conflict` when a binding text names two cities in words that are nothing but places.
+        """
+        text = _tidied(text).translate(self._simplified)
+        spans = list(self._vocabulary.apart(text))
+        chained = frozenset(_chained(text, spans))
+        for start, end in spans:
+            is_chained = (start, end) in chained
+            found = self._found(text, start, end, fitting, is_chained=is_chained)
+            inside = _inside(found, fitting) if fitting else found
+            if inside:
+                fitting = inside
+            elif is_binding and is_chained and found:
+                raise _Conflict(fitting | found)
+        return fitting
+
+    def _found(
+        self, text: str, start: int, end: int, fitting: Fitting, *, is_chained: bool
+    ) -> Fitting:
+        """What a word means here."""
+        word = text[start:end]
+        if word not in self._words.full and _STREET.match(text, end):
+            return frozenset()
+        strong = self._words.strong.get(word, ())
+        if not is_chained or (strong and not fitting):
+            return frozenset(strong)
+        return frozenset((*strong, *self._words.weak.get(word, ())))
 
 
 def read_region(gazetteer: Gazetteer, province: str, city: str, words: str) -> Region:
-    """The region of a stated province and city, or else of free words such as an address."""
+    """The region of a stated province and city, narrowed by free words such as an address, or else of these alone."""
     return _remembered(gazetteer, province, city, words[:TEXT_LENGTH_MAX])
+
+
+def with_hint(stated: Region, hint: Region) -> Region:
+    """What was stated, closed in by a hint where nothing contradicts it; the region then says that it is by hint.
+
+    A hint fills in what nobody said, gives a stated province its city, and decides between the places that an ambiguous
+    text fits when just one of their cities is the hint's. It never overrides.
+    """
+    if not hint.city:
+        return stated
+    match stated.precision:
+        case Precision.UNKNOWN:
+            return hint
+        case Precision.PROVINCE if stated.province == hint.province and not stated.candidates:
+            return hint
+        case Precision.AMBIGUOUS if _names_city(stated.candidates, hint):
+            return hint
+    return stated
+
+
+def _names_city(candidates: tuple[str, ...], hint: Region) -> bool:
+    fitting = [name for name in candidates if name.startswith(hint.province) and hint.city in name]
+    return len(fitting) == 1
 
 
 def load_gazetteer() -> Gazetteer:
     """The gazetteer that ships with the service."""
-    text = resources.files("lead_intake.policies").joinpath("regions.yaml").read_text("utf-8")
-    return Gazetteer(yaml.safe_load(text))
+    return Gazetteer(*load_divisions())
 
 
 @lru_cache(maxsize=REMEMBERED_MAX)
 def _remembered(gazetteer: Gazetteer, province: str, city: str, words: str) -> Region:
-    if not province and not city:
-        return gazetteer.resolve(words)
-    stated = gazetteer.resolve(f"{province} {city}"[:TEXT_LENGTH_MAX])
-    named, within = gazetteer.resolve(city[:TEXT_LENGTH_MAX]), gazetteer.resolve(province)
-    if named.province and within.province and named.province != within.province:
-        return _AMBIGUOUS
-    return stated if stated.precision is not Precision.UNKNOWN else gazetteer.resolve(words)
+    stated = f"{province[:TEXT_LENGTH_MAX]} {city[:TEXT_LENGTH_MAX]}"
+    return gazetteer.resolve_all(stated, words)
 
 
 def _tidied(text: str) -> str:
-    return re.sub(r"[\s,/|·-]+", " ", unicodedata.normalize("NFKC", text))
+    text = unicodedata.normalize("NFKC", text).lower().replace("\u2019", "'")
+    return _BETWEEN.sub(" ", text)
 
 
-def _narrowed(candidates: frozenset[Place], places: Iterable[Place]) -> frozenset[Place]:
-    """The places inside of a candidate; words that fit none of them (a street's name) change nothing."""
-    inside = frozenset(
-        (province, city)
-        for province, city in places
-        if (province, city) in candidates or (province, "") in candidates
+def _chained(text: str, spans: list[Span]) -> Iterator[Span]:
+    """The words in those tokens of a text that are nothing but names of places."""
+    ends = [0, *(end for _, end in spans)]
+    starts = [*(start for start, _ in spans), len(text)]
+    gaps = [text[end:start] for end, start in zip(ends, starts, strict=True)]
+    for number, span in enumerate(spans):
+        if _is_clean_before(gaps, number) and _is_clean_after(gaps, number + 1):
+            yield span
+
+
+def _is_clean_before(gaps: list[str], number: int) -> bool:
+    """Whether only places stand between the start of the token and the word after this gap."""
+    while number >= 0:
+        if " " in gaps[number] or (number == 0 and not gaps[0]):
+            return not gaps[number].rpartition(" ")[2]
+        if gaps[number] not in _AND:
+            return False
+        number -= 1
+    return True
+
+
+def _is_clean_after(gaps: list[str], number: int) -> bool:
+    """Whether only places stand between the word before this gap and the end of the token."""
+    while number < len(gaps):
+        is_last = number == len(gaps) - 1
+        if " " in gaps[number] or (is_last and not gaps[number]):
+            return not gaps[number].partition(" ")[0]
+        if gaps[number] not in _AND:
+            return False
+        number += 1
+    return True
+
+
+def _inside(found: Fitting, fitting: Fitting) -> Fitting:
+    """What was found inside of what fits; or what fits, where it lies inside of what was found."""
+    return (
+        frozenset(each for each in found if each.is_inside(fitting))
+        or found & fitting
+        or frozenset(each for each in fitting if each.is_inside(found))
     )
-    return inside or candidates
 
 
-def _region(candidates: frozenset[Place]) -> Region:
-    if not candidates:
+def _region(fitting: Fitting) -> Region:
+    if not fitting:
         return _UNKNOWN
-    if len(candidates) == 1:
-        ((province, city),) = candidates
-        return Region(province, city, Precision.CITY if city else Precision.PROVINCE)
-    provinces = {province for province, _ in candidates}
-    if len(provinces) > 1:
-        return _AMBIGUOUS
-    return Region(provinces.pop(), "", Precision.PROVINCE)
+    outermost = frozenset(each for each in fitting if not each.is_inside(fitting))
+    if len(outermost) == 1:
+        (division,) = outermost
+        return division.region
+    return _several(outermost)
+
+
+def _several(fitting: Fitting) -> Region:
+    """What several places have in common: their city, their province, or nothing."""
+    shared = [
+        outer[0]
+        for outer in zip(*(each.around for each in fitting), strict=False)
+        if all(first is second for first, second in pairwise(outer))
+    ]
+    names = tuple(sorted(each.full_name for each in fitting)[:CANDIDATES_MAX])
+    common = shared[-1].region if shared else Region(precision=Precision.AMBIGUOUS)
+    return Region(
+        common.province,
+        common.city,
+        common.precision,
+        province_code=common.province_code,
+        city_code=common.city_code,
+        method=Method.STATED,
+        candidates=names,
+    )
