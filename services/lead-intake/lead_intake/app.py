@@ -11,7 +11,9 @@ from lead_intake.reading import load_lexicons
 from lead_intake.rpc import intake as intake_rpc
 from lead_intake.seals import Seals
 from lead_intake.settings import Settings
+from lead_intake.webhooks import oauth2
 from lead_intake.webhooks.door import Door
+from lead_intake.webhooks.routes import Routes
 from lead_intake.workers import enricher, mapper
 from lead_intake.workers.enricher import Enricher
 from lead_intake.workers.group_commit import GroupCommit
@@ -42,7 +44,8 @@ def build(settings: Settings) -> Chassis:
     mapping = Mapper(database, desk, commits, on_awaiting=fetching.wake)
     chassis.work("mapper", mapping.step, idle_s=mapper.GATHER_S)
 
-    chassis.routes = Door(accounts, commits, seals)
+    door = Door(accounts, commits, seals, trusted_hops=settings.trusted_hops)
+    chassis.routes = Routes(door, {oauth2.PATH: oauth2.TokenEndpoint(accounts)})
     intake_rpc.serve(chassis.grpc, database, desk, on_replay=mapping.look)
     chassis.keep_book()
     return chassis

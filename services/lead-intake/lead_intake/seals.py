@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 from servicekit.sealing import BlindIndex, KeyRing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
     from lead_intake.settings import Settings
+    from lead_intake.verifiers.protocol import Envelope
+
+_ENCODER = msgspec.msgpack.Encoder()
 
 _KEY_CONTEXT = b"accounts.key/"
 _SECRETS_CONTEXT = b"accounts.secrets/"
@@ -49,13 +54,21 @@ class Seals:
         """A serialised contact, for the lead only."""
         return self.ring.seal(contact, lead_id.bytes)
 
+    def seal_delivery(self, envelope: Envelope, delivery_id: bytes) -> bytes:
+        """What is kept of a delivery, for the delivery with these 16 bytes of id only."""
+        return self.ring.seal(_ENCODER.encode(envelope), delivery_id)
+
     def open_delivery(self, sealed: bytes, delivery_id: UUID) -> bytes:
-        """The raw bytes of a stored delivery; raises `servicekit.sealing.SealingError`."""
+        """The encoded envelope of a stored delivery; raises `servicekit.sealing.SealingError`."""
         return self.ring.open(sealed, delivery_id.bytes)
 
     def body_key(self, raw: bytes) -> bytes:
         """The keyed digest by which equal bodies are known."""
         return self.bodies.of(raw.decode("latin-1"))
+
+    def paths_key(self, values: Sequence[Any]) -> bytes:
+        """The keyed digest by which deliveries are known that say the same at some paths."""
+        return self.bodies.of(f"paths/{msgspec.json.encode(values).decode()}")
 
     def seal_key(self, key: str, channel: str, account: str) -> bytes:
         """An account key, for its account only."""

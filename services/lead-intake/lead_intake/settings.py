@@ -11,7 +11,8 @@ class Settings(FieldKeySettings):
 
     `graph_base_url` is where the bodies of Facebook leads are fetched. `accept_queue_max` bounds the
     deliveries that wait for their commit (more are answered 503). `fetch_retry_scale` multiplies the delays between
-    fetches; 1 outside of tests.
+    fetches; 1 outside of tests. `trusted_hops` is how many proxies of ours a request passes before the door: it says
+    where in `X-Forwarded-For` the sender's address stands, 0 that nobody is believed.
     """
 
     service: ClassVar[str] = "lead-intake"
@@ -23,3 +24,4 @@ class Settings(FieldKeySettings):
     )
     accept_queue_max: int = Field(default=5000, ge=1)
     fetch_retry_scale: float = Field(default=1.0, gt=0)
+    trusted_hops: int = Field(default=0, ge=0, le=8)

@@ -75,6 +75,16 @@ class Verifier(Protocol):
         """
 
 
+class Unprovable:
+    """Proves nothing: what stands for an account whose secrets cannot be used."""
+
+    reads: frozenset[bytes] = frozenset()
+
+    def prove(self, request: Request, *, now_s: float) -> Proved | None:  # noqa: ARG002
+        """None, always."""
+        return None
+
+
 class Envelope(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     """What is kept of a delivery, sealed: its opened body and what the sender's client said of itself.
 
