@@ -153,6 +153,8 @@ class _Planner:
     def website(self, kind: Kind, person: Person, *, phone: str | None = None) -> Delivery:
         """The delivery of a filled-in form."""
         form = self._form(person, phone or self._spelled(person.phone))
+        if kind is Kind.AGAIN:
+            form["fields"]["message"] = "再次咨询"  # not the second click of the first one
         return self._signed_form(kind, form)
 
     def _first_time(self, askers: list[Person], again: int) -> list[Delivery]:

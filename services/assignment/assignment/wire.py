@@ -8,6 +8,7 @@ from uuid import UUID
 
 from leadchain.assignment.v1 import assignment_service_pb2 as rpc_pb
 from leadchain.assignment.v1 import events_pb2 as pb
+from leadchain.intake.v1 import events_pb2 as intake_pb
 from servicekit.errors import Invalid, InvalidMessage
 
 from assignment.domain.decisions import Outcome
@@ -193,6 +194,9 @@ def assignment_response(assignment: Assignment) -> rpc_pb.GetAssignmentResponse:
     return response
 
 
+_WITHIN_CITY = frozenset({intake_pb.REGION_PRECISION_DISTRICT, intake_pb.REGION_PRECISION_ZONE})
+
+
 def explanation_response(
     lead_id: LeadId, explanations: Iterable[Explanation]
 ) -> rpc_pb.ExplainAssignmentResponse:
@@ -210,7 +214,11 @@ def contacted_response(contacted_at: datetime) -> rpc_pb.MarkContactedResponse:
 
 
 def _profile(region: Region, industry: str, source_kind: str) -> Profile:
-    precision = Precision(region.precision)
+    """Routing knows cities, not what is within them; a place that is only a hint of the phone's is no place said."""
+    if region.is_hint:
+        return Profile("", "", Precision.UNKNOWN, industry, source_kind)
+    within_city = region.precision in _WITHIN_CITY
+    precision = Precision.CITY if within_city else Precision(region.precision)
     if precision is Precision.UNKNOWN and region.province:
         precision = Precision.CITY if region.city else Precision.PROVINCE
     return Profile(region.province, region.city, precision, industry, source_kind)

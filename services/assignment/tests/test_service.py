@@ -20,6 +20,7 @@ from assignment.settings import Settings
 from leadchain.assignment.v1 import assignment_service_pb2 as pb
 from leadchain.assignment.v1 import events_pb2
 from leadchain.assignment.v1.assignment_service_pb2_grpc import AssignmentServiceStub
+from leadchain.intake.v1.events_pb2 import RegionPrecision
 from leadchain.permissions.v1.events_pb2 import SessionsRevoked
 from servicekit.auth import mint_token, new_signing_key
 from servicekit.events import new_id, subject_of
@@ -167,6 +168,36 @@ async def test_an_identified_lead_leaves_assigned_in_its_own_trace(
     assert answer.contact_due_at == assigned.contact_due_at
     assert message.headers is not None
     assert message.headers["traceparent"].split("-")[1] == lead.traceparent.split("-")[1]
+
+
+@pytest.mark.parametrize(
+    "region",
+    [
+        {"precision": RegionPrecision.REGION_PRECISION_DISTRICT, "district": "南山区"},
+        {"province": "海南", "city": "三沙", "is_hint": True},
+    ],
+    ids=["a district lies in its city", "a hint of the phone is no place"],
+)
+async def test_a_lead_goes_by_the_place_that_was_said(
+    assignment: Running, build: Any, region: dict[str, Any]
+) -> None:
+    lead = build.lead()
+    event = build.identified(lead)
+    for name, value in region.items():
+        setattr(event.facts.region, name, value)
+    await assignment.stub.PutReps(pb.PutRepsRequest(reps=[SHENZHEN]))
+
+    await assignment.deliver(event)
+
+    async def decided() -> Any:
+        request = pb.GetAssignmentRequest(lead_id=str(lead.lead_id))
+        try:
+            return await assignment.stub.GetAssignment(request)
+        except grpc.aio.AioRpcError:
+            return None
+
+    answer = await eventually(decided, deadline_s=20, what="a decision")
+    assert answer.assignee_id == "ana"
 
 
 async def test_an_event_delivered_twice_assigns_once(assignment: Running, build: Any) -> None:
