@@ -131,6 +131,11 @@ DECISIONS_LOST = Counter(
     "leadchain_decisions_lost_total",
     "Decisions that were answered and are not in the audit log; it states how many.",
 )
+CHANNELS_SILENT = Gauge(
+    "leadchain_channels_silent",
+    "Accounts that should deliver and do not, at the last look.",
+    ("channel",),
+)
 WORKER_STEP_ERRORS = Counter(
     "leadchain_worker_step_errors_total",
     "Steps of a background worker that raised, by exception type; the worker goes on.",

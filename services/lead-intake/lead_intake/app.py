@@ -7,8 +7,10 @@ from lead_intake.accounts import Accounts
 from lead_intake.channels.channel_files import load_channels
 from lead_intake.clients import GraphApi
 from lead_intake.commands.keeping import Desk
+from lead_intake.commands.pulls import Stores
 from lead_intake.reading import load_lexicons
 from lead_intake.rpc import intake as intake_rpc
+from lead_intake.rpc import silence as silence_rpc
 from lead_intake.seals import Seals
 from lead_intake.settings import Settings
 from lead_intake.webhooks import oauth2
@@ -46,6 +48,7 @@ def build(settings: Settings) -> Chassis:
 
     door = Door(accounts, commits, seals, trusted_hops=settings.trusted_hops)
     chassis.routes = Routes(door, {oauth2.PATH: oauth2.TokenEndpoint(accounts)})
+    silence_rpc.serve(chassis, settings, accounts, Stores(database, commits, seals), graph)
     intake_rpc.serve(chassis.grpc, database, desk, on_replay=mapping.look)
     chassis.keep_book()
     return chassis

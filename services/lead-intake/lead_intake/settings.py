@@ -12,7 +12,11 @@ class Settings(FieldKeySettings):
     `graph_base_url` is where the bodies of Facebook leads are fetched. `accept_queue_max` bounds the
     deliveries that wait for their commit (more are answered 503). `fetch_retry_scale` multiplies the delays between
     fetches; 1 outside of tests. `trusted_hops` is how many proxies of ours a request passes before the door: it says
-    where in `X-Forwarded-For` the sender's address stands, 0 that nobody is believed.
+    where in `X-Forwarded-For` the sender's address stands, 0 that nobody is believed. `feiyu_base_url` and
+    `baidu_base_url` are where those senders' own lists are asked for. An account that has not delivered for
+    `never_spoke_after_s` since it was made counts as silent. `time_zone` is that of the senders' customers, whose hours
+    of the week are compared. `watch_scale` multiplies the intervals of watching, comparing and auditing; 1 outside of
+    tests.
     """
 
     service: ClassVar[str] = "lead-intake"
@@ -25,3 +29,10 @@ class Settings(FieldKeySettings):
     accept_queue_max: int = Field(default=5000, ge=1)
     fetch_retry_scale: float = Field(default=1.0, gt=0)
     trusted_hops: int = Field(default=0, ge=0, le=8)
+    feiyu_base_url: str = Field(
+        default="https://feiyu.oceanengine.com", pattern=r"^https?://[^/?#]+"
+    )
+    baidu_base_url: str = Field(default="https://api.baidu.com", pattern=r"^https?://[^/?#]+")
+    never_spoke_after_s: float = Field(default=86400.0, gt=0)
+    time_zone: str = "Asia/Shanghai"
+    watch_scale: float = Field(default=1.0, gt=0)

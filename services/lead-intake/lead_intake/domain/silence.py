@@ -188,6 +188,12 @@ def judge(
     return Verdict(verdict.probability, verdict.expected_gap_s, reason)
 
 
+def usual_gap_s(profile: Profile, calendar: Calendar, *, at: datetime) -> float:
+    """Seconds between leads that are usual at a moment; a day at most."""
+    hourly = expected_leads(profile, calendar, since=at, until=at + _HOUR)
+    return min(86400.0, 3600.0 / hourly) if hourly > 0 else 86400.0
+
+
 def level_window(last_delivery_at: datetime) -> tuple[datetime, datetime]:
     """The full hours that say how strong the day of a delivery is: before the hour of the delivery itself."""
     until = _full_hour(last_delivery_at)
