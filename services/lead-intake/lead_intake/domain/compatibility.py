@@ -28,7 +28,7 @@ from lead_intake.domain.forms import (
 from lead_intake.domain.schema_changes import Change, Effect, changes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from lead_intake.domain.form_documents import FormDocument
     from lead_intake.domain.form_schemas import Schema
@@ -169,23 +169,36 @@ def contains(outer: Schema, inner: Schema) -> canonical.Containment:
         return canonical.Containment.UNKNOWN
 
 
-def replay(form: Form, document: FormDocument, sent: Sequence[Sent]) -> list[ReplayVerdict]:
-    """What stored deliveries would meet; only those that are valid today can come to fail."""
-    following = with_next(form, document)
-    checked: Counter[str] = Counter()
-    failing: Counter[str] = Counter()
-    places: dict[str, Counter[Violation]] = {}
-    for each in sent:
-        label = each.client.label
-        checked[label] += 1
-        found = judge(following, each.client, each.fields).violations
-        if found and (not form.live_version or judge(form, each.client, each.fields).is_ok):
-            failing[label] += 1
-            places.setdefault(label, Counter()).update(found)
-    return [
-        ReplayVerdict(label, checked[label], failing[label], _top(places.get(label, Counter())))
-        for label in sorted(checked)
-    ]
+class Replay:
+    """Judges stored deliveries as the document would; only what is valid today can come to fail."""
+
+    def __init__(self, form: Form, document: FormDocument) -> None:
+        self._form = form
+        self._following = with_next(form, document)
+        self._checked: Counter[str] = Counter()
+        self._failing: Counter[str] = Counter()
+        self._places: dict[str, Counter[Violation]] = {}
+
+    def add(self, sent: Sent) -> None:
+        """Judges one delivery."""
+        label = sent.client.label
+        self._checked[label] += 1
+        found = judge(self._following, sent.client, sent.fields).violations
+        if found and self._is_valid_today(sent):
+            self._failing[label] += 1
+            self._places.setdefault(label, Counter()).update(found)
+
+    def verdicts(self) -> list[ReplayVerdict]:
+        """What was found, for each kind of client."""
+        return [
+            ReplayVerdict(
+                label, count, self._failing[label], _top(self._places.get(label, Counter()))
+            )
+            for label, count in sorted(self._checked.items())
+        ]
+
+    def _is_valid_today(self, sent: Sent) -> bool:
+        return not self._form.live_version or judge(self._form, sent.client, sent.fields).is_ok
 
 
 def _top(counted: Counter[Violation]) -> tuple[FailingPlace, ...]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lead_intake.domain import form_schemas
-from lead_intake.domain.compatibility import Compatibility, Sent, check_clients, compare, replay
+from lead_intake.domain.compatibility import Compatibility, Replay, Sent, check_clients, compare
 from lead_intake.domain.form_documents import FormDocument, Notice, Texts
 from lead_intake.domain.forms import Client, Form, FormId, FormVersion, Stage
 from lead_intake.domain.leads import AccountId
@@ -122,7 +122,11 @@ def test_a_replay_counts_the_deliveries_of_each_client_that_would_fail() -> None
         Sent(new, whole | {"hs_code": "8504"}),
     ]
 
-    found = {each.client: each for each in replay(form, document(HS_REQUIRED), sent)}
+    replay = Replay(form, document(HS_REQUIRED))
+    for each in sent:
+        replay.add(each)
+
+    found = {each.client: each for each in replay.verdicts()}
 
     of_old = found["app/3.2.6"]
     assert (of_old.checked_count, of_old.failing_count) == (3, 1)
