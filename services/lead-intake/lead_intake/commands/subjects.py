@@ -16,7 +16,7 @@ import uuid_utils
 from servicekit.errors import Invalid, InvalidMessage, NotFound
 
 from lead_intake.commands import subjects_erasure, subjects_export
-from lead_intake.domain.leads import Understood
+from lead_intake.domain.leads import Stated, Understood
 from lead_intake.domain.subjects import (
     ANSWER_WITHIN,
     LEADS_MAX,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from servicekit.database import UnitOfWork
 
-    from lead_intake.domain.leads import Contact, Item
+    from lead_intake.domain.leads import Contact, Finding, Item
     from lead_intake.domain.subjects import Answer, SubjectRequest
     from lead_intake.seals import Seals
 
@@ -67,22 +67,34 @@ def points_of(contact: Contact, seals: Seals) -> tuple[Point, ...]:
 
 
 async def record_points(uow: UnitOfWork, items: Sequence[Item], seals: Seals) -> None:
-    """Writes down how the understood leads among `items` name their people, so that they are found again."""
+    """Writes down how the accepted ones among `items` name their people, so that they are found again."""
     named: list[tuple[UUID, Point, datetime]] = []
     for item in items:
-        if isinstance(item.finding, Understood):
-            points = points_of(item.finding.inquiry.contact, seals) or (NAMELESS,)
+        contact = contact_in(item.finding)
+        if contact is not None:
+            points = points_of(contact, seals) or (NAMELESS,)
             named += [(item.lead_id, point, item.origin.received_at) for point in points]
     if named:
         await store.add_points(uow.raw, named)
 
 
+def contact_in(finding: Finding) -> Contact | None:
+    """Whom a finding is about; None where nothing was accepted."""
+    match finding:
+        case Understood(inquiry):
+            return inquiry.contact
+        case Stated(fact):
+            return fact.subject.contact
+        case _:
+            return None
+
+
 async def points_of_lead(uow: UnitOfWork, lead_id: UUID) -> tuple[Point, ...]:
-    """The one point that stands best for a lead's person; raises `NotFound` when nothing names them."""
+    """The one point that stands best for a lead's person, none where nothing names them; raises `NotFound`."""
+    if not await store.has_lead(uow.raw, lead_id):
+        raise NotFound("no such lead")
     point = strongest(await store.points_of_lead(uow.raw, lead_id))
-    if point is None:
-        raise NotFound("no contact of such a lead is kept")
-    return (point,)
+    return () if point is None else (point,)
 
 
 async def take_request(uow: UnitOfWork, new: NewRequest) -> None:
@@ -99,9 +111,7 @@ async def take_request(uow: UnitOfWork, new: NewRequest) -> None:
         raise TooManyLeads(f"more than {LEADS_MAX} leads share this contact point")
     is_new = await store.add_request(uow.raw, new, now=uow.now, due_at=uow.now + ANSWER_WITHIN)
     if is_new and new.kind is RequestKind.ERASURE and new.points:
-        entry = NewSuppression(
-            new.points, Purpose.ALL, "erasure", new.requested_by, new.request_id
-        )
+        entry = NewSuppression(new.points, Purpose.ALL, "erasure", new.requested_by, new.request_id)
         await suppressions.put(uow.raw, entry, now=uow.now)
 
 
@@ -164,7 +174,9 @@ async def raise_overdue(uow: UnitOfWork) -> bool:
     return len(late) == OVERDUE_AT_ONCE
 
 
-async def download(uow: UnitOfWork, request_id: RequestId, *, requester: str, seals: Seals) -> bytes:
+async def download(
+    uow: UnitOfWork, request_id: RequestId, *, requester: str, seals: Seals
+) -> bytes:
     """A completed export, which is gone with the transaction; raises `NotDownloadable`."""
     sealed = await store.take_result(
         uow.raw, request_id, requester=requester, since=uow.now - RESULT_KEPT, now=uow.now

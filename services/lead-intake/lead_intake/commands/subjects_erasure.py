@@ -29,7 +29,9 @@ async def erase(uow: UnitOfWork, request: SubjectRequest, seals: Seals) -> list[
     """Takes everything away that says whose the leads are, certifies it, and ends the person's consents."""
     lead_ids = request.lead_ids
     contacts = await store.lock_contacts(uow.raw, lead_ids)
-    await store.put_facts(uow.raw, [(each.lead_id, wire.without_contact(each)) for each in contacts])
+    await store.put_facts(
+        uow.raw, [(each.lead_id, wire.without_contact(each)) for each in contacts]
+    )
     await store.drop_points(uow.raw, lead_ids)
     raws = await store.drop_raws(uow.raw, lead_ids)
     event_count = await store.drop_published(uow.raw, lead_ids)

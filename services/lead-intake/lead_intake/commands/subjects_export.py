@@ -24,6 +24,4 @@ async def gather(uow: UnitOfWork, request: SubjectRequest, seals: Seals) -> list
     records: list[dict[str, Any]] = [wire.exported_item(item, seals) for item in kept]
     records += [wire.exported_receipt(receipt) for receipt in receipts]
     document = json.dumps(records, ensure_ascii=False).encode()
-    return [
-        Answer(request.request_id, OWN, 1, 1, record_count=len(records), records=document)
-    ]
+    return [Answer(request.request_id, OWN, 1, 1, record_count=len(records), records=document)]

@@ -1,0 +1,107 @@
+"""Consent receipts: written once, under each name of their person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import lead_intake.store.rows_privacy  # noqa: F401 - its tables belong to the service's
+from lead_intake.domain.consents import Consent, ConsentEvent, Receipt
+from lead_intake.domain.retention import Deleted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    import asyncpg
+
+RECEIPTS_MAX = 1000
+
+_ADD = """
+insert into consents (subject_index, consent_id, event, lead_id, notice_version, purposes, basis, given_at, recorded_at,
+                      delivery_id, form_version, recorded_by, ended_at)
+select subject_index, consent_id, event, lead_id, notice_version, string_to_array(purposes, ','), basis, given_at,
+       recorded_at, delivery_id, form_version, recorded_by, ended_at
+from unnest($1::bytea[], $2::uuid[], $3::smallint[], $4::uuid[], $5::text[], $6::text[], $7::text[],
+            $8::timestamptz[], $9::timestamptz[], $10::uuid[], $11::text[], $12::text[], $13::timestamptz[])
+  as t (subject_index, consent_id, event, lead_id, notice_version, purposes, basis, given_at, recorded_at, delivery_id,
+        form_version, recorded_by, ended_at)
+on conflict do nothing
+"""
+_OF_SUBJECT = """
+select distinct on (recorded_at, consent_id) consent_id, event, notice_version, purposes, basis, given_at, recorded_at,
+       recorded_by, lead_id, delivery_id, form_version, ended_at
+from consents where subject_index = any($1::bytea[]) order by recorded_at, consent_id limit $2
+"""
+_END = """
+update consents set ended_at = $3
+where subject_index = any($1::bytea[]) and ended_at is null and event = 1
+  and (cardinality($2::text[]) = 0 or purposes <@ $2::text[])
+returning consent_id
+"""
+_EXPIRED = """
+delete from consents where (subject_index, consent_id) in (
+  select subject_index, consent_id from consents where ended_at < $1
+  order by ended_at limit $2 for update skip locked
+) returning consent_id, recorded_at
+"""
+
+
+async def add(raw: asyncpg.Connection, receipts: Sequence[tuple[bytes, Receipt]]) -> None:
+    """Writes receipts, each under one name of its person."""
+    columns = [
+        [subject_index for subject_index, _ in receipts],
+        *zip(*(_columns(receipt) for _, receipt in receipts), strict=True),
+    ]
+    await raw.execute(_ADD, *columns)
+
+
+async def of_subject(raw: asyncpg.Connection, digests: Sequence[bytes]) -> list[Receipt]:
+    """The receipts of a person, oldest first, at most 1,000."""
+    return [_receipt(row) for row in await raw.fetch(_OF_SUBJECT, digests, RECEIPTS_MAX)]
+
+
+async def end(
+    raw: asyncpg.Connection, digests: Sequence[bytes], *, purposes: Sequence[str], now: datetime
+) -> int:
+    """Ends the consents in force for these purposes only, or all; returns how many."""
+    rows = await raw.fetch(_END, digests, list(purposes), now)
+    return len({row[0] for row in rows})
+
+
+async def drop_ended(raw: asyncpg.Connection, *, before: datetime, limit: int) -> list[Deleted]:
+    """Deletes receipts that ended before a time, at most `limit`."""
+    return [Deleted(*row) for row in await raw.fetch(_EXPIRED, before, limit)]
+
+
+def _columns(receipt: Receipt) -> tuple[object, ...]:
+    consent = receipt.consent
+    return (
+        receipt.consent_id,
+        receipt.event,
+        receipt.lead_id,
+        consent.notice_version,
+        ",".join(consent.purposes),
+        consent.basis,
+        consent.at,
+        receipt.recorded_at,
+        receipt.delivery_id,
+        receipt.form_version,
+        receipt.recorded_by,
+        receipt.ended_at,
+    )
+
+
+def _receipt(row: Any) -> Receipt:
+    return Receipt(
+        consent_id=row["consent_id"],
+        event=ConsentEvent(row["event"]),
+        consent=Consent(
+            row["notice_version"], tuple(row["purposes"]), row["basis"], row["given_at"]
+        ),
+        recorded_at=row["recorded_at"],
+        recorded_by=row["recorded_by"],
+        lead_id=row["lead_id"],
+        delivery_id=row["delivery_id"],
+        form_version=row["form_version"],
+        ended_at=row["ended_at"],
+    )
