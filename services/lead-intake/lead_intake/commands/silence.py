@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 SETTLED_AFTER = timedelta(seconds=15)
 """Deliveries are counted when no earlier one can still be under way: storing one ends or fails within five seconds."""
 
-COUNTED_AT_ONCE = timedelta(hours=6)
+COUNTED_AT_ONCE = timedelta(days=1)
 HOURS_KEPT = timedelta(days=HISTORY_DAYS_MAX + 2)
 
 
 async def count_traffic(uow: UnitOfWork) -> bool | None:
-    """Counts what was delivered since the last time, at most six hours of it; says whether all of it is counted.
+    """Counts what was delivered since the last time, at most a day of it; says whether all of it is counted.
 
     None while another replica counts. Keeps others from it until the transaction ends.
     """
