@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from leadchain.intake.v1 import events_pb2 as _events_pb2
 import builtins as _builtins
 import sys
@@ -20,17 +21,140 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _QuarantineReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _QuarantineReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_QuarantineReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    QUARANTINE_REASON_UNSPECIFIED: _QuarantineReason.ValueType  # 0
+    """Not stated."""
+    QUARANTINE_REASON_UNDECODABLE: _QuarantineReason.ValueType  # 1
+    """The body is not of its channel's form."""
+    QUARANTINE_REASON_DECRYPT_FAILED_AFTER_AUTH: _QuarantineReason.ValueType  # 2
+    """The sender was proved, and the content could not be opened."""
+    QUARANTINE_REASON_UNMAPPED_FIELD_REQUIRED: _QuarantineReason.ValueType  # 3
+    """Something that must be said is not there."""
+    QUARANTINE_REASON_NO_CONTACT_POINT: _QuarantineReason.ValueType  # 4
+    """Nothing by which the customer could be reached."""
+    QUARANTINE_REASON_UNKNOWN_EVENT: _QuarantineReason.ValueType  # 5
+    """Nobody said what such an event means."""
+    QUARANTINE_REASON_ENRICH_EXHAUSTED: _QuarantineReason.ValueType  # 6
+    """The body could not be fetched, however often it was tried."""
+    QUARANTINE_REASON_TYPE_MISMATCH: _QuarantineReason.ValueType  # 7
+    """A value is none of those that are possible."""
+    QUARANTINE_REASON_SCHEMA_DRIFT: _QuarantineReason.ValueType  # 8
+    """The account's mapping no longer fits its channel."""
+    QUARANTINE_REASON_FORM_VIOLATION: _QuarantineReason.ValueType  # 9
+    """The form's version in use refuses it."""
+    QUARANTINE_REASON_RAW_EXPIRED: _QuarantineReason.ValueType  # 10
+    """The body is no longer kept."""
+
+class QuarantineReason(_QuarantineReason, metaclass=_QuarantineReasonEnumTypeWrapper):
+    """Why an item is in quarantine."""
+
+QUARANTINE_REASON_UNSPECIFIED: QuarantineReason.ValueType  # 0
+"""Not stated."""
+QUARANTINE_REASON_UNDECODABLE: QuarantineReason.ValueType  # 1
+"""The body is not of its channel's form."""
+QUARANTINE_REASON_DECRYPT_FAILED_AFTER_AUTH: QuarantineReason.ValueType  # 2
+"""The sender was proved, and the content could not be opened."""
+QUARANTINE_REASON_UNMAPPED_FIELD_REQUIRED: QuarantineReason.ValueType  # 3
+"""Something that must be said is not there."""
+QUARANTINE_REASON_NO_CONTACT_POINT: QuarantineReason.ValueType  # 4
+"""Nothing by which the customer could be reached."""
+QUARANTINE_REASON_UNKNOWN_EVENT: QuarantineReason.ValueType  # 5
+"""Nobody said what such an event means."""
+QUARANTINE_REASON_ENRICH_EXHAUSTED: QuarantineReason.ValueType  # 6
+"""The body could not be fetched, however often it was tried."""
+QUARANTINE_REASON_TYPE_MISMATCH: QuarantineReason.ValueType  # 7
+"""A value is none of those that are possible."""
+QUARANTINE_REASON_SCHEMA_DRIFT: QuarantineReason.ValueType  # 8
+"""The account's mapping no longer fits its channel."""
+QUARANTINE_REASON_FORM_VIOLATION: QuarantineReason.ValueType  # 9
+"""The form's version in use refuses it."""
+QUARANTINE_REASON_RAW_EXPIRED: QuarantineReason.ValueType  # 10
+"""The body is no longer kept."""
+Global___QuarantineReason: _TypeAlias = QuarantineReason  # noqa: Y015
+
 @_typing.final
 class PutAccountRequest(_message.Message):
     """A channel account to create or change."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class IdentityEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class PublicKeysEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class SettingsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     CHANNEL_FIELD_NUMBER: _builtins.int
     ACCOUNT_FIELD_NUMBER: _builtins.int
     SECRETS_FIELD_NUMBER: _builtins.int
     VERIFY_TOKEN_FIELD_NUMBER: _builtins.int
     ACCESS_TOKEN_FIELD_NUMBER: _builtins.int
+    APPROVAL_ID_FIELD_NUMBER: _builtins.int
+    ENCRYPTION_KEYS_FIELD_NUMBER: _builtins.int
+    IDENTITY_FIELD_NUMBER: _builtins.int
+    PUBLIC_KEYS_FIELD_NUMBER: _builtins.int
+    SETTINGS_FIELD_NUMBER: _builtins.int
+    TEMPLATE_FIELD_NUMBER: _builtins.int
+    RPS_FIELD_NUMBER: _builtins.int
     channel: _builtins.str
     """Channel name; must be one that is installed."""
     account: _builtins.str
@@ -39,9 +163,33 @@ class PutAccountRequest(_message.Message):
     """The token a subscription handshake must carry (facebook_leadgen); empty elsewhere."""
     access_token: _builtins.str
     """The token with which a lead's body is fetched (facebook_leadgen); empty elsewhere."""
+    approval_id: _builtins.str
+    """The approval to use. Without one, where one is needed, the refusal (PERMISSION_DENIED, approval_required and a JSON
+    object) says what to ask for.
+    """
+    template: _builtins.str
+    """An installed template by which deliveries are read; empty for the channel itself."""
+    rps: _builtins.float
+    """Deliveries a second that are let in; absent for the channel's own rate."""
     @_builtins.property
     def secrets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Active secrets, newest first, at most two: the signing secret of the sender."""
+
+    @_builtins.property
+    def encryption_keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Keys with which deliveries are decrypted, newest first, at most two."""
+
+    @_builtins.property
+    def identity(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What deliveries must be addressed to or come from, such as receive_id or app_id."""
+
+    @_builtins.property
+    def public_keys(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """The sender's public keys, PEM by serial."""
+
+    @_builtins.property
+    def settings(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What the sender's API is asked for, such as form_ids."""
 
     def __init__(
         self,
@@ -51,12 +199,21 @@ class PutAccountRequest(_message.Message):
         secrets: _abc.Iterable[_builtins.str] | None = ...,
         verify_token: _builtins.str = ...,
         access_token: _builtins.str = ...,
+        approval_id: _builtins.str = ...,
+        encryption_keys: _abc.Iterable[_builtins.str] | None = ...,
+        identity: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        public_keys: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        settings: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        template: _builtins.str = ...,
+        rps: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_rps", b"_rps", "rps", b"rps"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "account", b"account", "channel", b"channel", "secrets", b"secrets", "verify_token", b"verify_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_rps", b"_rps", "access_token", b"access_token", "account", b"account", "approval_id", b"approval_id", "channel", b"channel", "encryption_keys", b"encryption_keys", "identity", b"identity", "public_keys", b"public_keys", "rps", b"rps", "secrets", b"secrets", "settings", b"settings", "template", b"template", "verify_token", b"verify_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__rps: _TypeAlias = _typing.Literal["rps"]  # noqa: Y015
+    _WhichOneofArgType__rps: _TypeAlias = _typing.Literal["_rps", b"_rps"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rps) -> _WhichOneofReturnType__rps | None: ...
 
 Global___PutAccountRequest: _TypeAlias = PutAccountRequest  # noqa: Y015
 
@@ -81,6 +238,174 @@ class PutAccountResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PutAccountResponse: _TypeAlias = PutAccountResponse  # noqa: Y015
+
+@_typing.final
+class RemoveAccountRequest(_message.Message):
+    """An account to close."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    APPROVAL_ID_FIELD_NUMBER: _builtins.int
+    channel: _builtins.str
+    """Channel name."""
+    account: _builtins.str
+    """The account's name."""
+    approval_id: _builtins.str
+    """The approval to use; see PutAccountRequest."""
+    def __init__(
+        self,
+        *,
+        channel: _builtins.str = ...,
+        account: _builtins.str = ...,
+        approval_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "approval_id", b"approval_id", "channel", b"channel"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RemoveAccountRequest: _TypeAlias = RemoveAccountRequest  # noqa: Y015
+
+@_typing.final
+class RemoveAccountResponse(_message.Message):
+    """When the account was closed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLOSED_AT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def closed_at(self) -> _timestamp_pb2.Timestamp:
+        """The first time, for a repeated call."""
+
+    def __init__(
+        self,
+        *,
+        closed_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["closed_at", b"closed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed_at", b"closed_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RemoveAccountResponse: _TypeAlias = RemoveAccountResponse  # noqa: Y015
+
+@_typing.final
+class ListConfigurationChangesRequest(_message.Message):
+    """Asks what was changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    RESOURCE_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """Only this kind, such as webhook_account or mapping; empty for all."""
+    resource_id: _builtins.str
+    """Only this one, such as website_form/main; empty for all."""
+    page_size: _builtins.int
+    """At most this many, 100 when zero, 1,000 at most."""
+    page_token: _builtins.str
+    """Where the last page ended; empty for the first."""
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        resource_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "page_size", b"page_size", "page_token", b"page_token", "resource_id", b"resource_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListConfigurationChangesRequest: _TypeAlias = ListConfigurationChangesRequest  # noqa: Y015
+
+@_typing.final
+class ConfigurationChange(_message.Message):
+    """One change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGE_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    RESOURCE_ID_FIELD_NUMBER: _builtins.int
+    ACTOR_ID_FIELD_NUMBER: _builtins.int
+    APPROVAL_ID_FIELD_NUMBER: _builtins.int
+    OLD_JSON_FIELD_NUMBER: _builtins.int
+    NEW_JSON_FIELD_NUMBER: _builtins.int
+    CHANGED_AT_FIELD_NUMBER: _builtins.int
+    change_id: _builtins.str
+    """UUIDv7, the id of the event that told of it."""
+    kind: _builtins.str
+    """What was changed."""
+    resource_id: _builtins.str
+    """Which one."""
+    actor_id: _builtins.str
+    """Who changed it."""
+    approval_id: _builtins.str
+    """The approval that was used; empty where none was needed."""
+    old_json: _builtins.str
+    """How it was, JSON without secrets; empty for something new."""
+    new_json: _builtins.str
+    """How it became, JSON without secrets; empty for something closed."""
+    @_builtins.property
+    def changed_at(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        change_id: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        resource_id: _builtins.str = ...,
+        actor_id: _builtins.str = ...,
+        approval_id: _builtins.str = ...,
+        old_json: _builtins.str = ...,
+        new_json: _builtins.str = ...,
+        changed_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_id", b"actor_id", "approval_id", b"approval_id", "change_id", b"change_id", "changed_at", b"changed_at", "kind", b"kind", "new_json", b"new_json", "old_json", b"old_json", "resource_id", b"resource_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfigurationChange: _TypeAlias = ConfigurationChange  # noqa: Y015
+
+@_typing.final
+class ListConfigurationChangesResponse(_message.Message):
+    """A page of changes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Where to go on; empty at the end."""
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConfigurationChange]:
+        """Newest first."""
+
+    def __init__(
+        self,
+        *,
+        changes: _abc.Iterable[Global___ConfigurationChange] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListConfigurationChangesResponse: _TypeAlias = ListConfigurationChangesResponse  # noqa: Y015
 
 @_typing.final
 class ListAccountsRequest(_message.Message):
@@ -108,13 +433,21 @@ class Account(_message.Message):
     CHANNEL_FIELD_NUMBER: _builtins.int
     ACCOUNT_FIELD_NUMBER: _builtins.int
     LAST_DELIVERY_AT_FIELD_NUMBER: _builtins.int
+    CLOSED_AT_FIELD_NUMBER: _builtins.int
+    TEMPLATE_FIELD_NUMBER: _builtins.int
     channel: _builtins.str
     """Channel name."""
     account: _builtins.str
     """The account's name."""
+    template: _builtins.str
+    """The template by which deliveries are read; empty for the channel itself."""
     @_builtins.property
     def last_delivery_at(self) -> _timestamp_pb2.Timestamp:
         """When the last authentic delivery was stored; absent when there was none."""
+
+    @_builtins.property
+    def closed_at(self) -> _timestamp_pb2.Timestamp:
+        """Since when nothing is let in; absent for an open account."""
 
     def __init__(
         self,
@@ -122,10 +455,12 @@ class Account(_message.Message):
         channel: _builtins.str = ...,
         account: _builtins.str = ...,
         last_delivery_at: _timestamp_pb2.Timestamp | None = ...,
+        closed_at: _timestamp_pb2.Timestamp | None = ...,
+        template: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["last_delivery_at", b"last_delivery_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["closed_at", b"closed_at", "last_delivery_at", b"last_delivery_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "channel", b"channel", "last_delivery_at", b"last_delivery_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "channel", b"channel", "closed_at", b"closed_at", "last_delivery_at", b"last_delivery_at", "template", b"template"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -226,22 +561,30 @@ class ListQuarantinedRequest(_message.Message):
     CHANNEL_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     channel: _builtins.str
     """Only this channel; empty for all."""
     page_size: _builtins.int
     """At most this many, 100 when zero, 1,000 at most."""
     page_token: _builtins.str
     """Where the last page ended; empty for the first."""
+    account: _builtins.str
+    """Only this account; empty for all."""
+    reason: Global___QuarantineReason.ValueType
+    """Only for this reason; unspecified for all."""
     def __init__(
         self,
         *,
         channel: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        account: _builtins.str = ...,
+        reason: Global___QuarantineReason.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "channel", b"channel", "page_size", b"page_size", "page_token", b"page_token", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -259,6 +602,8 @@ class QuarantinedItem(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
     RECEIVED_AT_FIELD_NUMBER: _builtins.int
+    QUARANTINE_REASON_FIELD_NUMBER: _builtins.int
+    MAPPING_VERSION_FIELD_NUMBER: _builtins.int
     lead_id: _builtins.str
     """UUID of the item."""
     channel: _builtins.str
@@ -269,6 +614,10 @@ class QuarantinedItem(_message.Message):
     """Why; see DeliveryQuarantined.reason."""
     detail: _builtins.str
     """Which field or place, never its value."""
+    quarantine_reason: Global___QuarantineReason.ValueType
+    """Why, of a closed set."""
+    mapping_version: _builtins.int
+    """Version of the rules that set it aside."""
     @_builtins.property
     def received_at(self) -> _timestamp_pb2.Timestamp:
         """When the delivery was stored."""
@@ -282,10 +631,12 @@ class QuarantinedItem(_message.Message):
         reason: _builtins.str = ...,
         detail: _builtins.str = ...,
         received_at: _timestamp_pb2.Timestamp | None = ...,
+        quarantine_reason: Global___QuarantineReason.ValueType = ...,
+        mapping_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["received_at", b"received_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "channel", b"channel", "detail", b"detail", "lead_id", b"lead_id", "reason", b"reason", "received_at", b"received_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "channel", b"channel", "detail", b"detail", "lead_id", b"lead_id", "mapping_version", b"mapping_version", "quarantine_reason", b"quarantine_reason", "reason", b"reason", "received_at", b"received_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -320,6 +671,140 @@ class ListQuarantinedResponse(_message.Message):
 Global___ListQuarantinedResponse: _TypeAlias = ListQuarantinedResponse  # noqa: Y015
 
 @_typing.final
+class GetQuarantinedRequest(_message.Message):
+    """Asks for one quarantined item."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    lead_id: _builtins.str
+    """UUID of the item."""
+    def __init__(
+        self,
+        *,
+        lead_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lead_id", b"lead_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetQuarantinedRequest: _TypeAlias = GetQuarantinedRequest  # noqa: Y015
+
+@_typing.final
+class ShapeDifference(_message.Message):
+    """One path of a body that is not as in what was understood last."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    UNDERSTOOD_TYPES_FIELD_NUMBER: _builtins.int
+    TYPES_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    """The path; [] stands for any element of a list."""
+    @_builtins.property
+    def understood_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Its types there; empty where it was not there."""
+
+    @_builtins.property
+    def types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Its types here; empty where it is not here."""
+
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        understood_types: _abc.Iterable[_builtins.str] | None = ...,
+        types: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["path", b"path", "types", b"types", "understood_types", b"understood_types"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShapeDifference: _TypeAlias = ShapeDifference  # noqa: Y015
+
+@_typing.final
+class Suggestion(_message.Message):
+    """A path at which something that is missing may be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """What is missing, such as phones."""
+    path: _builtins.str
+    """The path in the body."""
+    evidence: _builtins.str
+    """Why: alias for a usual other name, value for what stands there."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        path: _builtins.str = ...,
+        evidence: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "name", b"name", "path", b"path"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Suggestion: _TypeAlias = Suggestion  # noqa: Y015
+
+@_typing.final
+class GetQuarantinedResponse(_message.Message):
+    """One quarantined item."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEM_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    MASKED_BODY_FIELD_NUMBER: _builtins.int
+    DIFFERENCES_FIELD_NUMBER: _builtins.int
+    SUGGESTIONS_FIELD_NUMBER: _builtins.int
+    CURRENT_VERSION_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Its place in the delivery, from 0."""
+    masked_body: _builtins.str
+    """The delivery's body with its structure, every value masked; JSON, cut at 32,000 characters. Empty when it cannot be shown."""
+    current_version: _builtins.int
+    """Version of the rules by which the account's deliveries are read now."""
+    @_builtins.property
+    def item(self) -> Global___QuarantinedItem:
+        """What the list says of it."""
+
+    @_builtins.property
+    def differences(self) -> _containers.RepeatedCompositeFieldContainer[Global___ShapeDifference]:
+        """How the body differs from the shape of what the account's deliveries that were understood have."""
+
+    @_builtins.property
+    def suggestions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Suggestion]:
+        """Where what is missing may be."""
+
+    def __init__(
+        self,
+        *,
+        item: Global___QuarantinedItem | None = ...,
+        position: _builtins.int = ...,
+        masked_body: _builtins.str = ...,
+        differences: _abc.Iterable[Global___ShapeDifference] | None = ...,
+        suggestions: _abc.Iterable[Global___Suggestion] | None = ...,
+        current_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["item", b"item"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["current_version", b"current_version", "differences", b"differences", "item", b"item", "masked_body", b"masked_body", "position", b"position", "suggestions", b"suggestions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetQuarantinedResponse: _TypeAlias = GetQuarantinedResponse  # noqa: Y015
+
+@_typing.final
 class ReplayQuarantinedRequest(_message.Message):
     """Which items to map again."""
 
@@ -327,8 +812,17 @@ class ReplayQuarantinedRequest(_message.Message):
 
     LEAD_IDS_FIELD_NUMBER: _builtins.int
     CHANNEL_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    FORCE_FIELD_NUMBER: _builtins.int
     channel: _builtins.str
     """Only this channel; empty for all."""
+    account: _builtins.str
+    """Only this account; empty for all."""
+    reason: Global___QuarantineReason.ValueType
+    """Only for this reason; unspecified for all."""
+    force: _builtins.bool
+    """Also what the rules in force set aside themselves, as after an update of the service."""
     @_builtins.property
     def lead_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """These items; empty for every quarantined item of the channel."""
@@ -338,10 +832,13 @@ class ReplayQuarantinedRequest(_message.Message):
         *,
         lead_ids: _abc.Iterable[_builtins.str] | None = ...,
         channel: _builtins.str = ...,
+        account: _builtins.str = ...,
+        reason: Global___QuarantineReason.ValueType = ...,
+        force: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "lead_ids", b"lead_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "channel", b"channel", "force", b"force", "lead_ids", b"lead_ids", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -354,17 +851,85 @@ class ReplayQuarantinedResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     REPLAYED_COUNT_FIELD_NUMBER: _builtins.int
+    UNCHANGED_COUNT_FIELD_NUMBER: _builtins.int
     replayed_count: _builtins.int
     """Items that will be mapped again."""
+    unchanged_count: _builtins.int
+    """Items left alone, because the rules in force are those that set them aside."""
     def __init__(
         self,
         *,
         replayed_count: _builtins.int = ...,
+        unchanged_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["replayed_count", b"replayed_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["replayed_count", b"replayed_count", "unchanged_count", b"unchanged_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReplayQuarantinedResponse: _TypeAlias = ReplayQuarantinedResponse  # noqa: Y015
+
+@_typing.final
+class ReplayMatchingRequest(_message.Message):
+    """Which items to map again; all of them when nothing is given."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    FORCE_FIELD_NUMBER: _builtins.int
+    channel: _builtins.str
+    """Only this channel; empty for all."""
+    account: _builtins.str
+    """Only this account; empty for all."""
+    reason: Global___QuarantineReason.ValueType
+    """Only for this reason; unspecified for all."""
+    force: _builtins.bool
+    """Also what the rules in force set aside themselves."""
+    def __init__(
+        self,
+        *,
+        channel: _builtins.str = ...,
+        account: _builtins.str = ...,
+        reason: Global___QuarantineReason.ValueType = ...,
+        force: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "channel", b"channel", "force", b"force", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplayMatchingRequest: _TypeAlias = ReplayMatchingRequest  # noqa: Y015
+
+@_typing.final
+class ReplayMatchingResponse(_message.Message):
+    """How far a replay has come."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOTAL_COUNT_FIELD_NUMBER: _builtins.int
+    REPLAYED_COUNT_FIELD_NUMBER: _builtins.int
+    UNCHANGED_COUNT_FIELD_NUMBER: _builtins.int
+    total_count: _builtins.int
+    """Items that match."""
+    replayed_count: _builtins.int
+    """Items that will be mapped again, so far."""
+    unchanged_count: _builtins.int
+    """Items left alone, because the rules in force are those that set them aside."""
+    def __init__(
+        self,
+        *,
+        total_count: _builtins.int = ...,
+        replayed_count: _builtins.int = ...,
+        unchanged_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["replayed_count", b"replayed_count", "total_count", b"total_count", "unchanged_count", b"unchanged_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplayMatchingResponse: _TypeAlias = ReplayMatchingResponse  # noqa: Y015

@@ -40,6 +40,16 @@ class IntakeServiceStub:
                 request_serializer=leadchain_dot_intake_dot_v1_dot_intake__service__pb2.PutAccountRequest.SerializeToString,
                 response_deserializer=leadchain_dot_intake_dot_v1_dot_intake__service__pb2.PutAccountResponse.FromString,
                 _registered_method=True)
+        self.RemoveAccount = channel.unary_unary(
+                '/leadchain.intake.v1.IntakeService/RemoveAccount',
+                request_serializer=leadchain_dot_intake_dot_v1_dot_intake__service__pb2.RemoveAccountRequest.SerializeToString,
+                response_deserializer=leadchain_dot_intake_dot_v1_dot_intake__service__pb2.RemoveAccountResponse.FromString,
+                _registered_method=True)
+        self.ListConfigurationChanges = channel.unary_unary(
+                '/leadchain.intake.v1.IntakeService/ListConfigurationChanges',
+                request_serializer=leadchain_dot_intake_dot_v1_dot_intake__service__pb2.ListConfigurationChangesRequest.SerializeToString,
+                response_deserializer=leadchain_dot_intake_dot_v1_dot_intake__service__pb2.ListConfigurationChangesResponse.FromString,
+                _registered_method=True)
         self.ListAccounts = channel.unary_unary(
                 '/leadchain.intake.v1.IntakeService/ListAccounts',
                 request_serializer=leadchain_dot_intake_dot_v1_dot_intake__service__pb2.ListAccountsRequest.SerializeToString,
@@ -55,10 +65,20 @@ class IntakeServiceStub:
                 request_serializer=leadchain_dot_intake_dot_v1_dot_intake__service__pb2.ListQuarantinedRequest.SerializeToString,
                 response_deserializer=leadchain_dot_intake_dot_v1_dot_intake__service__pb2.ListQuarantinedResponse.FromString,
                 _registered_method=True)
+        self.GetQuarantined = channel.unary_unary(
+                '/leadchain.intake.v1.IntakeService/GetQuarantined',
+                request_serializer=leadchain_dot_intake_dot_v1_dot_intake__service__pb2.GetQuarantinedRequest.SerializeToString,
+                response_deserializer=leadchain_dot_intake_dot_v1_dot_intake__service__pb2.GetQuarantinedResponse.FromString,
+                _registered_method=True)
         self.ReplayQuarantined = channel.unary_unary(
                 '/leadchain.intake.v1.IntakeService/ReplayQuarantined',
                 request_serializer=leadchain_dot_intake_dot_v1_dot_intake__service__pb2.ReplayQuarantinedRequest.SerializeToString,
                 response_deserializer=leadchain_dot_intake_dot_v1_dot_intake__service__pb2.ReplayQuarantinedResponse.FromString,
+                _registered_method=True)
+        self.ReplayMatching = channel.unary_stream(
+                '/leadchain.intake.v1.IntakeService/ReplayMatching',
+                request_serializer=leadchain_dot_intake_dot_v1_dot_intake__service__pb2.ReplayMatchingRequest.SerializeToString,
+                response_deserializer=leadchain_dot_intake_dot_v1_dot_intake__service__pb2.ReplayMatchingResponse.FromString,
                 _registered_method=True)
 
 
@@ -67,7 +87,21 @@ class IntakeServiceServicer:
     """
 
     def PutAccount(self, request, context):
-        """Creates or changes a channel account and says where its deliveries go. Idempotent.
+        """Creates, changes or reopens a channel account and says where its deliveries go; needs an approval. Idempotent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveAccount(self, request, context):
+        """Closes an account: its address is unknown from then on, until it is put again; needs an approval. Idempotent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListConfigurationChanges(self, request, context):
+        """What was changed of accounts, mappings and the like, by whom and with whose approval; newest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -94,8 +128,22 @@ class IntakeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetQuarantined(self, request, context):
+        """One quarantined item: why, its body masked, and how that differs from what was understood last.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReplayQuarantined(self, request, context):
-        """Maps quarantined items again under today's channel file. Idempotent.
+        """Maps quarantined items again under today's rules. Idempotent: what these very rules quarantined stays.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReplayMatching(self, request, context):
+        """The same for any number of items, in parts, saying after each how far it has come.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -108,6 +156,16 @@ def add_IntakeServiceServicer_to_server(servicer, server):
                     servicer.PutAccount,
                     request_deserializer=leadchain_dot_intake_dot_v1_dot_intake__service__pb2.PutAccountRequest.FromString,
                     response_serializer=leadchain_dot_intake_dot_v1_dot_intake__service__pb2.PutAccountResponse.SerializeToString,
+            ),
+            'RemoveAccount': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveAccount,
+                    request_deserializer=leadchain_dot_intake_dot_v1_dot_intake__service__pb2.RemoveAccountRequest.FromString,
+                    response_serializer=leadchain_dot_intake_dot_v1_dot_intake__service__pb2.RemoveAccountResponse.SerializeToString,
+            ),
+            'ListConfigurationChanges': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListConfigurationChanges,
+                    request_deserializer=leadchain_dot_intake_dot_v1_dot_intake__service__pb2.ListConfigurationChangesRequest.FromString,
+                    response_serializer=leadchain_dot_intake_dot_v1_dot_intake__service__pb2.ListConfigurationChangesResponse.SerializeToString,
             ),
             'ListAccounts': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAccounts,
@@ -124,10 +182,20 @@ def add_IntakeServiceServicer_to_server(servicer, server):
                     request_deserializer=leadchain_dot_intake_dot_v1_dot_intake__service__pb2.ListQuarantinedRequest.FromString,
                     response_serializer=leadchain_dot_intake_dot_v1_dot_intake__service__pb2.ListQuarantinedResponse.SerializeToString,
             ),
+            'GetQuarantined': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetQuarantined,
+                    request_deserializer=leadchain_dot_intake_dot_v1_dot_intake__service__pb2.GetQuarantinedRequest.FromString,
+                    response_serializer=leadchain_dot_intake_dot_v1_dot_intake__service__pb2.GetQuarantinedResponse.SerializeToString,
+            ),
             'ReplayQuarantined': grpc.unary_unary_rpc_method_handler(
                     servicer.ReplayQuarantined,
                     request_deserializer=leadchain_dot_intake_dot_v1_dot_intake__service__pb2.ReplayQuarantinedRequest.FromString,
                     response_serializer=leadchain_dot_intake_dot_v1_dot_intake__service__pb2.ReplayQuarantinedResponse.SerializeToString,
+            ),
+            'ReplayMatching': grpc.unary_stream_rpc_method_handler(
+                    servicer.ReplayMatching,
+                    request_deserializer=leadchain_dot_intake_dot_v1_dot_intake__service__pb2.ReplayMatchingRequest.FromString,
+                    response_serializer=leadchain_dot_intake_dot_v1_dot_intake__service__pb2.ReplayMatchingResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -158,6 +226,60 @@ class IntakeService:
             '/leadchain.intake.v1.IntakeService/PutAccount',
             leadchain_dot_intake_dot_v1_dot_intake__service__pb2.PutAccountRequest.SerializeToString,
             leadchain_dot_intake_dot_v1_dot_intake__service__pb2.PutAccountResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveAccount(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadchain.intake.v1.IntakeService/RemoveAccount',
+            leadchain_dot_intake_dot_v1_dot_intake__service__pb2.RemoveAccountRequest.SerializeToString,
+            leadchain_dot_intake_dot_v1_dot_intake__service__pb2.RemoveAccountResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListConfigurationChanges(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadchain.intake.v1.IntakeService/ListConfigurationChanges',
+            leadchain_dot_intake_dot_v1_dot_intake__service__pb2.ListConfigurationChangesRequest.SerializeToString,
+            leadchain_dot_intake_dot_v1_dot_intake__service__pb2.ListConfigurationChangesResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -250,6 +372,33 @@ class IntakeService:
             _registered_method=True)
 
     @staticmethod
+    def GetQuarantined(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadchain.intake.v1.IntakeService/GetQuarantined',
+            leadchain_dot_intake_dot_v1_dot_intake__service__pb2.GetQuarantinedRequest.SerializeToString,
+            leadchain_dot_intake_dot_v1_dot_intake__service__pb2.GetQuarantinedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ReplayQuarantined(request,
             target,
             options=(),
@@ -266,6 +415,33 @@ class IntakeService:
             '/leadchain.intake.v1.IntakeService/ReplayQuarantined',
             leadchain_dot_intake_dot_v1_dot_intake__service__pb2.ReplayQuarantinedRequest.SerializeToString,
             leadchain_dot_intake_dot_v1_dot_intake__service__pb2.ReplayQuarantinedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplayMatching(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/leadchain.intake.v1.IntakeService/ReplayMatching',
+            leadchain_dot_intake_dot_v1_dot_intake__service__pb2.ReplayMatchingRequest.SerializeToString,
+            leadchain_dot_intake_dot_v1_dot_intake__service__pb2.ReplayMatchingResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -34,15 +34,23 @@ class IntakeServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> IntakeServiceAsyncStub: ...
     PutAccount: _grpc.UnaryUnaryMultiCallable[_intake_service_pb2.PutAccountRequest, _intake_service_pb2.PutAccountResponse]
-    """Creates or changes a channel account and says where its deliveries go. Idempotent."""
+    """Creates, changes or reopens a channel account and says where its deliveries go; needs an approval. Idempotent."""
+    RemoveAccount: _grpc.UnaryUnaryMultiCallable[_intake_service_pb2.RemoveAccountRequest, _intake_service_pb2.RemoveAccountResponse]
+    """Closes an account: its address is unknown from then on, until it is put again; needs an approval. Idempotent."""
+    ListConfigurationChanges: _grpc.UnaryUnaryMultiCallable[_intake_service_pb2.ListConfigurationChangesRequest, _intake_service_pb2.ListConfigurationChangesResponse]
+    """What was changed of accounts, mappings and the like, by whom and with whose approval; newest first."""
     ListAccounts: _grpc.UnaryUnaryMultiCallable[_intake_service_pb2.ListAccountsRequest, _intake_service_pb2.ListAccountsResponse]
     """Lists the accounts and their traffic."""
     GetLead: _grpc.UnaryUnaryMultiCallable[_intake_service_pb2.GetLeadRequest, _intake_service_pb2.GetLeadResponse]
     """One lead as it was accepted, personal data masked."""
     ListQuarantined: _grpc.UnaryUnaryMultiCallable[_intake_service_pb2.ListQuarantinedRequest, _intake_service_pb2.ListQuarantinedResponse]
     """Items that could not be understood, newest first."""
+    GetQuarantined: _grpc.UnaryUnaryMultiCallable[_intake_service_pb2.GetQuarantinedRequest, _intake_service_pb2.GetQuarantinedResponse]
+    """One quarantined item: why, its body masked, and how that differs from what was understood last."""
     ReplayQuarantined: _grpc.UnaryUnaryMultiCallable[_intake_service_pb2.ReplayQuarantinedRequest, _intake_service_pb2.ReplayQuarantinedResponse]
-    """Maps quarantined items again under today's channel file. Idempotent."""
+    """Maps quarantined items again under today's rules. Idempotent: what these very rules quarantined stays."""
+    ReplayMatching: _grpc.UnaryStreamMultiCallable[_intake_service_pb2.ReplayMatchingRequest, _intake_service_pb2.ReplayMatchingResponse]
+    """The same for any number of items, in parts, saying after each how far it has come."""
 
 @_typing.type_check_only
 class IntakeServiceAsyncStub(IntakeServiceStub):
@@ -50,15 +58,23 @@ class IntakeServiceAsyncStub(IntakeServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     PutAccount: _aio.UnaryUnaryMultiCallable[_intake_service_pb2.PutAccountRequest, _intake_service_pb2.PutAccountResponse]  # type: ignore[assignment]
-    """Creates or changes a channel account and says where its deliveries go. Idempotent."""
+    """Creates, changes or reopens a channel account and says where its deliveries go; needs an approval. Idempotent."""
+    RemoveAccount: _aio.UnaryUnaryMultiCallable[_intake_service_pb2.RemoveAccountRequest, _intake_service_pb2.RemoveAccountResponse]  # type: ignore[assignment]
+    """Closes an account: its address is unknown from then on, until it is put again; needs an approval. Idempotent."""
+    ListConfigurationChanges: _aio.UnaryUnaryMultiCallable[_intake_service_pb2.ListConfigurationChangesRequest, _intake_service_pb2.ListConfigurationChangesResponse]  # type: ignore[assignment]
+    """What was changed of accounts, mappings and the like, by whom and with whose approval; newest first."""
     ListAccounts: _aio.UnaryUnaryMultiCallable[_intake_service_pb2.ListAccountsRequest, _intake_service_pb2.ListAccountsResponse]  # type: ignore[assignment]
     """Lists the accounts and their traffic."""
     GetLead: _aio.UnaryUnaryMultiCallable[_intake_service_pb2.GetLeadRequest, _intake_service_pb2.GetLeadResponse]  # type: ignore[assignment]
     """One lead as it was accepted, personal data masked."""
     ListQuarantined: _aio.UnaryUnaryMultiCallable[_intake_service_pb2.ListQuarantinedRequest, _intake_service_pb2.ListQuarantinedResponse]  # type: ignore[assignment]
     """Items that could not be understood, newest first."""
+    GetQuarantined: _aio.UnaryUnaryMultiCallable[_intake_service_pb2.GetQuarantinedRequest, _intake_service_pb2.GetQuarantinedResponse]  # type: ignore[assignment]
+    """One quarantined item: why, its body masked, and how that differs from what was understood last."""
     ReplayQuarantined: _aio.UnaryUnaryMultiCallable[_intake_service_pb2.ReplayQuarantinedRequest, _intake_service_pb2.ReplayQuarantinedResponse]  # type: ignore[assignment]
-    """Maps quarantined items again under today's channel file. Idempotent."""
+    """Maps quarantined items again under today's rules. Idempotent: what these very rules quarantined stays."""
+    ReplayMatching: _aio.UnaryStreamMultiCallable[_intake_service_pb2.ReplayMatchingRequest, _intake_service_pb2.ReplayMatchingResponse]  # type: ignore[assignment]
+    """The same for any number of items, in parts, saying after each how far it has come."""
 
 class IntakeServiceServicer(metaclass=_abc_1.ABCMeta):
     """The door for outside facts, as operators see it."""
@@ -69,7 +85,23 @@ class IntakeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _intake_service_pb2.PutAccountRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_intake_service_pb2.PutAccountResponse, _abc.Awaitable[_intake_service_pb2.PutAccountResponse]]:
-        """Creates or changes a channel account and says where its deliveries go. Idempotent."""
+        """Creates, changes or reopens a channel account and says where its deliveries go; needs an approval. Idempotent."""
+
+    @_abc_1.abstractmethod
+    def RemoveAccount(
+        self,
+        request: _intake_service_pb2.RemoveAccountRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_service_pb2.RemoveAccountResponse, _abc.Awaitable[_intake_service_pb2.RemoveAccountResponse]]:
+        """Closes an account: its address is unknown from then on, until it is put again; needs an approval. Idempotent."""
+
+    @_abc_1.abstractmethod
+    def ListConfigurationChanges(
+        self,
+        request: _intake_service_pb2.ListConfigurationChangesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_service_pb2.ListConfigurationChangesResponse, _abc.Awaitable[_intake_service_pb2.ListConfigurationChangesResponse]]:
+        """What was changed of accounts, mappings and the like, by whom and with whose approval; newest first."""
 
     @_abc_1.abstractmethod
     def ListAccounts(
@@ -96,11 +128,27 @@ class IntakeServiceServicer(metaclass=_abc_1.ABCMeta):
         """Items that could not be understood, newest first."""
 
     @_abc_1.abstractmethod
+    def GetQuarantined(
+        self,
+        request: _intake_service_pb2.GetQuarantinedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_service_pb2.GetQuarantinedResponse, _abc.Awaitable[_intake_service_pb2.GetQuarantinedResponse]]:
+        """One quarantined item: why, its body masked, and how that differs from what was understood last."""
+
+    @_abc_1.abstractmethod
     def ReplayQuarantined(
         self,
         request: _intake_service_pb2.ReplayQuarantinedRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_intake_service_pb2.ReplayQuarantinedResponse, _abc.Awaitable[_intake_service_pb2.ReplayQuarantinedResponse]]:
-        """Maps quarantined items again under today's channel file. Idempotent."""
+        """Maps quarantined items again under today's rules. Idempotent: what these very rules quarantined stays."""
+
+    @_abc_1.abstractmethod
+    def ReplayMatching(
+        self,
+        request: _intake_service_pb2.ReplayMatchingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_intake_service_pb2.ReplayMatchingResponse], _abc.AsyncIterator[_intake_service_pb2.ReplayMatchingResponse]]:
+        """The same for any number of items, in parts, saying after each how far it has come."""
 
 def add_IntakeServiceServicer_to_server(servicer: IntakeServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
