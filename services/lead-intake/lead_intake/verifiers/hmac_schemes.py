@@ -87,7 +87,7 @@ class Esign:
     def prove(self, request: Request, *, now_s: float) -> Proved | None:  # noqa: ARG002
         """See `Verifier`."""
         headers = request.headers
-        if headers.get(ESIGN_ALGORITHM, b"hmac-sha256").lower() != b"hmac-sha256":
+        if headers[ESIGN_ALGORITHM].lower() != b"hmac-sha256":
             return None
         if self._app_id and not hmac.compare_digest(headers[ESIGN_APP_ID], self._app_id):
             return None

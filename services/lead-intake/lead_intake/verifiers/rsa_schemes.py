@@ -90,7 +90,10 @@ class WxpayV3:
     def _is_ours(self, resource: bytes) -> bool:
         try:
             named = msgspec.json.decode(resource, type=_Merchant)
-        except ValueError:
+        except msgspec.ValidationError:
+            return not self._mch_id
+        except (ValueError, RecursionError):
+            # It is no JSON that anybody could read; the door refuses it by its structure.
             return True
         mch_id = named.sp_mchid or named.mchid
         return not (mch_id and self._mch_id) or hmac.compare_digest(
@@ -179,12 +182,10 @@ def _form(raw: bytes) -> dict[bytes, bytes]:
 
 
 def _signed_forms(fields: Mapping[bytes, bytes]) -> Iterable[bytes]:
-    """What the vendor may have signed: without `sign_type`, with it, and the same without empty fields."""
-    without_type = {name: value for name, value in fields.items() if name != b"sign_type"}
-    for signed in (without_type, fields) if b"sign_type" in fields else (fields,):
-        yield _joined(signed)
-        if not all(signed.values()):
-            yield _joined({name: value for name, value in signed.items() if value})
+    """What the vendor may have signed: the fields without `sign_type`, or with it in some notices."""
+    yield _joined({name: value for name, value in fields.items() if name != b"sign_type"})
+    if b"sign_type" in fields:
+        yield _joined(fields)
 
 
 def _joined(fields: Mapping[bytes, bytes]) -> bytes:
