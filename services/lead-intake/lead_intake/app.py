@@ -9,6 +9,7 @@ from lead_intake.clients import GraphApi
 from lead_intake.commands.keeping import Desk
 from lead_intake.commands.pulls import Stores
 from lead_intake.reading import load_lexicons
+from lead_intake.rpc import imports as imports_rpc
 from lead_intake.rpc import intake as intake_rpc
 from lead_intake.rpc import silence as silence_rpc
 from lead_intake.seals import Seals
@@ -49,6 +50,7 @@ def build(settings: Settings) -> Chassis:
     door = Door(accounts, commits, seals, trusted_hops=settings.trusted_hops)
     chassis.routes = Routes(door, {oauth2.PATH: oauth2.TokenEndpoint(accounts)})
     silence_rpc.serve(chassis, settings, accounts, Stores(database, commits, seals), graph)
+    imports_rpc.serve(chassis, settings, desk, commits)
     intake_rpc.serve(chassis.grpc, database, desk, on_replay=mapping.look)
     chassis.keep_book()
     return chassis

@@ -17,6 +17,8 @@ class Settings(FieldKeySettings):
     `never_spoke_after_s` since it was made counts as silent. `time_zone` is that of the senders' customers, whose hours
     of the week are compared. `watch_scale` multiplies the intervals of watching, comparing and auditing; 1 outside of
     tests.
+    `import_bytes_max` bounds one imported file, `import_spool_bytes_max` all that are kept at a time,
+    `import_rows_per_s_max` the pace of imports in one process.
     """
 
     service: ClassVar[str] = "lead-intake"
@@ -36,3 +38,6 @@ class Settings(FieldKeySettings):
     never_spoke_after_s: float = Field(default=86400.0, gt=0)
     time_zone: str = "Asia/Shanghai"
     watch_scale: float = Field(default=1.0, gt=0)
+    import_bytes_max: int = Field(default=512 * 1024**2, ge=1)
+    import_spool_bytes_max: int = Field(default=4 * 1024**3, ge=1)
+    import_rows_per_s_max: int = Field(default=20_000, ge=1)
