@@ -12,26 +12,30 @@ from leadchain.intake.v1.forms_service_pb2_grpc import (
 
 from lead_intake.commands import form_canaries
 from lead_intake.commands import forms as commands
+from lead_intake.forms import REFRESH_S
 from lead_intake.queries import forms as queries
 from lead_intake.wire import form_requests as requests
 from lead_intake.wire import forms as wire
 
 if TYPE_CHECKING:
     from grpc.aio import ServicerContext
+    from servicekit.chassis import Chassis
     from servicekit.database import Database
-    from servicekit.grpc_server import GrpcServer
 
     from lead_intake.clients import Approvals
     from lead_intake.forms import Forms
     from lead_intake.seals import Seals
 
 
-def serve(
-    grpc: GrpcServer, database: Database, forms: Forms, seals: Seals, approvals: Approvals
-) -> None:
-    """Registers the servicer."""
-    servicer = FormsServicer(database, forms, seals, approvals)
-    grpc.add(add_FormsServiceServicer_to_server, servicer, "leadchain.intake.v1.FormsService")
+def serve(chassis: Chassis, forms: Forms, seals: Seals, approvals: Approvals) -> None:
+    """Answers FormsService on the chassis' gRPC host, keeps `forms` fresh, and settles canaries."""
+    servicer = FormsServicer(chassis.database, forms, seals, approvals)
+    chassis.grpc.add(
+        add_FormsServiceServicer_to_server, servicer, "leadchain.intake.v1.FormsService"
+    )
+    chassis.work("forms refresh", forms.refresh, idle_s=REFRESH_S)
+    settling = form_canaries.Canaries(chassis.database)
+    chassis.work("form canaries", settling.step, idle_s=form_canaries.IDLE_S)
 
 
 class FormsServicer(FormsServiceServicer):

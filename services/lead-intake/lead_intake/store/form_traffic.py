@@ -61,7 +61,7 @@ where ($1 = '' or name = $1) and last_seen_at >= $2
 order by post_count desc, name, origin_host, client_version, agent_family, cause limit 1000
 """
 _STORED = """
-select delivery_id, raw from deliveries where account_id = $1 and delivery_id < $2
+select delivery_id, raw from deliveries where account_id = $1 and delivery_id < $2 and raw is not null
 order by delivery_id desc limit $3
 """
 

@@ -1,0 +1,1 @@
+"""Our own page for a form: plain HTML that works without scripts, guarded without cookies."""
