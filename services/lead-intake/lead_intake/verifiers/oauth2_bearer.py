@@ -10,6 +10,7 @@ import hmac
 from typing import Final
 
 from joserfc import jwt
+from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
 from lead_intake.verifiers.protocol import KeyMaterial, Proved, Request
@@ -65,7 +66,7 @@ class Oauth2Bearer:
     def _is_right(self, token: bytes, key: OctKey, now_s: float) -> bool:
         try:
             claims = jwt.decode(token, key, algorithms=["HS256"]).claims
-        except ValueError:
+        except (JoseError, ValueError):
             return False
         issued, expires = claims["iat"], claims["exp"]
         is_ours = claims["aud"] == AUDIENCE and claims["sub"] == self._client_id
