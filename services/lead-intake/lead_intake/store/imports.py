@@ -41,9 +41,10 @@ _ACCOUNT = "select account_id from accounts where channel = $1 and account = $2"
 _SEALED = "select import_id, file_key, sealed_name, sealed_header from imports where import_id = any($1::uuid[])"
 _RESET = "update imports set part_count = 0 where import_id = $1 and state = 0"
 _SET_STATE = """
-update imports set state = $2, problem = $3,
-  finished_at = case when $2 in (3, 4, 5, 7) then coalesce($4, finished_at) when $2 = 2 then null else finished_at end,
-  started_at = case when $2 = 2 then coalesce(started_at, $4) else started_at end
+update imports set state = $2::smallint, problem = $3, finished_at = case
+    when $2::smallint in (3, 4, 5, 7) then coalesce($4, finished_at)
+    when $2::smallint = 2 then null else finished_at end,
+  started_at = case when $2::smallint = 2 then coalesce(started_at, $4) else started_at end
 where import_id = $1
 """
 _START = (
