@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from accesskit.enforcement import enforce
+from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested
 from servicekit import metrics
 from servicekit.chassis import Chassis
+from servicekit.erasures import REPEAT_IDLE_S, Erasures
 
 from assignment import commands, rpc, subscribers
 from assignment.domain.contact import CONTACT_TIMER
@@ -32,7 +34,13 @@ def build(settings: Settings) -> Chassis:
     drain = Drain(chassis.database, desk)
     chassis.work("contact timers", fuse.step, idle_s=TIMER_POLL_S)
     poller = chassis.work("drain waiting", drain.step, idle_s=DRAIN_POLL_S)
-    subscribers.subscribe(chassis.bus, desk)
+    erasures = Erasures(
+        chassis.database,
+        commands.erase_leads,
+        spared=[SubjectErasureRequested.DESCRIPTOR.full_name],
+    )
+    chassis.work("erasures", erasures.step, idle_s=REPEAT_IDLE_S)
+    subscribers.subscribe(chassis.bus, desk, erasures)
     rpc.serve(chassis.grpc, chassis.database, desk, wake_drain=poller.wake)
     chassis.keep_book()
     return chassis

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from leadchain.identity.v1.events_pb2 import LeadIdentified
+from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested, SubjectExportRequested
 from leadchain.permissions.v1.events_pb2 import SessionsRevoked
+from servicekit.erasures import asked, parts
 
 from assignment import commands, wire
 
@@ -14,10 +16,11 @@ if TYPE_CHECKING:
 
     from servicekit.bus import Bus
     from servicekit.database import UnitOfWork
+    from servicekit.erasures import Erasures
 
 
-def subscribe(bus: Bus, desk: commands.Desk) -> None:
-    """Registers what assignment reads: leads whose customer is known, and who has left."""
+def subscribe(bus: Bus, desk: commands.Desk, erasures: Erasures) -> None:
+    """Registers what assignment reads: leads whose customer is known, who has left, who is to be forgotten."""
 
     @bus.on_batch(LeadIdentified)
     async def assign_identified_leads(events: Sequence[LeadIdentified], uow: UnitOfWork) -> None:
@@ -29,3 +32,20 @@ def subscribe(bus: Bus, desk: commands.Desk) -> None:
     async def retire_who_left(event: SessionsRevoked, uow: UnitOfWork) -> None:
         """Whoever has left the company gets no further leads."""
         await commands.retire_reps(uow, wire.departed(event))
+
+    @bus.on(SubjectErasureRequested)
+    async def erase_subject(event: SubjectErasureRequested, uow: UnitOfWork) -> None:
+        """What reps are shown of a phone helps to say whose it is."""
+        erased = await erasures.carry_out(uow, *asked(event.request_id, event.lead_ids))
+        uow.publish(
+            wire.subject_erased(event.request_id, erased), key=event.request_id, cause=event
+        )
+
+    @bus.on(SubjectExportRequested)
+    async def export_subject(event: SubjectExportRequested, uow: UnitOfWork) -> None:
+        """Whoever asks what is kept about them is told of this too."""
+        records = await commands.kept_about(uow, asked(event.request_id, event.lead_ids).keys)
+        for part in parts(records):
+            uow.publish(
+                wire.subject_exported(event.request_id, part), key=event.request_id, cause=event
+            )

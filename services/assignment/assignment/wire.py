@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from leadchain.assignment.v1 import assignment_service_pb2 as rpc_pb
 from leadchain.assignment.v1 import events_pb2 as pb
+from leadchain.assignment.v1.privacy_events_pb2 import (
+    SubjectErasedInAssignment,
+    SubjectExportedFromAssignment,
+)
 from leadchain.intake.v1 import events_pb2 as intake_pb
 from servicekit.errors import Invalid, InvalidMessage
 
@@ -18,11 +22,11 @@ from assignment.domain.routing import region_display
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
 
     from leadchain.identity.v1.events_pb2 import LeadIdentified
     from leadchain.intake.v1.events_pb2 import Region
     from leadchain.permissions.v1.events_pb2 import SessionsRevoked
+    from servicekit.erasures import Erased, Part
 
     from assignment.domain.contact import Timer
     from assignment.domain.decisions import Cause, Explanation
@@ -211,6 +215,32 @@ def contacted_response(contacted_at: datetime) -> rpc_pb.MarkContactedResponse:
     response = rpc_pb.MarkContactedResponse()
     response.contacted_at.FromDatetime(contacted_at)
     return response
+
+
+def subject_erased(request_id: str, erased: Erased) -> SubjectErasedInAssignment:
+    """The fact that everything personal of somebody's leads is gone from here."""
+    return SubjectErasedInAssignment(
+        request_id=request_id, erased_count=erased.record_count, holds=erased.holds
+    )
+
+
+def subject_exported(request_id: str, part: Part) -> SubjectExportedFromAssignment:
+    """One part of what is kept here about somebody's leads."""
+    return SubjectExportedFromAssignment(
+        request_id=request_id,
+        part=part.number,
+        part_count=part.part_count,
+        record_count=part.record_count,
+        records=part.records,
+    )
+
+
+def kept(row: Any) -> dict[str, Any]:
+    """What is kept about one lead, as its person is told; times as ISO 8601."""
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value and str(value)
+        for name, value in dict(row).items()
+    }
 
 
 def _profile(region: Region, industry: str, source_kind: str) -> Profile:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
+from servicekit.erasures import Erased
 
 from identity import store, wire
 from identity.domain import Customer, master_id, recognise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from uuid import UUID
 
     from servicekit.database import UnitOfWork
 
@@ -34,6 +36,20 @@ async def identify_leads(uow: UnitOfWork, arrivals: Sequence[Arrival]) -> None:
     unpublished = await store.save(uow.raw, recognition, newcomers)
     master_ids.update({customer.golden_id: customer.master_id for customer in newcomers})
     _publish(uow, arrivals, recognition, master_ids, unpublished)
+
+
+async def erase_leads(uow: UnitOfWork, lead_ids: Sequence[UUID]) -> Erased:
+    """Forgets by which phone and USCC the customers of these leads are known; Golden IDs, which are keyed, stay."""
+    key_count, shared_count = await store.forget_keys(uow.raw, lead_ids)
+    holds = ["Golden and master ids, keyed, for the ledger"]
+    if shared_count:
+        holds.append(f"keys of {shared_count} customers who have other leads")
+    return Erased(key_count, tuple(holds))
+
+
+async def kept_about(uow: UnitOfWork, lead_ids: Sequence[UUID]) -> list[dict[str, Any]]:
+    """What is kept about these leads: the customer's readable id and on what they were recognised."""
+    return [wire.kept(row) for row in await store.kept_about(uow.raw, lead_ids)]
 
 
 async def _registered(uow: UnitOfWork, recognition: Recognition) -> list[Customer]:

@@ -7,9 +7,10 @@ tables are to be partitioned by different columns.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from servicekit.erasures import erasures_table
 from servicekit.schema import TYPES, kit_metadata
 from sqlalchemy import CheckConstraint, Index, LargeBinary, SmallInteger, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -66,6 +67,19 @@ from leads l join customers c using (golden_id) where l.lead_id = $1
 _CUSTOMER = """
 select golden_id, master_id, first_seen_at from customers where golden_id = $1 or master_id = $1
 """
+_FORGET_KEYS = """
+with named as (
+  select golden_id, bool_and(lead_id = any($1::uuid[])) as is_theirs_alone from leads
+  where golden_id in (select golden_id from leads where lead_id = any($1::uuid[])) group by golden_id
+), forgotten as (
+  delete from customer_keys where golden_id in (select golden_id from named where is_theirs_alone) returning golden_id
+)
+select (select count(*) from forgotten), (select count(*) from named where not is_theirs_alone)
+"""
+_KEPT = """
+select lead_id, channel, received_at, match_basis, master_id, first_seen_at
+from leads join customers using (golden_id) where lead_id = any($1::uuid[]) order by lead_id
+"""
 _LEADS = "select lead_id from leads where golden_id = $1 order by received_at, lead_id limit $2"
 
 
@@ -74,6 +88,9 @@ class Base(DeclarativeBase):
 
     metadata = kit_metadata()
     type_annotation_map = TYPES
+
+
+erasures_table(Base.metadata)
 
 
 class CustomerRow(Base):
@@ -177,6 +194,20 @@ async def leads_of(raw: asyncpg.Connection, golden_id: GoldenId) -> list[LeadId]
     """A customer's leads, oldest first, at most 1,000."""
     rows = await raw.fetch(_LEADS, golden_id, LEADS_LISTED_MAX)
     return [LeadId(lead_id) for (lead_id,) in rows]
+
+
+async def forget_keys(raw: asyncpg.Connection, lead_ids: Sequence[UUID]) -> tuple[int, int]:
+    """Forgets by what the customers of these leads are recognised, unless they have others.
+
+    Returns how many keys are gone, and how many customers keep theirs for another lead's sake.
+    """
+    row = await raw.fetchrow(_FORGET_KEYS, lead_ids)
+    return row[0], row[1]
+
+
+async def kept_about(raw: asyncpg.Connection, lead_ids: Sequence[UUID]) -> list[Any]:
+    """What is on record about these leads and their customers."""
+    return list(await raw.fetch(_KEPT, lead_ids))
 
 
 def _lead_columns(identities: Sequence[Identity]) -> tuple[list[object], ...]:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from leadchain.identity.v1 import identity_service_pb2 as pb
 from leadchain.identity.v1.events_pb2 import LeadIdentified, MatchBasis
+from leadchain.identity.v1.privacy_events_pb2 import (
+    SubjectErasedInIdentity,
+    SubjectExportedFromIdentity,
+)
 from leadchain.intake.v1.events_pb2 import Contact
 from servicekit.errors import InvalidMessage
 from servicekit.sealing import BlindIndex, KeyRing, NotSealed, SealBroken
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.timestamp_pb2 import Timestamp
     from leadchain.intake.v1.events_pb2 import LeadReceived
+    from servicekit.erasures import Erased, Part
 
 _PHONE = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 _CUSTOMER_ID = re.compile(r"[0-9a-f]{64}|CID-\d{8}-\d{6,19}", re.ASCII)
@@ -129,6 +134,36 @@ def customer_response(customer: domain.Customer, leads: Sequence[LeadId]) -> pb.
     )
     response.first_seen_at.FromDatetime(customer.first_seen_at)
     return response
+
+
+def subject_erased(request_id: str, erased: Erased) -> SubjectErasedInIdentity:
+    """The fact that everything personal of somebody's leads is gone from here."""
+    return SubjectErasedInIdentity(
+        request_id=request_id, erased_count=erased.record_count, holds=erased.holds
+    )
+
+
+def subject_exported(request_id: str, part: Part) -> SubjectExportedFromIdentity:
+    """One part of what is kept here about somebody's leads."""
+    return SubjectExportedFromIdentity(
+        request_id=request_id,
+        part=part.number,
+        part_count=part.part_count,
+        record_count=part.record_count,
+        records=part.records,
+    )
+
+
+def kept(row: Any) -> dict[str, Any]:
+    """What is kept about one lead, as its person is told."""
+    return {
+        "lead_id": str(row["lead_id"]),
+        "channel": row["channel"],
+        "received_at": row["received_at"].isoformat(),
+        "master_id": row["master_id"],
+        "first_seen_at": row["first_seen_at"].isoformat(),
+        "recognised_by": domain.MatchBasis(row["match_basis"]).name.lower(),
+    }
 
 
 def _lead_id(event: LeadReceived) -> LeadId:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from accesskit.enforcement import enforce
+from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested
 from servicekit.chassis import Chassis
+from servicekit.erasures import REPEAT_IDLE_S, Erasures
 
-from notification import rpc, subscribers
+from notification import commands, rpc, subscribers
 from notification.clients import WebhookClient
 from notification.commands import RecipientBook, Sender
 
@@ -36,7 +38,13 @@ def build(settings: Settings) -> Chassis:
     )
     chassis.workers.append(sender)
     chassis.work("recipient refresh", recipients.refresh, idle_s=REFRESH_S)
-    subscribers.subscribe(chassis.bus, ZoneInfo(settings.reminder_time_zone))
+    erasures = Erasures(
+        chassis.database,
+        commands.erase_leads,
+        spared=[SubjectErasureRequested.DESCRIPTOR.full_name],
+    )
+    chassis.work("erasures", erasures.step, idle_s=REPEAT_IDLE_S)
+    subscribers.subscribe(chassis.bus, ZoneInfo(settings.reminder_time_zone), erasures)
     servicer = rpc.NotificationServicer(
         chassis.database, recipients, keys, allow_loopback_http=settings.allow_loopback_http
     )

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from servicekit.erasures import erasures_table
 from servicekit.schema import TYPES, kit_metadata
 from sqlalchemy import (
     CheckConstraint,
@@ -33,6 +34,9 @@ class Base(DeclarativeBase):
 
     metadata = kit_metadata()
     type_annotation_map = TYPES
+
+
+erasures_table(Base.metadata)
 
 
 class ReminderRow(Base):
@@ -147,6 +151,19 @@ _OF_LEAD = """
 select reminder_id, recipient_id, kind, state, attempt_count, last_attempt_at, last_error
 from reminders where lead_id = $1 order by reminder_id
 """
+# A card's texts repeat the phone as it is shown, letter by letter.
+_FORGET = """
+update reminders r set card = convert_to(replace(c.text, c.shown, ''), 'UTF8')
+from (
+  select reminder_id, convert_from(card, 'UTF8') as text, convert_from(card, 'UTF8')::jsonb ->> 'phone_display' as shown
+  from reminders where lead_id = any($1::uuid[])
+) as c
+where r.reminder_id = c.reminder_id and c.shown <> ''
+"""
+_KEPT = """
+select lead_id, reminder_id, recipient_id, kind, state, attempt_count, created_at, last_attempt_at
+from reminders where lead_id = any($1::uuid[]) order by reminder_id
+"""
 _HEALTH = "select state, count(*) from reminders group by state"
 _PUT = """
 insert into recipients (recipient_id, webhook_url, sealed_secret, changed_at)
@@ -251,6 +268,17 @@ async def recipients_changed_after(raw: asyncpg.Connection, after: datetime | No
 async def disable(raw: asyncpg.Connection, recipient_ids: Sequence[str], *, now: datetime) -> None:
     """Sends nothing more to these recipients until they are put again."""
     await raw.execute(_DISABLE, recipient_ids, now)
+
+
+async def forget_phones(raw: asyncpg.Connection, lead_ids: Sequence[UUID]) -> int:
+    """Takes what is shown of a phone out of the cards of these leads; returns how many cards had one."""
+    status: str = await raw.execute(_FORGET, lead_ids)
+    return int(status.rpartition(" ")[2])
+
+
+async def kept_about(raw: asyncpg.Connection, lead_ids: Sequence[UUID]) -> list[Any]:
+    """The reminders about these leads, without their cards."""
+    return list(await raw.fetch(_KEPT, lead_ids))
 
 
 def _bundle(webhook_id: UUID, rows: Sequence[Any]) -> Bundle:

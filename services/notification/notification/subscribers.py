@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from leadchain.assignment.v1.events_pb2 import ContactOverdue, LeadAssigned
+from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested, SubjectExportRequested
+from servicekit.erasures import asked, parts
 
 from notification import commands, wire
 
@@ -14,9 +16,10 @@ if TYPE_CHECKING:
 
     from servicekit.bus import Bus
     from servicekit.database import UnitOfWork
+    from servicekit.erasures import Erasures
 
 
-def subscribe(bus: Bus, zone: ZoneInfo) -> None:
+def subscribe(bus: Bus, zone: ZoneInfo, erasures: Erasures) -> None:
     """Events this service acts on; times in reminders are of `zone`."""
 
     @bus.on_batch(LeadAssigned)
@@ -37,3 +40,20 @@ def subscribe(bus: Bus, zone: ZoneInfo) -> None:
             if event.manager_id
         ]
         await commands.keep_reminders(uow, reminders)
+
+    @bus.on(SubjectErasureRequested)
+    async def erase_subject(event: SubjectErasureRequested, uow: UnitOfWork) -> None:
+        """A card shows what helps to say whose the lead is."""
+        erased = await erasures.carry_out(uow, *asked(event.request_id, event.lead_ids))
+        uow.publish(
+            wire.subject_erased(event.request_id, erased), key=event.request_id, cause=event
+        )
+
+    @bus.on(SubjectExportRequested)
+    async def export_subject(event: SubjectExportRequested, uow: UnitOfWork) -> None:
+        """Whoever asks what is kept about them is told of this too."""
+        records = await commands.kept_about(uow, asked(event.request_id, event.lead_ids).keys)
+        for part in parts(records):
+            uow.publish(
+                wire.subject_exported(event.request_id, part), key=event.request_id, cause=event
+            )

@@ -9,6 +9,10 @@ from uuid import UUID
 
 from leadchain.notification.v1 import notification_service_pb2 as pb
 from leadchain.notification.v1.events_pb2 import ReminderDelivered, ReminderFailed
+from leadchain.notification.v1.privacy_events_pb2 import (
+    SubjectErasedInNotification,
+    SubjectExportedFromNotification,
+)
 from servicekit.events import new_id
 
 from notification.domain import (
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.timestamp_pb2 import Timestamp
     from leadchain.assignment.v1.events_pb2 import ContactOverdue, LeadAssigned
+    from servicekit.erasures import Erased, Part
 
 
 def owner_reminder(event: LeadAssigned, *, traceparent: str | None, zone: ZoneInfo) -> Reminder:
@@ -150,6 +155,32 @@ def _reminder(
         received_at=_time(event.received_at),
         traceparent=traceparent,
     )
+
+
+def subject_erased(request_id: str, erased: Erased) -> SubjectErasedInNotification:
+    """The fact that everything personal of somebody's leads is gone from here."""
+    return SubjectErasedInNotification(
+        request_id=request_id, erased_count=erased.record_count, holds=erased.holds
+    )
+
+
+def subject_exported(request_id: str, part: Part) -> SubjectExportedFromNotification:
+    """One part of what is kept here about somebody's leads."""
+    return SubjectExportedFromNotification(
+        request_id=request_id,
+        part=part.number,
+        part_count=part.part_count,
+        record_count=part.record_count,
+        records=part.records,
+    )
+
+
+def kept(row: Any) -> dict[str, Any]:
+    """What is kept about one lead, as its person is told; times as ISO 8601."""
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value and str(value)
+        for name, value in dict(row).items()
+    }
 
 
 def _identity(reminder: Reminder) -> dict[str, Any]:

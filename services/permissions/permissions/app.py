@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from accesskit.guard import AccessGuard
+from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested
 from leadchain.permissions.v1.events_pb2 import FactsChanged
 from servicekit.chassis import Chassis
+from servicekit.erasures import REPEAT_IDLE_S, Erasures
 
 from permissions import authzen, rpc, subscribers
-from permissions.commands import watching
+from permissions.commands import privacy, watching
 from permissions.commands.bootstrap import Bootstrap
 from permissions.commands.sealing import Keyring
 from permissions.commands.watching import Watch
@@ -27,7 +29,11 @@ def build(settings: Settings) -> Chassis:
     chassis = Chassis(settings)
     chassis.workers.append(Bootstrap(chassis.database, settings.bootstrap_file))
     live = follow(chassis, settings.key_ring())
-    subscribers.subscribe(chassis.bus)
+    erasures = Erasures(
+        chassis.database, privacy.erase_leads, spared=[SubjectErasureRequested.DESCRIPTOR.full_name]
+    )
+    chassis.work("erasures", erasures.step, idle_s=REPEAT_IDLE_S)
+    subscribers.subscribe(chassis.bus, erasures)
     checks = rpc.decisions.serve(chassis, live)
     chassis.routes = authzen.routes(
         checks, live, chassis.verifier, base_url=settings.authzen_base_url

@@ -5,21 +5,45 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from leadchain.assignment.v1.events_pb2 import LeadAssigned
+from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested, SubjectExportRequested
+from servicekit.erasures import asked, parts
 
 from permissions.commands import leases as commands
+from permissions.commands import privacy
 from permissions.wire import leases as wire
+from permissions.wire import privacy as privacy_wire
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from servicekit.bus import Bus
     from servicekit.database import UnitOfWork
+    from servicekit.erasures import Erasures
 
 
-def subscribe(bus: Bus) -> None:
+def subscribe(bus: Bus, erasures: Erasures) -> None:
     """Registers what permissions reads."""
 
     @bus.on_batch(LeadAssigned)
     async def grant_assigned_leads(events: Sequence[LeadAssigned], uow: UnitOfWork) -> None:
         """Who must act on a lead may edit it, and whoever had it before may not any longer."""
         await commands.grant_ownerships(uow, [wire.arrival(event) for event in events])
+
+    @bus.on(SubjectErasureRequested)
+    async def erase_subject(event: SubjectErasureRequested, uow: UnitOfWork) -> None:
+        """A reason that somebody gave may name whose lead it is."""
+        erased = await erasures.carry_out(uow, *asked(event.request_id, event.lead_ids))
+        uow.publish(
+            privacy_wire.subject_erased(event.request_id, erased), key=event.request_id, cause=event
+        )
+
+    @bus.on(SubjectExportRequested)
+    async def export_subject(event: SubjectExportRequested, uow: UnitOfWork) -> None:
+        """Whoever asks what is kept about them is told of this too."""
+        records = await privacy.kept_about(uow, asked(event.request_id, event.lead_ids).keys)
+        for part in parts(records):
+            uow.publish(
+                privacy_wire.subject_exported(event.request_id, part),
+                key=event.request_id,
+                cause=event,
+            )

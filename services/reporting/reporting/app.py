@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 import structlog
 from accesskit.enforcement import enforce
+from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested
 from servicekit.book import BookServicer
 from servicekit.chassis import Chassis
+from servicekit.erasures import REPEAT_IDLE_S, Erasures
 from servicekit.grpc_client import TokenFile
 
 from reporting import rpc, subscribers
 from reporting.clients import AuditLog, OwnBook, RemoteBook
-from reporting.commands import LedgerCheck, Witness
+from reporting.commands import LedgerCheck, Witness, erase_leads
 from reporting.domain import ASSIGNMENT, IDENTITY, INTAKE, REPORTING
 from reporting.queries import Keepers
 
@@ -78,7 +80,11 @@ def build(settings: Settings) -> Chassis:
     chassis.work("ledger check", check.step, idle_s=settings.ledger_check_interval_s)
     witness_audit_log(chassis, settings, AuditLog(replica.channel))
     chassis.keep_book()
-    subscribers.subscribe(chassis.bus)
+    erasures = Erasures(
+        chassis.database, erase_leads, spared=[SubjectErasureRequested.DESCRIPTOR.full_name]
+    )
+    chassis.work("erasures", erasures.step, idle_s=REPEAT_IDLE_S)
+    subscribers.subscribe(chassis.bus, erasures)
     servicer = rpc.ReportingServicer(
         chassis.database, keepers, grace=grace, time_zone=settings.report_time_zone, clock=_now
     )

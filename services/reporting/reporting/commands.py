@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from accesskit import notes
 from accesskit.notes import MalformedNote
 from accesskit.witness import Refusal, Seen, follow
 from servicekit import metrics
+from servicekit.erasures import Erased
 
 from reporting import queries, store, wire
 from reporting.clients import AuditLogUnreachable
@@ -18,6 +19,7 @@ from reporting.domain import Span
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
+    from uuid import UUID
 
     from accesskit.notes import Signer
     from servicekit.database import Database, UnitOfWork
@@ -35,6 +37,16 @@ BATCH_SIZE = 1000
 SEALS_PER_STEP = 100
 COSIGNED_WITHIN = timedelta(days=1)
 """For how long a co-signature is offered; those of later checkpoints cover what an earlier one did."""
+
+
+async def erase_leads(_uow: UnitOfWork, _lead_ids: Sequence[UUID]) -> Erased:
+    """Nothing of its own: what reports are made of names leads by id and no customer."""
+    return Erased(0, ("facts and timeline of the leads, without personal data",))
+
+
+async def kept_about(uow: UnitOfWork, lead_ids: Sequence[UUID]) -> list[dict[str, Any]]:
+    """What is kept about these leads: what happened to them, and when."""
+    return [wire.kept(row) for row in await store.kept_about(uow.raw, lead_ids)]
 
 
 class LedgerCheck:

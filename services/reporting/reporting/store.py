@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from accesskit.witness import Seen
+from servicekit.erasures import erasures_table
 from servicekit.schema import TYPES, kit_metadata
 from sqlalchemy import BigInteger, Index, LargeBinary, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -31,6 +32,9 @@ class Base(DeclarativeBase):
 
     metadata = kit_metadata()
     type_annotation_map = TYPES
+
+
+erasures_table(Base.metadata)
 
 
 class LeadFactRow(Base):
@@ -184,6 +188,10 @@ _TIMELINE = """
 select occurred_at, event, summary, coalesce(trace_id, '') from timeline where lead_id = $1
 order by occurred_at, event_id
 """
+_KEPT = """
+select lead_id, occurred_at, event, summary from timeline where lead_id = any($1::uuid[])
+order by lead_id, occurred_at, event_id
+"""
 _LATENCY = """
 select count(*), percentile_cont(0.5) within group (order by latency_ms),
        percentile_cont(0.99) within group (order by latency_ms), min(received_at), max(reminded_at)
@@ -243,6 +251,11 @@ async def funnel(
 async def timeline(raw: asyncpg.Connection, lead_id: UUID) -> list[Entry]:
     """Everything that happened to a lead, oldest first."""
     return [Entry(*row) for row in await raw.fetch(_TIMELINE, lead_id)]
+
+
+async def kept_about(raw: asyncpg.Connection, lead_ids: Sequence[UUID]) -> list[Any]:
+    """The entries about these leads."""
+    return list(await raw.fetch(_KEPT, lead_ids))
 
 
 async def latency(raw: asyncpg.Connection, *, since: datetime | None) -> Latency:

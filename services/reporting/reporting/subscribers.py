@@ -16,24 +16,27 @@ from leadchain.assignment.v1.events_pb2 import (
     LeadUnassignable,
 )
 from leadchain.intake.v1.events_pb2 import DeliveryQuarantined, LeadReceived, LeadRejected
+from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested, SubjectExportRequested
 from leadchain.notification.v1.events_pb2 import ReminderDelivered, ReminderFailed
 from leadchain.permissions.v1.events_pb2 import AuditSealed, OwnershipGranted
+from servicekit.erasures import asked, parts
 from servicekit.events import Event
 
-from reporting import projections, store, wire
+from reporting import commands, projections, store, wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from servicekit.bus import Bus
     from servicekit.database import UnitOfWork
+    from servicekit.erasures import Erasures
 
     from reporting.domain import Fact
 
 E = TypeVar("E", bound=Event)
 
 
-def subscribe(bus: Bus) -> None:
+def subscribe(bus: Bus, erasures: Erasures) -> None:
     """Events this service acts on, and what each says about its lead."""
     _project(bus, LeadReceived, wire.received)
     _project(bus, LeadRejected, wire.rejected)
@@ -50,6 +53,23 @@ def subscribe(bus: Bus) -> None:
     @bus.on(AuditSealed)
     async def keep_seal(event: AuditSealed, uow: UnitOfWork) -> None:
         await store.keep_seal(uow.raw, wire.seal(event, received_at=uow.now))
+
+    @bus.on(SubjectErasureRequested)
+    async def erase_subject(event: SubjectErasureRequested, uow: UnitOfWork) -> None:
+        """Reports name nobody; what waits in dead letters might."""
+        erased = await erasures.carry_out(uow, *asked(event.request_id, event.lead_ids))
+        uow.publish(
+            wire.subject_erased(event.request_id, erased), key=event.request_id, cause=event
+        )
+
+    @bus.on(SubjectExportRequested)
+    async def export_subject(event: SubjectExportRequested, uow: UnitOfWork) -> None:
+        """Whoever asks what is kept about them is told of this too."""
+        records = await commands.kept_about(uow, asked(event.request_id, event.lead_ids).keys)
+        for part in parts(records):
+            uow.publish(
+                wire.subject_exported(event.request_id, part), key=event.request_id, cause=event
+            )
 
 
 def _project(bus: Bus, event_class: type[E], translate: Callable[[E, str | None], Fact]) -> None:

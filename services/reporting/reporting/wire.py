@@ -9,6 +9,10 @@ from uuid import UUID
 from leadchain.notification.v1.events_pb2 import REMINDER_KIND_LEAD_ASSIGNED, ReminderKind
 from leadchain.reporting.v1 import reporting_service_pb2 as pb
 from leadchain.reporting.v1.events_pb2 import LedgerDiscrepancy
+from leadchain.reporting.v1.privacy_events_pb2 import (
+    SubjectErasedInReporting,
+    SubjectExportedFromReporting,
+)
 
 from reporting.domain import Fact, Seal, Span, trace_of
 
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
     from leadchain.intake.v1 import events_pb2 as intake
     from leadchain.notification.v1 import events_pb2 as notification
     from leadchain.permissions.v1.events_pb2 import AuditSealed, OwnershipGranted
+    from servicekit.erasures import Erased, Part
 
     from reporting.domain import Cell, Entry, FunnelLine, Latency, Ledger, Line, Missing
 
@@ -105,6 +110,32 @@ def not_reminded(event: notification.ReminderFailed, trace_id: str | None) -> Fa
     """Nobody took a reminder; number 1 when it was the owner's."""
     summary = f"recipient={event.recipient_id} kind={_kind(event.kind)} reason={event.reason}"
     return _fact(event, summary, trace_id, number=int(event.kind == REMINDER_KIND_LEAD_ASSIGNED))
+
+
+def subject_erased(request_id: str, erased: Erased) -> SubjectErasedInReporting:
+    """The fact that everything personal of somebody's leads is gone from here."""
+    return SubjectErasedInReporting(
+        request_id=request_id, erased_count=erased.record_count, holds=erased.holds
+    )
+
+
+def subject_exported(request_id: str, part: Part) -> SubjectExportedFromReporting:
+    """One part of what is kept here about somebody's leads."""
+    return SubjectExportedFromReporting(
+        request_id=request_id,
+        part=part.number,
+        part_count=part.part_count,
+        record_count=part.record_count,
+        records=part.records,
+    )
+
+
+def kept(row: Any) -> dict[str, Any]:
+    """What is kept about one lead, as its person is told; times as ISO 8601."""
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value and str(value)
+        for name, value in dict(row).items()
+    }
 
 
 def discrepancy(missing: Missing) -> LedgerDiscrepancy:

@@ -3,6 +3,7 @@
 from assignment.commands.assigning import Drained, assign_leads, drain_waiting
 from assignment.commands.contact import Fired, fire_contact_timers, mark_contacted
 from assignment.commands.desk import Desk
+from assignment.commands.privacy import erase_leads, kept_about
 from assignment.commands.reps import open_up, put_reps, retire_reps
 
 __all__ = [
@@ -11,7 +12,9 @@ __all__ = [
     "Fired",
     "assign_leads",
     "drain_waiting",
+    "erase_leads",
     "fire_contact_timers",
+    "kept_about",
     "mark_contacted",
     "open_up",
     "put_reps",

@@ -4,6 +4,7 @@ Whoever writes in more than one table takes locks in this order: customers, lead
 candidates are the one place where decisions wait for each other; with them held, turns and open leads stand still.
 """
 
+from assignment.store import privacy
 from assignment.store.rows import Base
 
-__all__ = ["Base"]
+__all__ = ["Base", "privacy"]

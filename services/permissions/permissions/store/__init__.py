@@ -13,6 +13,7 @@ from permissions.store import (
     offboarding,
     policies,
     principals,
+    privacy,
     replicas,
     sessions,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "offboarding",
     "policies",
     "principals",
+    "privacy",
     "replicas",
     "sessions",
 ]

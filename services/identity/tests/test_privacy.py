@@ -1,0 +1,139 @@
+"""Requests about people: what identity forgets of their leads, what it keeps, and what it answers."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from identity import commands, subscribers
+from leadchain.identity.v1.privacy_events_pb2 import (
+    SubjectErasedInIdentity,
+    SubjectExportedFromIdentity,
+)
+from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested, SubjectExportRequested
+from servicekit.bus import Bus
+from servicekit.dead_letters import DeadLetter
+from servicekit.erasures import Erasures
+from servicekit.events import new_id
+
+if TYPE_CHECKING:
+    from servicekit.database import Database
+
+NOW = datetime(2026, 2, 7, 12, 0, tzinfo=UTC)
+
+
+class Service:
+    """identity's reading of requests, each event handled in a transaction of its own."""
+
+    def __init__(self, database: Database, bus: Bus) -> None:
+        self.database = database
+        self.bus = bus
+
+    async def hears(self, event: Any) -> None:
+        """One event arrives."""
+        event.event_id = event.event_id or new_id()
+        name = f"identity-{event.DESCRIPTOR.name}"
+        letter = DeadLetter(
+            consumer=name, event_id=event.event_id, event_type=event.DESCRIPTOR.full_name,
+            payload=event.SerializeToString(), error="", attempt_count=1, first_failed_at=NOW,
+            quarantined_at=NOW, traceparent=None,
+        )  # fmt: skip
+        await self.bus.replay(letter)
+
+    async def states(self, kind: Any) -> list[Any]:
+        """What it has stated of one kind."""
+        async with self.database.raw() as raw:
+            rows = await raw.fetch(
+                "select payload from outbox where event_type = $1 order by id",
+                kind.DESCRIPTOR.full_name,
+            )
+        return [kind.FromString(row[0]) for row in rows]
+
+    async def rows(self, query: str, *arguments: object) -> list[Any]:
+        """Whatever a test wants to see."""
+        async with self.database.raw() as raw:
+            return [tuple(row) for row in await raw.fetch(query, *arguments)]
+
+    async def execute(self, query: str, *arguments: object) -> None:
+        """Whatever a test has to bring about."""
+        async with self.database.unit_of_work() as uow:
+            await uow.raw.execute(query, *arguments)
+
+
+@pytest.fixture
+async def service(database: Database, reader: Any) -> Service:
+    bus = Bus("nats://127.0.0.1:1", database=database)
+    erasures = Erasures(
+        database, commands.erase_leads, spared=[SubjectErasureRequested.DESCRIPTOR.full_name]
+    )
+    subscribers.subscribe(bus, reader, erasures)
+    return Service(database, bus)
+
+
+async def test_the_phone_of_a_forgotten_person_is_a_strangers(
+    service: Service, received: Any
+) -> None:
+    first, other = received(), received(phone="+8613800138002")
+    await service.hears(first)
+    await service.hears(other)
+
+    request_id = new_id()
+    await service.hears(SubjectErasureRequested(request_id=request_id, lead_ids=[first.lead_id]))
+    again = received()
+    await service.hears(again)
+
+    (answer,) = await service.states(SubjectErasedInIdentity)
+    assert (answer.request_id, answer.erased_count) == (request_id, 1)
+    bases = dict(await service.rows("select lead_id::text, match_basis from leads"))
+    assert bases == {first.lead_id: 1, other.lead_id: 1, again.lead_id: 1}
+    assert await service.rows("select count(*) from customer_keys") == [(2,)]
+
+
+async def test_a_customer_who_has_another_lead_stays_known_and_the_answer_says_so(
+    service: Service, received: Any
+) -> None:
+    first, second = received(), received()
+    await service.hears(first)
+    await service.hears(second)
+
+    await service.hears(SubjectErasureRequested(request_id=new_id(), lead_ids=[first.lead_id]))
+
+    (answer,) = await service.states(SubjectErasedInIdentity)
+    assert answer.erased_count == 0
+    assert any("1 customers who have other leads" in hold for hold in answer.holds)
+
+
+async def test_sealed_contacts_that_were_sent_on_go_with_the_person(
+    service: Service, received: Any
+) -> None:
+    event = received()
+    await service.hears(event)
+    await service.execute("update outbox set published_at = now()")
+
+    await service.hears(SubjectErasureRequested(request_id=new_id(), lead_ids=[event.lead_id]))
+
+    kept = await service.rows("select event_type from outbox where published_at is not null")
+    assert kept == []
+
+
+async def test_an_erasure_that_comes_twice_is_answered_once(service: Service) -> None:
+    event = SubjectErasureRequested(request_id=new_id(), lead_ids=[new_id()])
+
+    await service.hears(event)
+    await service.hears(event)
+
+    assert len(await service.states(SubjectErasedInIdentity)) == 1
+
+
+async def test_an_export_tells_how_a_lead_was_recognised(service: Service, received: Any) -> None:
+    event = received()
+    await service.hears(event)
+
+    await service.hears(SubjectExportRequested(request_id=new_id(), lead_ids=[event.lead_id]))
+
+    (part,) = await service.states(SubjectExportedFromIdentity)
+    (record,) = json.loads(part.records)
+    assert (record["lead_id"], record["recognised_by"]) == (event.lead_id, "new")
+    assert record["master_id"].startswith("CID-")

@@ -1,0 +1,119 @@
+"""Requests about people: what notification forgets of their leads, what it keeps, and what it answers."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested, SubjectExportRequested
+from leadchain.notification.v1.privacy_events_pb2 import (
+    SubjectErasedInNotification,
+    SubjectExportedFromNotification,
+)
+from notification import commands, subscribers
+from servicekit.bus import Bus
+from servicekit.dead_letters import DeadLetter
+from servicekit.erasures import Erasures
+from servicekit.events import new_id
+
+if TYPE_CHECKING:
+    from servicekit.database import Database
+
+NOW = datetime(2026, 2, 7, 12, 0, tzinfo=UTC)
+
+
+class Service:
+    """notification's reading of requests, each event handled in a transaction of its own."""
+
+    def __init__(self, database: Database, bus: Bus) -> None:
+        self.database = database
+        self.bus = bus
+
+    async def hears(self, event: Any) -> None:
+        """One event arrives."""
+        event.event_id = event.event_id or new_id()
+        name = f"notification-{event.DESCRIPTOR.name}"
+        letter = DeadLetter(
+            consumer=name, event_id=event.event_id, event_type=event.DESCRIPTOR.full_name,
+            payload=event.SerializeToString(), error="", attempt_count=1, first_failed_at=NOW,
+            quarantined_at=NOW, traceparent=None,
+        )  # fmt: skip
+        await self.bus.replay(letter)
+
+    async def states(self, kind: Any) -> list[Any]:
+        """What it has stated of one kind."""
+        async with self.database.raw() as raw:
+            rows = await raw.fetch(
+                "select payload from outbox where event_type = $1 order by id",
+                kind.DESCRIPTOR.full_name,
+            )
+        return [kind.FromString(row[0]) for row in rows]
+
+    async def rows(self, query: str, *arguments: object) -> list[Any]:
+        """Whatever a test wants to see."""
+        async with self.database.raw() as raw:
+            return [tuple(row) for row in await raw.fetch(query, *arguments)]
+
+    async def execute(self, query: str, *arguments: object) -> None:
+        """Whatever a test has to bring about."""
+        async with self.database.unit_of_work() as uow:
+            await uow.raw.execute(query, *arguments)
+
+
+@pytest.fixture
+async def service(database: Database) -> Service:
+    bus = Bus("nats://127.0.0.1:1", database=database)
+    erasures = Erasures(
+        database, commands.erase_leads, spared=[SubjectErasureRequested.DESCRIPTOR.full_name]
+    )
+    subscribers.subscribe(bus, ZoneInfo("Asia/Shanghai"), erasures)
+    return Service(database, bus)
+
+
+async def test_what_a_reminder_shows_of_a_phone_is_forgotten(
+    service: Service, assigned: Any
+) -> None:
+    event, other = assigned(), assigned()
+    await service.hears(event)
+    await service.hears(other)
+    request_id = new_id()
+
+    await service.hears(SubjectErasureRequested(request_id=request_id, lead_ids=[event.lead_id]))
+
+    (answer,) = await service.states(SubjectErasedInNotification)
+    assert (answer.request_id, answer.erased_count) == (request_id, 1)
+    cards = dict(
+        await service.rows("select lead_id::text, convert_from(card, 'UTF8') from reminders")
+    )
+    assert "8001" not in cards[event.lead_id]
+    assert json.loads(cards[event.lead_id])["phone_display"] == ""
+    assert cards[other.lead_id].count("138****8001") > 1
+
+
+async def test_a_reminder_that_comes_after_the_erasure_is_cleaned_by_its_repetition(
+    service: Service, assigned: Any
+) -> None:
+    event = assigned()
+    await service.hears(SubjectErasureRequested(request_id=new_id(), lead_ids=[event.lead_id]))
+    await service.hears(event)
+    await service.execute("update erasures set repeat_at = now()")
+
+    await Erasures(service.database, commands.erase_leads, spared=[]).step()
+
+    (card,) = await service.rows("select convert_from(card, 'UTF8') from reminders")
+    assert "8001" not in card[0]
+
+
+async def test_an_export_tells_who_was_reminded(service: Service, assigned: Any) -> None:
+    event = assigned()
+    await service.hears(event)
+
+    await service.hears(SubjectExportRequested(request_id=new_id(), lead_ids=[event.lead_id]))
+
+    (part,) = await service.states(SubjectExportedFromNotification)
+    (record,) = json.loads(part.records)
+    assert (record["lead_id"], record["recipient_id"]) == (event.lead_id, "rep-01")
+    assert "card" not in record
