@@ -25,6 +25,7 @@ from lead_intake.channels.reading_rules import (
 )
 from lead_intake.domain.facts import FactKind
 from lead_intake.domain.leads import Trust
+from lead_intake.verifiers import VERIFIERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -96,9 +97,12 @@ def compile_channel(document: Mapping[str, Any]) -> ChannelFile:
     """One channel from its document; raises `InvalidChannelFile` naming the place and the reason."""
     _check(document)
     try:
-        return _compiled(document)
+        file = _compiled(document)
     except (paths.InvalidPath, InvalidMapping) as error:
         raise InvalidChannelFile(f"{document['channel']}: {error}") from error
+    if file.door.verify_kind not in VERIFIERS:
+        raise InvalidChannelFile(f"verify: {file.door.verify_kind} is no kind of proof")
+    return file
 
 
 def overridden(channel: ChannelFile, changes: Mapping[str, Any], *, version: int) -> ChannelFile:
@@ -115,8 +119,12 @@ def overridden(channel: ChannelFile, changes: Mapping[str, Any], *, version: int
     return compile_channel({part: value for part, value in document.items() if value is not None})
 
 
+_WHOLE = frozenset({"path", "value", "status"})
+"""A part that has one of these is one rule, and is changed as a whole."""
+
+
 def _merged(old: Any, change: Any) -> Any:
-    if not isinstance(old, dict) or not isinstance(change, dict) or "path" in change:
+    if not isinstance(old, dict) or not isinstance(change, dict) or _WHOLE & change.keys():
         return change
     merged = {**old, **{key: _merged(old.get(key), value) for key, value in change.items()}}
     return {key: value for key, value in merged.items() if value is not None}

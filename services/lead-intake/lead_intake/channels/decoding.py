@@ -47,11 +47,22 @@ def decoded(kind: str, body: bytes) -> Any:
 
 
 def _form(body: bytes) -> dict[str, str]:
-    """The fields of an urlencoded form; the first of equal names stays."""
-    pairs = parse_qsl(
-        body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict"
-    )
+    """The fields of an urlencoded form, UTF-8 or else GB18030; the first of equal names stays."""
+    try:
+        pairs = _pairs(body, "utf-8")
+    except UnicodeDecodeError:
+        pairs = _pairs(body, "gb18030")
     return dict(reversed(pairs))
+
+
+def _pairs(body: bytes, encoding: str) -> list[tuple[str, str]]:
+    return parse_qsl(
+        body.decode(encoding),
+        keep_blank_values=True,
+        max_num_fields=FIELDS_MAX,
+        encoding=encoding,
+        errors="strict",
+    )
 
 
 def _xml(body: bytes) -> Any:
@@ -85,8 +96,15 @@ def _email(body: bytes) -> dict[str, str]:
         "subject": str(message.get("Subject", "")),
         "message_id": str(message.get("Message-ID", "")).strip(),
         "date": str(message.get("Date", "")),
+        "is_automatic": "" if _is_from_a_person(message) else "yes",
         "text": _text(message)[:TEXT_LENGTH_MAX],
     }
+
+
+def _is_from_a_person(message: EmailMessage) -> bool:
+    """Whether nothing in the head says that a machine answered (RFC 3834) or that delivery failed."""
+    submitted = str(message.get("Auto-Submitted", "no")).partition(";")[0].strip().lower()
+    return submitted == "no" and message.get_content_type() != "multipart/report"
 
 
 def _text(message: EmailMessage) -> str:

@@ -27,7 +27,19 @@ def compiled(path: str) -> Search:
     except jmespath.exceptions.JMESPathError as error:
         raise InvalidPath(f"{path!r} is no JMESPath expression") from error
     plain = _plain(expression.parsed)
-    return plain if plain is not None else expression.search
+    return plain if plain is not None else _interpreted(expression)
+
+
+def _interpreted(expression: jmespath.parser.ParsedResult) -> Search:
+    """The library's search; a function that meets a value of another type finds nothing."""
+
+    def search(document: Any) -> Any:
+        try:
+            return expression.search(document)
+        except jmespath.exceptions.JMESPathError:
+            return None
+
+    return search
 
 
 def _plain(node: dict[str, Any]) -> Search | None:
