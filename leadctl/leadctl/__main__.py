@@ -6,6 +6,8 @@ from leadctl.accounts import accounts_app
 from leadctl.audit import audit_app
 from leadctl.dead_letters import backlog, dead_letters_app, outbox_app
 from leadctl.demo.command import demo
+from leadctl.imports import import_file, imports_app
+from leadctl.forms import forms_app
 from leadctl.lead import lead_app
 from leadctl.ledger import funnel, latency, ledger
 from leadctl.perm import perm_app
@@ -31,6 +33,9 @@ app.add_typer(recipients_app, name="recipients")
 app.add_typer(accounts_app, name="accounts")
 app.add_typer(audit_app, name="audit")
 app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(forms_app, name="forms")
+app.command("import")(import_file)
+app.add_typer(imports_app, name="imports")
 app.add_typer(dead_letters_app, name="dead-letters")
 app.add_typer(outbox_app, name="outbox")
 app.command()(backlog)

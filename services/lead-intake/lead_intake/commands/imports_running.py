@@ -180,8 +180,7 @@ class _Keeping:
             made.append(item)
 
         async def keyed(raw: asyncpg.Connection, records: Sequence[ItemRecord]) -> set[UUID]:
-            named = [replace(record, external_id=keys[record.lead_id]) for record in records]
-            return await items.insert(raw, named)
+            return await items.insert(raw, [_keyed(each, keys[each.lead_id]) for each in records])
 
         kept = await keep_items(self._uow, made, self._desk, keep=keyed)
         for item in made:
@@ -255,6 +254,10 @@ def _origin(chunk: WaitingChunk, columns: Columns, now: datetime) -> Origin:
         received_at=now,
         traceparent=None,
     )
+
+
+def _keyed(record: ItemRecord, key: str) -> ItemRecord:
+    return record if record.external_id == key else replace(record, external_id=key)
 
 
 def _new_lead_id() -> LeadId:
