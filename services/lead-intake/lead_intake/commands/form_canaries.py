@@ -16,6 +16,7 @@ from lead_intake.wire import forms as wire
 if TYPE_CHECKING:
     from servicekit.database import Database, UnitOfWork
 
+    from lead_intake.domain.forms import FormId
     from lead_intake.store.form_canaries import Canary
 
 IDLE_S: Final = 5.0
@@ -45,7 +46,7 @@ async def promote(uow: UnitOfWork, form: str, version: int) -> int:
 
     Raises `NotFound`, and `Conflict` when the version is neither on trial nor in force.
     """
-    canary, live = await _found(uow, form)
+    _, canary, live = await _found(uow, form)
     if live == version:
         return live
     if canary is None or canary.version != version:
@@ -59,16 +60,16 @@ async def roll_back(uow: UnitOfWork, form: str, version: int) -> int:
 
     Raises `NotFound`, and `Conflict` when the version was never on trial or is in force.
     """
-    canary, live = await _found(uow, form)
+    form_id, canary, live = await _found(uow, form)
     if canary is not None and canary.version == version:
         await _roll_back(uow, canary, live, reason=BY_COMMAND)
-    elif live == version or version > live:
+    elif await store.stage_of(uow.raw, form_id, version) is not Stage.ROLLED_BACK:
         raise Conflict(f"version {version} is not on trial")
     return live
 
 
 async def _settle(uow: UnitOfWork, form: str) -> None:
-    canary, live = await _found(uow, form)
+    _, canary, live = await _found(uow, form)
     if canary is None:
         return
     match next_step(canary.numbers, ends_at=canary.ends_at, now=uow.now):
@@ -80,13 +81,14 @@ async def _settle(uow: UnitOfWork, form: str) -> None:
             pass
 
 
-async def _found(uow: UnitOfWork, form: str) -> tuple[Canary | None, int]:
-    """The running canary and the version in force, for this transaction alone."""
+async def _found(uow: UnitOfWork, form: str) -> tuple[FormId, Canary | None, int]:
+    """The form, its running canary and the version in force, for this transaction alone."""
     locked = await store.lock(uow.raw, form)
     if locked is None:
         raise NotFound("no such form")
     live = await store.standing(uow.raw, locked.form_id, Stage.LIVE)
-    return await form_canaries.running_of(uow.raw, locked.form_id), live[0] if live else 0
+    canary = await form_canaries.running_of(uow.raw, locked.form_id)
+    return locked.form_id, canary, live[0] if live else 0
 
 
 async def _promote(uow: UnitOfWork, canary: Canary, live: int, *, reason: str) -> None:

@@ -38,6 +38,7 @@ _LOCK = "select form_id, oldest_supported, guard_mode from forms where name = $1
 _STANDING = "select version, sha256 from form_versions where form_id = $1 and stage = $2"
 _LAST = "select coalesce(max(version), 0) from form_versions where form_id = $1"
 _SHA256 = "select sha256 from form_versions where form_id = $1 and version = $2"
+_STAGE = "select stage from form_versions where form_id = $1 and version = $2"
 _DOCUMENT = "select document from form_versions where form_id = $1 and version = $2"
 _ADD = """
 insert into form_versions (form_id, version, document, sha256, stage, published_by, published_at)
@@ -174,6 +175,12 @@ async def sha256_of(raw: asyncpg.Connection, form_id: FormId, version: int) -> b
     """What a version was approved by; None when there is no such version."""
     found: bytes | None = await raw.fetchval(_SHA256, form_id, version)
     return found
+
+
+async def stage_of(raw: asyncpg.Connection, form_id: FormId, version: int) -> Stage | None:
+    """Where a version stands; None when there is no such version."""
+    found = await raw.fetchval(_STAGE, form_id, version)
+    return None if found is None else Stage(found)
 
 
 async def document_of(raw: asyncpg.Connection, form_id: FormId, version: int) -> str:

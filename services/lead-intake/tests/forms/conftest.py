@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from lead_intake.settings import Settings
+    from servicekit.database import Database
 
 ORDER: dict[str, Any] = {
     "type": "object",
@@ -107,6 +108,7 @@ class Served:
     approvals: Approvals
     seals: Seals
     forms: Forms
+    database: Database
     path: str = ""
 
     async def publish(self, wanted: dict[str, Any], *, form: str = "order", **named: Any) -> Any:
@@ -200,7 +202,9 @@ async def serving(settings: Settings, token: str) -> AsyncIterator[Served]:
         )
         rows = await asyncpg.connect(settings.database_url.get_secret_value())
         stack.push_async_callback(rows.close)
-        yield Served(http, FormsServiceStub(channel), rows, approvals, seals, forms)
+        yield Served(
+            http, FormsServiceStub(channel), rows, approvals, seals, forms, chassis.database
+        )
 
 
 class _Bearer(grpc.aio.UnaryUnaryClientInterceptor):

@@ -321,7 +321,7 @@ async def test_a_canary_that_is_no_worse_is_promoted_after_its_time(
 async def settled(shown: Any) -> None:
     """Writes what was counted and lets the canaries be settled, as their workers do every few seconds."""
     await shown.forms.refresh()
-    await Canaries(shown.forms._database).step()  # noqa: SLF001 - the service's own database
+    await Canaries(shown.database).step()
     await shown.forms.refresh()
 
 
