@@ -6,8 +6,8 @@ from leadctl.accounts import accounts_app
 from leadctl.audit import audit_app
 from leadctl.dead_letters import backlog, dead_letters_app, outbox_app
 from leadctl.demo.command import demo
-from leadctl.imports import import_file, imports_app
 from leadctl.forms import forms_app
+from leadctl.imports import import_file, imports_app
 from leadctl.lead import lead_app
 from leadctl.ledger import funnel, latency, ledger
 from leadctl.perm import perm_app
