@@ -44,6 +44,7 @@ _REMEMBERED_MAX = 4096
 
 _log = structlog.get_logger(__name__)
 _current_caller: ContextVar["Caller | None"] = ContextVar("current_caller", default=None)
+_current_token: ContextVar[str] = ContextVar("current_token", default="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +76,15 @@ def current_caller() -> Caller | None:
     return _current_caller.get()
 
 
-def become(caller: Caller | None) -> None:
+def current_token() -> str:
+    """The token with which the current caller came, to ask another service in their name; empty without one."""
+    return _current_token.get()
+
+
+def become(caller: Caller | None, *, token: str = "") -> None:
     """Make `caller` current for the rest of the running task; the hosts call this."""
     _current_caller.set(caller)
+    _current_token.set(token)
 
 
 class TokenVerifier:

@@ -201,7 +201,7 @@ class _Route:
         if verifier is None:
             return
         token = _bearer(metadata)
-        become(verifier.remembered(token) or await verifier.verify(token))
+        become(verifier.remembered(token) or await verifier.verify(token), token=token)
 
     def refuse_revoked(self) -> None:
         """Raise Unauthenticated once the caller's token has been revoked."""

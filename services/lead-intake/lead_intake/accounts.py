@@ -15,6 +15,7 @@ import msgspec
 import structlog
 from servicekit.sealing import SealingError
 
+from lead_intake.mappings import Catalogue, NotServable
 from lead_intake.store import accounts as store
 from lead_intake.verifiers import VERIFIERS
 from lead_intake.verifiers.protocol import InvalidSecret, KeyMaterial, Unprovable
@@ -72,13 +73,19 @@ def verifier_for(channel: ChannelFile, account: str, secrets: Secrets) -> Verifi
 
 @dataclass(frozen=True, slots=True)
 class OpenAccount:
-    """One account, ready to prove its deliveries; without usable secrets it proves none."""
+    """One account, ready to prove its deliveries; without usable secrets it proves none.
+
+    `channel` is what it is served by, its template and its own mapping included. A closed account delivers nothing any
+    more; of one that is not `is_servable` its deliveries are kept, and wait for a mapping that fits.
+    """
 
     account_id: AccountId
     account: str
     channel: ChannelFile
     verifier: Verifier
     secrets: Secrets = field(repr=False)
+    is_closed: bool = False
+    is_servable: bool = True
 
 
 class Accounts:
@@ -87,9 +94,15 @@ class Accounts:
     name = "accounts"
 
     def __init__(
-        self, database: Database, channels: Mapping[str, ChannelFile], seals: Seals
+        self,
+        database: Database,
+        channels: Mapping[str, ChannelFile],
+        seals: Seals,
+        *,
+        templates: Mapping[str, ChannelFile] | None = None,
     ) -> None:
         self.channels = channels
+        self.catalogue = Catalogue(channels, templates)
         self._database = database
         self._seals = seals
         self._by_key: dict[tuple[str, bytes], OpenAccount] = {}
@@ -115,11 +128,11 @@ class Accounts:
         return account
 
     def with_id(self, account_id: AccountId) -> OpenAccount | None:
-        """An account by its id, as far as known here."""
+        """An account by its id, closed or not, as far as known here."""
         return self._by_id.get(account_id)
 
     def named(self, channel: str, account: str) -> OpenAccount | None:
-        """An account by its channel and name, as far as known here."""
+        """An open account by its channel and name, as far as known here."""
         return self._by_name.get((channel, account))
 
     def was_seen(self, account_id: AccountId, at: datetime) -> None:
@@ -163,9 +176,10 @@ class Accounts:
                 return
             rows = await store.every_account(raw)
         opened = [(row, account) for row in rows if (account := self._opened(row)) is not None]
-        self._by_key = {(row.channel, row.key_hmac): account for row, account in opened}
         self._by_id = {row.account_id: account for row, account in opened}
-        self._by_name = {(row.channel, row.account): account for row, account in opened}
+        serving = [(row, account) for row, account in opened if not account.is_closed]
+        self._by_key = {(row.channel, row.key_hmac): account for row, account in serving}
+        self._by_name = {(row.channel, row.account): account for row, account in serving}
         self._by_place = {}
         self._revisions = revisions
 
@@ -178,8 +192,13 @@ class Accounts:
         if channel is None:
             log.error("channel_not_installed", channel=row.channel, account=row.account)
             return None
-        secrets = Secrets()
+        secrets, is_servable = Secrets(), True
         verifier: Verifier = Unprovable()
+        try:
+            channel = self.catalogue.rules_of(row)
+        except NotServable as error:
+            is_servable = False
+            log.error("account_not_servable", account_id=row.account_id, problem=str(error))  # noqa: TRY400
         try:
             opened = self._seals.open_secrets(row.sealed_secrets, row.channel, row.account)
             secrets = msgspec.json.decode(opened, type=Secrets)
@@ -187,4 +206,12 @@ class Accounts:
         except (SealingError, InvalidSecret, msgspec.DecodeError) as error:
             kind = type(error).__name__
             log.error("account_not_opened", account_id=row.account_id, error=kind)  # noqa: TRY400
-        return OpenAccount(row.account_id, row.account, channel, verifier, secrets)
+        return OpenAccount(
+            row.account_id,
+            row.account,
+            channel,
+            verifier,
+            secrets,
+            is_closed=row.closed_at is not None,
+            is_servable=is_servable,
+        )

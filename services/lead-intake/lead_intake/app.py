@@ -5,7 +5,7 @@ from servicekit.chassis import Chassis
 
 from lead_intake.accounts import Accounts
 from lead_intake.channels.channel_files import load_channels
-from lead_intake.clients import GraphApi
+from lead_intake.clients import Approvals, GraphApi
 from lead_intake.commands.keeping import Desk
 from lead_intake.commands.pulls import Stores
 from lead_intake.reading import load_lexicons
@@ -33,10 +33,11 @@ def build(settings: Settings) -> Chassis:
     database, seals = chassis.database, Seals.of(settings)
     accounts = Accounts(database, load_channels(), seals)
     desk = Desk(accounts, seals, load_lexicons())
+    approvals = Approvals(settings.permissions_grpc, tls=settings.tls())
     graph = GraphApi(settings.graph_base_url, connections_max=enricher.FETCHES_MAX)
     commits = GroupCommit(database, queue_max=settings.accept_queue_max)
 
-    chassis.workers += [accounts, graph]
+    chassis.workers += [accounts, graph, approvals]
     chassis.work("accounts refresh", accounts.refresh, idle_s=ACCOUNTS_REFRESH_S)
     commits.wake = chassis.work("group commit", commits.step, idle_s=COMMIT_IDLE_S).wake
     fetching = chassis.work(
@@ -51,6 +52,6 @@ def build(settings: Settings) -> Chassis:
     chassis.routes = Routes(door, {oauth2.PATH: oauth2.TokenEndpoint(accounts)})
     silence_rpc.serve(chassis, settings, accounts, Stores(database, commits, seals), graph)
     imports_rpc.serve(chassis, settings, desk, commits)
-    intake_rpc.serve(chassis.grpc, database, desk, on_replay=mapping.look)
+    intake_rpc.serve(chassis.grpc, database, desk, approvals, on_replay=mapping.look)
     chassis.keep_book()
     return chassis

@@ -25,7 +25,8 @@ _SECRETS_CONTEXT = b"accounts.secrets/"
 class Seals:
     """The keys of this service. `phones` is shared with every service that matches customers by phone.
 
-    `emails` and `wechats` index the other ways to name a person, `certificates` the ids of what was deleted.
+    `emails` and `wechats` index the other ways to name a person, `certificates` the ids of what was deleted; digests of
+    `secrets` stand for them where a change is shown.
     """
 
     ring: KeyRing
@@ -35,6 +36,7 @@ class Seals:
     certificates: BlindIndex
     account_keys: BlindIndex
     bodies: BlindIndex
+    secrets: BlindIndex
 
     @classmethod
     def of(cls, settings: Settings) -> Seals:
@@ -48,6 +50,7 @@ class Seals:
             certificates=BlindIndex.parse(index_key, "lead-intake/certificate"),
             account_keys=BlindIndex.parse(index_key, "lead-intake/account-key"),
             bodies=BlindIndex.parse(index_key, "lead-intake/body"),
+            secrets=BlindIndex.parse(index_key, "lead-intake/secret"),
         )
 
     def seal_contact(self, contact: bytes, lead_id: UUID) -> bytes:

@@ -80,7 +80,7 @@ async def test_an_unknown_lead_is_not_found_and_a_bad_id_is_invalid(intake: Any)
 
 
 async def test_quarantined_items_are_paged_newest_first(intake: Any) -> None:
-    sent = [await intake.accepted_form(b"{}%d" % number) for number in range(5)]
+    sent = [await intake.accepted_form(b'{"n": %d}' % number) for number in range(5)]
     await intake.settled(5)
 
     found: list[str] = []
@@ -102,7 +102,7 @@ async def test_quarantined_items_are_paged_newest_first(intake: Any) -> None:
 
 
 async def test_a_replay_maps_again_under_the_same_id_and_only_what_was_asked(intake: Any) -> None:
-    first, second = [await intake.accepted_form(b"{}%d" % number) for number in range(2)]
+    first, second = [await intake.accepted_form(b'{"n": %d}' % number) for number in range(2)]
     await intake.settled(2)
 
     replay = await intake.rpc.ReplayQuarantined(pb.ReplayQuarantinedRequest(lead_ids=[first]))

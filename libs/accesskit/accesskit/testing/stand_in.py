@@ -12,6 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from leadchain.permissions.v1 import facts_service_pb2 as facts_pb
 from leadchain.permissions.v1 import permissions_service_pb2 as pb
+from leadchain.permissions.v1.approvals_service_pb2 import UseApprovalRequest, UseApprovalResponse
+from leadchain.permissions.v1.approvals_service_pb2_grpc import (
+    ApprovalsServiceServicer,
+    add_ApprovalsServiceServicer_to_server,
+)
 from leadchain.permissions.v1.facts_service_pb2_grpc import (
     FactsServiceServicer,
     add_FactsServiceServicer_to_server,
@@ -20,6 +25,7 @@ from leadchain.permissions.v1.permissions_service_pb2_grpc import (
     PermissionsServiceServicer,
     add_PermissionsServiceServicer_to_server,
 )
+from servicekit.errors import Forbidden
 from servicekit.grpc_server import GrpcServer
 
 from accesskit.changes import FactPut, PolicyPut, PrincipalPut
@@ -56,11 +62,16 @@ model: |
     relations
       define owner: [user]
   type platform
+  type webhook_account
+  type mapping
+  type rule
+  type contract
 rules:
   - id: services
     roles: [colleague]
     on: [lead, customer, platform]
     actions: [read, contact, operate, administer, read_book, read_reports, act_for]
+  - {id: publishers, roles: [colleague], on: [webhook_account, mapping, rule, contract], actions: [read, edit, publish]}
   - {id: owners, on: lead, as: owner, actions: [read, contact]}
 roles:
   colleague: {zh: 同事, en: Colleague}
@@ -68,14 +79,37 @@ services: []
 """
 """A policy under which every principal with the role `colleague` may do what the services' contracts name."""
 
+APPROVED = (
+    EVERYTHING
+    + """
+approvals:
+  - id: publish_configuration
+    on: [webhook_account, mapping, rule, contract]
+    actions: [publish]
+    steps: [{group: others, roles: [colleague]}]
+"""
+)
+"""The same policy, but configuration is published with an approval only."""
 
-class StandIn(FactsServiceServicer, PermissionsServiceServicer):
-    """Permissions as other services see it. `apply` changes its state; `confirmed` are the revisions confirmed."""
+APPROVED_PREFIX = "approved-"
+
+
+class Refused(Forbidden):
+    """The approval does not permit this; the text is the code."""
+
+
+class StandIn(FactsServiceServicer, PermissionsServiceServicer, ApprovalsServiceServicer):
+    """Permissions as other services see it. `apply` changes its state; `confirmed` are the revisions confirmed.
+
+    Approvals whose id begins with `approved-` permit the first deed for which they are used, and none but it; others
+    permit nothing. `used` are those uses.
+    """
 
     def __init__(self, changes: Sequence[Change]) -> None:
         self.engine = Engine()
         self.confirmed: list[tuple[str, int]] = []
         self.checked: list[str] = []
+        self.used: dict[str, UseApprovalRequest] = {}
         self._history: list[tuple[int, Sequence[Change]]] = []
         self._moved = asyncio.Condition()
         self._now = list(changes)
@@ -131,6 +165,17 @@ class StandIn(FactsServiceServicer, PermissionsServiceServicer):
         allowed = decision.outcome is Outcome.ALLOW
         return pb.CheckResponse(allowed=allowed, reason=decision.reason or decision.rule)
 
+    async def UseApproval(
+        self, request: UseApprovalRequest, context: Context
+    ) -> UseApprovalResponse:
+        """Whether the approval permits the deed; the same use again is answered alike."""
+        if not request.approval_id.startswith(APPROVED_PREFIX):
+            raise Refused("approval_unverifiable")
+        first = self.used.setdefault(request.approval_id, request)
+        if (first.deed, first.idempotency_key) != (request.deed, request.idempotency_key):
+            raise Refused("out_of_scope")
+        return UseApprovalResponse(is_repeated=first is not request)
+
     async def _wait(self) -> None:
         try:
             async with asyncio.timeout(SIGN_OF_LIFE_S), self._moved:
@@ -169,6 +214,7 @@ async def serving(
     for add, name in (
         (add_FactsServiceServicer_to_server, "FactsService"),
         (add_PermissionsServiceServicer_to_server, "PermissionsService"),
+        (add_ApprovalsServiceServicer_to_server, "ApprovalsService"),
     ):
         server.add(add, stand_in, f"leadchain.permissions.v1.{name}")
     for add_other, servicer, name in others:

@@ -129,11 +129,11 @@ def _read_items(
 ) -> list[Item]:
     try:
         envelope = opened(delivery, desk.seals)
+        rules = rules_for(account, envelope)
     except Unopened as problem:
         rules = account.channel.reading
-        findings: list[Finding] = [Quarantined(problem.reason, "body")]
+        findings: list[Finding] = [Quarantined(problem.reason, problem.place)]
     else:
-        rules = rules_for(account, envelope)
         findings = read_delivery(rules, envelope.body, desk.lexicons)
     origin = _origin(delivery, account, rules, traceparent)
     first = LeadId(delivery.delivery_id)
@@ -186,7 +186,10 @@ async def _without_repetitions(uow: UnitOfWork, again: list[Item]) -> list[Item]
 def _settled(outcome: Fetched, desk: Desk) -> Item:
     leased = outcome.item
     account = _account_of(leased.account_id, desk)
-    if outcome.failure is None:
+    finding: Finding
+    if not account.is_servable:
+        finding = Quarantined(QuarantineReason.SCHEMA_DRIFT, "mapping", leased.external_id)
+    elif outcome.failure is None:
         finding = read_fetched(
             account.channel.reading, outcome.body, desk.lexicons, external_id=leased.external_id
         )

@@ -20,11 +20,12 @@ _ENVELOPE = msgspec.msgpack.Decoder(Envelope)
 
 
 class Unopened(Exception):  # noqa: N818 - errors are named by what is wrong
-    """A stored delivery has no body to read; `reason` says why."""
+    """A stored delivery cannot be read; `reason` says why, `place` what is at fault."""
 
-    def __init__(self, reason: QuarantineReason) -> None:
+    def __init__(self, reason: QuarantineReason, place: str = "body") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.place = place
 
 
 def opened(delivery: Delivery, seals: Seals) -> Envelope:
@@ -41,7 +42,9 @@ def opened(delivery: Delivery, seals: Seals) -> Envelope:
 
 
 def rules_for(account: OpenAccount, envelope: Envelope) -> ReadingRules:
-    """The rules by which a delivery of the account is read."""
+    """The rules by which a delivery of the account is read; raises `Unopened` when its mapping no longer fits."""
+    if not account.is_servable:
+        raise Unopened(QuarantineReason.SCHEMA_DRIFT, "mapping")
     channel = account.channel
     if envelope.source == "pull" and channel.pull is not None:
         return channel.pull

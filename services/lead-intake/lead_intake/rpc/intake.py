@@ -14,52 +14,85 @@ from servicekit.errors import Forbidden
 
 from lead_intake.accounts import Secrets
 from lead_intake.commands import accounts, mapping
-from lead_intake.commands.accounts import NewAccount
+from lead_intake.commands.accounts import NewAccount, Office
+from lead_intake.commands.configuration_changes import Permit
+from lead_intake.queries import configuration_changes as change_queries
 from lead_intake.queries import leads as queries
+from lead_intake.wire import configuration_changes as change_wire
 from lead_intake.wire import leads as wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from grpc.aio import ServicerContext
+    from servicekit.auth import Caller
     from servicekit.database import Database
     from servicekit.grpc_server import GrpcServer
 
+    from lead_intake.clients import Approvals
     from lead_intake.commands.keeping import Desk
 
 OPERATOR_SCOPE = "operator"
 
 
 def serve(
-    grpc: GrpcServer, database: Database, desk: Desk, *, on_replay: Callable[[], None]
+    grpc: GrpcServer,
+    database: Database,
+    desk: Desk,
+    approvals: Approvals,
+    *,
+    on_replay: Callable[[], None],
 ) -> None:
     """Registers the servicer; `on_replay` is called when items are to be mapped again."""
-    servicer = IntakeServicer(database, desk, on_replay)
+    office = Office(database, approvals, desk.accounts.catalogue, desk.seals)
+    servicer = IntakeServicer(database, desk, office, on_replay)
     grpc.add(add_IntakeServiceServicer_to_server, servicer, "leadchain.intake.v1.IntakeService")
 
 
 class IntakeServicer(IntakeServiceServicer):
     """Answers operators."""
 
-    def __init__(self, database: Database, desk: Desk, on_replay: Callable[[], None]) -> None:
+    def __init__(
+        self, database: Database, desk: Desk, office: Office, on_replay: Callable[[], None]
+    ) -> None:
         self._database = database
         self._desk = desk
+        self._office = office
         self._on_replay = on_replay
 
     async def PutAccount(
         self, request: pb.PutAccountRequest, context: ServicerContext[Any, Any]
     ) -> pb.PutAccountResponse:
-        """Creates or changes a channel account."""
-        _require_operator()
-        async with self._database.unit_of_work() as uow:
-            path = await accounts.put_account(
-                uow,
-                _new_account(request),
-                channels=self._desk.accounts.channels,
-                seals=self._desk.seals,
-            )
+        """Creates, changes or reopens a channel account."""
+        permit = _permit(request.approval_id)
+        path = await accounts.put_account(self._office, _new_account(request), permit)
         await self._desk.accounts.refresh()
         return pb.PutAccountResponse(path=path)
+
+    async def RemoveAccount(
+        self, request: pb.RemoveAccountRequest, context: ServicerContext[Any, Any]
+    ) -> pb.RemoveAccountResponse:
+        """Closes a channel account."""
+        permit = _permit(request.approval_id)
+        closed_at = await accounts.remove_account(
+            self._office, request.channel, request.account, permit
+        )
+        await self._desk.accounts.refresh()
+        return change_wire.removed_response(closed_at)
+
+    async def ListConfigurationChanges(
+        self, request: pb.ListConfigurationChangesRequest, context: ServicerContext[Any, Any]
+    ) -> pb.ListConfigurationChangesResponse:
+        """What was changed, by whom, with whose approval."""
+        _require_operator()
+        page = await change_queries.list_changes(
+            self._database,
+            kind=request.kind,
+            resource_id=request.resource_id,
+            page_size=request.page_size,
+            page_token=request.page_token,
+        )
+        return change_wire.changes_response(page)
 
     async def ListAccounts(
         self, request: pb.ListAccountsRequest, context: ServicerContext[Any, Any]
@@ -103,11 +136,16 @@ class IntakeServicer(IntakeServiceServicer):
         return pb.ReplayQuarantinedResponse(replayed_count=count)
 
 
-def _require_operator() -> None:
+def _require_operator() -> Caller:
     caller = current_caller()
     if caller is None:
         raise Forbidden("operators only")
     caller.require(OPERATOR_SCOPE)
+    return caller
+
+
+def _permit(approval_id: str) -> Permit:
+    return Permit(_require_operator().subject, approval_id)
 
 
 def _new_account(request: pb.PutAccountRequest) -> NewAccount:
@@ -115,5 +153,10 @@ def _new_account(request: pb.PutAccountRequest) -> NewAccount:
         signing=tuple(request.secrets),
         verify_token=request.verify_token,
         access_token=request.access_token,
+        encryption=tuple(request.encryption_keys),
+        identity=dict(request.identity),
+        public_keys=dict(request.public_keys),
+        settings=dict(request.settings),
     )
-    return NewAccount(request.channel, request.account, secrets)
+    rps = request.rps if request.HasField("rps") else None
+    return NewAccount(request.channel, request.account, secrets, request.template, rps)

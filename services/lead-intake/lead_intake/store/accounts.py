@@ -1,9 +1,11 @@
-"""Accounts: their rows, with key and secrets sealed."""
+"""Accounts: their rows, with key and secrets sealed, and the mapping of each that is in force."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import lead_intake.store.rows_mappings  # noqa: F401 - its tables belong to the service's
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,16 +17,31 @@ if TYPE_CHECKING:
 
 QUERY_TIMEOUT_S = 5.0
 
-_ALL = "select account_id, channel, account, key_hmac, sealed_secrets from accounts"
+_COLUMNS = """
+  accounts.account_id, channel, account, key_hmac, sealed_secrets, is_lead_channel, template, rps, closed_at,
+  mappings.version, mappings.document
+"""
+_ALL = f"""
+select {_COLUMNS}
+from accounts left join mappings on mappings.account_id = accounts.account_id and mappings.retired_at is null
+"""
+_LOCK = f"{_ALL} where channel = $1 and account = $2 for update of accounts"
 _REVISIONS = "select count(*), coalesce(sum(revision), 0)::bigint from accounts"
 _PUT = """
-insert into accounts (channel, account, key_hmac, sealed_key, sealed_secrets, revision)
-values ($1, $2, $3, $4, $5, 1)
+insert into accounts
+  (channel, account, key_hmac, sealed_key, sealed_secrets, is_lead_channel, template, rps, revision)
+values ($1, $2, $3, $4, $5, $6, $7, $8, 1)
 on conflict (channel, account) do update
-set sealed_secrets = excluded.sealed_secrets, revision = accounts.revision + 1
+set sealed_secrets = excluded.sealed_secrets, is_lead_channel = excluded.is_lead_channel,
+    template = excluded.template, rps = excluded.rps, closed_at = null, revision = accounts.revision + 1
 returning sealed_key
 """
-_LIST = "select channel, account, last_delivery_at from accounts order by channel, account"
+_KEY = "select sealed_key from accounts where channel = $1 and account = $2"
+_CLOSE = "update accounts set closed_at = $2, revision = revision + 1 where account_id = $1"
+_TOUCH = "update accounts set revision = revision + 1 where account_id = $1"
+_LIST = """
+select channel, account, last_delivery_at, closed_at, template from accounts order by channel, account
+"""
 _SEEN = """
 update accounts set last_delivery_at = greatest(last_delivery_at, seen.at)
 from (select * from unnest($1::integer[], $2::timestamptz[]) as s (account_id, at) order by account_id) as seen
@@ -34,13 +51,19 @@ where accounts.account_id = seen.account_id
 
 @dataclass(frozen=True, slots=True)
 class SealedAccount:
-    """One account as it is kept."""
+    """One account as it is kept. `closed_at` is None while it is open; the last two are its own mapping in force."""
 
     account_id: AccountId
     channel: str
     account: str
     key_hmac: bytes
     sealed_secrets: bytes
+    is_lead_channel: bool = True
+    template: str = ""
+    rps: float | None = None
+    closed_at: datetime | None = None
+    mapping_version: int | None = None
+    mapping_document: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +73,29 @@ class AccountTraffic:
     channel: str
     account: str
     last_delivery_at: datetime | None
+    closed_at: datetime | None
+    template: str
 
 
 async def revisions(raw: asyncpg.Connection) -> tuple[int, int]:
-    """A pair that differs after any change of any account."""
+    """A pair that differs after any change of any account or its mapping."""
     row = await raw.fetchrow(_REVISIONS, timeout=QUERY_TIMEOUT_S)
     return (row[0], row[1])
 
 
 async def every_account(raw: asyncpg.Connection) -> list[SealedAccount]:
-    """All accounts."""
+    """All accounts, closed ones too."""
     return [SealedAccount(*row) for row in await raw.fetch(_ALL, timeout=QUERY_TIMEOUT_S)]
 
 
+async def lock(raw: asyncpg.Connection, channel: str, account: str) -> SealedAccount | None:
+    """One account, which nobody else changes until the transaction ends; None when there is none."""
+    row = await raw.fetchrow(_LOCK, channel, account)
+    return None if row is None else SealedAccount(*row)
+
+
 async def put(raw: asyncpg.Connection, account: SealedAccount, *, sealed_key: bytes) -> bytes:
-    """Creates the account, or changes the secrets of the one with its name; returns the sealed key it has."""
+    """Creates the account, or changes and opens the one with its name; returns the sealed key it has."""
     key: bytes = await raw.fetchval(
         _PUT,
         account.channel,
@@ -72,8 +103,27 @@ async def put(raw: asyncpg.Connection, account: SealedAccount, *, sealed_key: by
         account.key_hmac,
         sealed_key,
         account.sealed_secrets,
+        account.is_lead_channel,
+        account.template,
+        account.rps,
     )
     return key
+
+
+async def sealed_key_of(raw: asyncpg.Connection, channel: str, account: str) -> bytes:
+    """The sealed key of an account that is there."""
+    key: bytes = await raw.fetchval(_KEY, channel, account)
+    return key
+
+
+async def close(raw: asyncpg.Connection, account_id: AccountId, *, at: datetime) -> None:
+    """Lets nothing in any more."""
+    await raw.execute(_CLOSE, account_id, at)
+
+
+async def touch(raw: asyncpg.Connection, account_id: AccountId) -> None:
+    """Makes every process read the account anew."""
+    await raw.execute(_TOUCH, account_id)
 
 
 async def list_traffic(raw: asyncpg.Connection) -> list[AccountTraffic]:

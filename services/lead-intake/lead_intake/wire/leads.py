@@ -62,9 +62,13 @@ def accounts_response(
     """The accounts and their traffic."""
     response = intake_service_pb2.ListAccountsResponse()
     for each in accounts:
-        account = response.accounts.add(channel=each.channel, account=each.account)
+        account = response.accounts.add(
+            channel=each.channel, account=each.account, template=each.template
+        )
         if each.last_delivery_at is not None:
             account.last_delivery_at.FromDatetime(each.last_delivery_at)
+        if each.closed_at is not None:
+            account.closed_at.FromDatetime(each.closed_at)
     return response
 
 
