@@ -114,7 +114,7 @@ HABITS: Final[Mapping[str, Habit]] = {
         _ok,
         is_assumed=True,
     ),
-    "oceanengine_feiyu": Habit(5.0, (), _has(code=200), is_assumed=True),
+    "ocean_engine_feiyu": Habit(5.0, (), _has(code=200), is_assumed=True),
     "baidu_jimuyu": Habit(5.0, (), _has(code=0), is_assumed=True),
     "douyin_open": Habit(5.0, (MINUTE, 5 * MINUTE, 10 * MINUTE), _ok, is_assumed=True),
     "wechat_mp": Habit(5.0, (0.0, 0.0, 0.0), _says(b"success", b""), is_assumed=True),

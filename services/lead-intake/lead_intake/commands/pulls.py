@@ -73,7 +73,7 @@ class Turn:
 async def set_back(uow: UnitOfWork, turn: Turn, failure: Failure) -> None:
     """Keeps a failure and, when people have to know, publishes it once."""
     leased, account = turn.leased, turn.account
-    count = leased.failure_count + 1
+    count = leased.failure_count + 1 if failure.is_worth_telling else 0
     setback = Setback(
         failure.code[:60],
         count,

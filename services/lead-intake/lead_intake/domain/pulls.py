@@ -14,6 +14,9 @@ OVERLAP = timedelta(hours=2)
 """How far each comparison looks back behind the last one: senders list some leads late."""
 
 PERMANENT_INTERVAL = timedelta(hours=1)
+NOT_ASKED_INTERVAL = timedelta(minutes=1)
+"""How soon an account is looked at again that has not yet got what it takes to be compared."""
+
 FAILURES_UNTIL_TOLD = 5
 FAILURE_DELAYS_S = (10.0, 30.0, 120.0, 600.0)
 """Seconds before each new try; the last one repeats for as long as the sender is away."""
@@ -50,6 +53,8 @@ def delay_until_next(*, until: datetime, now: datetime) -> timedelta:
 
 def delay_after(failure: Failure, *, failure_count: int) -> timedelta:
     """When to try again after the failure number `failure_count` (from 1) in a row."""
+    if not failure.is_worth_telling:
+        return NOT_ASKED_INTERVAL
     if failure.is_permanent:
         return PERMANENT_INTERVAL
     usual = FAILURE_DELAYS_S[min(failure_count, len(FAILURE_DELAYS_S)) - 1]

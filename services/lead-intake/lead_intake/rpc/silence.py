@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     Context = ServicerContext[Any, Any]
 
 SERVICE = "leadchain.intake.v1.WatchingService"
-FACEBOOK, FEIYU, BAIDU = "facebook_leadgen", "oceanengine_feiyu", "baidu_jimuyu"
+FACEBOOK, FEIYU, BAIDU = "facebook_leadgen", "ocean_engine_feiyu", "baidu_jimuyu"
 """The channels whose senders can be asked what they have."""
 
 

@@ -38,10 +38,10 @@ where account_id = $1 and lease_id = $2
 """
 _FAIL = """
 update pulls set due_at = now() + $3::interval, lease_id = null, leased_until = null, failure_count = $4, failure = $5,
-  is_permanent = $6, is_told = is_told or $7
+  is_permanent = $6, is_told = before.is_told or $7::boolean
 from pulls as before
 where pulls.account_id = $1 and pulls.lease_id = $2 and before.account_id = pulls.account_id
-returning $7 and not before.is_told
+returning $7::boolean and not before.is_told
 """
 _HASTEN = """
 update pulls set due_at = now()

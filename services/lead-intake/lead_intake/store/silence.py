@@ -44,7 +44,7 @@ where not exists (select 1 from watches where watches.account_id = accounts.acco
 on conflict do nothing
 """
 _QUIET = """
-select accounts.account_id, channel, account, accounts.last_delivery_at, watched_since, silent_after_s, muted_until,
+select accounts.account_id, accounts.channel, accounts.account, accounts.last_delivery_at, watched_since, silent_after_s, muted_until,
   silence_id
 from accounts join watches using (account_id)
 left join silences on silences.account_id = accounts.account_id and silences.ended_at is null
@@ -52,11 +52,11 @@ where accounts.last_delivery_at is null or accounts.last_delivery_at < $1 or sil
 order by accounts.account_id
 """
 _STANDING = """
-select accounts.account_id, channel, account, accounts.last_delivery_at, coalesce(watched_since, now()),
+select accounts.account_id, accounts.channel, accounts.account, accounts.last_delivery_at, coalesce(watched_since, now()),
   silent_after_s, muted_until, silence_id
 from accounts left join watches using (account_id)
 left join silences on silences.account_id = accounts.account_id and silences.ended_at is null
-where $1 = '' or channel = $1 order by channel, account
+where $1 = '' or accounts.channel = $1 order by accounts.channel, accounts.account
 """
 _HOURS = """
 select account_id, hour, delivery_count from traffic_hours where account_id = any($1::integer[]) and hour >= $2
