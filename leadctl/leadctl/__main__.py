@@ -11,6 +11,7 @@ from leadctl.imports import import_file, imports_app
 from leadctl.lead import lead_app
 from leadctl.ledger import funnel, latency, ledger
 from leadctl.perm import perm_app
+from leadctl.privacy import privacy_app
 from leadctl.quarantine import quarantine_app
 from leadctl.recipients import recipients_app
 from leadctl.reps import reps_app
@@ -33,6 +34,7 @@ app.add_typer(recipients_app, name="recipients")
 app.add_typer(accounts_app, name="accounts")
 app.add_typer(audit_app, name="audit")
 app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(privacy_app, name="privacy")
 app.add_typer(forms_app, name="forms")
 app.command("import")(import_file)
 app.add_typer(imports_app, name="imports")
