@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 Form = Annotated[str, typer.Option("--form", help="The form's name.")]
 FormName = Annotated[str, typer.Argument(help="The form's name.")]
-Approval = Annotated[str, typer.Option("--approval", help="Id of the approval to use.")]
+Approval = Annotated[
+    str,
+    typer.Option(
+        "--approval", help="The approval to use; without one, the refusal says what to ask for."
+    ),
+]
 DocumentFile = Annotated[Path, typer.Argument(help="The document, YAML or JSON.")]
 
 

@@ -26,7 +26,7 @@ Since = Annotated[str, typer.Option(help="ISO 8601 or an age such as 7d.")]
 def guard(
     form: FormName,
     mode: Mode,
-    approval: Approval,
+    approval: Approval = "",
     target: Targets = None,
     token_file: Token = None,
 ) -> None:
@@ -41,7 +41,7 @@ def guard(
 def exempt(
     form: FormName,
     origin: Origin,
-    approval: Approval,
+    approval: Approval = "",
     target: Targets = None,
     token_file: Token = None,
 ) -> None:

@@ -49,7 +49,7 @@ def publish(  # noqa: PLR0913, PLR0917 - each is an option of the command
     file: DocumentFile,
     form: Form,
     version: Version,
-    approval: Approval,
+    approval: Approval = "",
     percent: Percent = 5,
     hours: Hours = 72,
     target: Targets = None,
