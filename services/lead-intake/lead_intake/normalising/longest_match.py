@@ -33,12 +33,6 @@ class Vocabulary:
                 yield position, end
             position = end or position + 1
 
-    def everywhere(self, text: str) -> Iterator[tuple[int, int]]:
-        """Where words begin and end, the longest at each character, even if they overlap."""
-        for position in range(len(text) - 1):
-            if end := self._end(text, position):
-                yield position, end
-
     def _end(self, text: str, position: int) -> int:
         """The end of the longest word that begins here; 0 when none does."""
         for length in self._lengths.get(text[position : position + WORD_LENGTH_MIN], ()):
