@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from leadchain.intake.v1.intake_service_pb2 import PutAccountRequest
 from leadchain.notification.v1.notification_service_pb2 import Recipient
 
 from leadctl.accounts import put_account
+from leadctl.demo.deciders import changing
 from leadctl.demo.deliveries import FACEBOOK_LEADGEN, WEBSITE_FORM
 from leadctl.demo.sender import Door
 from leadctl.documents import load_entries
@@ -22,6 +24,8 @@ from leadctl.stack.stack import Stack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from leadchain.intake.v1.intake_service_pb2 import PutAccountResponse
 
     from leadctl.clients import Services
 
@@ -68,18 +72,22 @@ def addresses(stack: Stack) -> Addresses:
 
 
 async def open_doors(known: Services, stack: Stack) -> dict[str, Door]:
-    """Registers the channel accounts; where each channel posts and with which key. Raises `NotAnswered`."""
+    """Registers the channel accounts, with two people's consent; where each channel posts and with which key.
+
+    Raises `NotAnswered`.
+    """
     base_url = stack.targets()["lead-intake"].http
     doors: dict[str, Door] = {}
-    for account in load_entries(DEMO_FILES / "accounts.yaml", "accounts", PutAccountRequest):
-        secret = stack.identities.key(f"{account.channel}-account")
-        account.secrets.append(_as_configured(account.channel, secret))
-        if account.channel == FACEBOOK_LEADGEN:
-            account.verify_token = stack.identities.password("facebook-verify")
-            account.access_token = stack.identities.password("facebook-access")
-        answer = await put_account(known, account)
-        key = _signing_key(account.channel, secret)
-        doors[account.channel] = Door(f"{base_url}{answer.path}", key)
+    async with changing(known, stack) as change:
+        for account in load_entries(DEMO_FILES / "accounts.yaml", "accounts", PutAccountRequest):
+            secret = stack.identities.key(f"{account.channel}-account")
+            account.secrets.append(_as_configured(account.channel, secret))
+            if account.channel == FACEBOOK_LEADGEN:
+                account.verify_token = stack.identities.password("facebook-verify")
+                account.access_token = stack.identities.password("facebook-access")
+            answer = await change.approved(partial(_put, change.author, account))
+            key = _signing_key(account.channel, secret)
+            doors[account.channel] = Door(f"{base_url}{answer.path}", key)
     return doors
 
 
@@ -95,6 +103,13 @@ async def introduce_people(known: Services, stack: Stack) -> None:
     ]
     await put_recipients(known, recipients)
     await put_reps(known, roster)
+
+
+async def _put(
+    author: Services, account: PutAccountRequest, approval_id: str
+) -> PutAccountResponse:
+    account.approval_id = approval_id
+    return await put_account(author, account)
 
 
 def _programs() -> list[Program]:
