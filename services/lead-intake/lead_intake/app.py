@@ -8,12 +8,17 @@ from lead_intake.channels.channel_files import load_channels
 from lead_intake.clients import Approvals, GraphApi
 from lead_intake.commands.keeping import Desk
 from lead_intake.commands.pulls import Stores
+from lead_intake.forms import Forms
 from lead_intake.reading import load_lexicons
+from lead_intake.rpc import forms as forms_rpc
 from lead_intake.rpc import imports as imports_rpc
 from lead_intake.rpc import intake as intake_rpc
 from lead_intake.rpc import silence as silence_rpc
 from lead_intake.seals import Seals
 from lead_intake.settings import Settings
+from lead_intake.webforms.app import WebForms
+from lead_intake.webforms.render_tokens import RenderTokens
+from lead_intake.webforms.visits import PREFIX as FORMS_PREFIX
 from lead_intake.webhooks import oauth2
 from lead_intake.webhooks.door import Door
 from lead_intake.webhooks.routes import Routes
@@ -37,7 +42,8 @@ def build(settings: Settings) -> Chassis:
     graph = GraphApi(settings.graph_base_url, connections_max=enricher.FETCHES_MAX)
     commits = GroupCommit(database, queue_max=settings.accept_queue_max)
 
-    chassis.workers += [accounts, graph, approvals]
+    forms = Forms(database, seals.account_keys)
+    chassis.workers += [accounts, graph, approvals, forms]
     chassis.work("accounts refresh", accounts.refresh, idle_s=ACCOUNTS_REFRESH_S)
     commits.wake = chassis.work("group commit", commits.step, idle_s=COMMIT_IDLE_S).wake
     fetching = chassis.work(
@@ -49,7 +55,11 @@ def build(settings: Settings) -> Chassis:
     chassis.work("mapper", mapping.step, idle_s=mapper.GATHER_S)
 
     door = Door(accounts, commits, seals, trusted_hops=settings.trusted_hops)
-    chassis.routes = Routes(door, {oauth2.PATH: oauth2.TokenEndpoint(accounts)})
+    tokens, hops = RenderTokens.of(settings), settings.trusted_hops
+    pages = WebForms(forms, accounts, commits, seals, tokens, trusted_hops=hops)
+    token_endpoint = oauth2.TokenEndpoint(accounts)
+    chassis.routes = Routes(door, {oauth2.PATH: token_endpoint, FORMS_PREFIX: pages})
+    forms_rpc.serve(chassis, forms, seals, approvals)
     silence_rpc.serve(chassis, settings, accounts, Stores(database, commits, seals), graph)
     imports_rpc.serve(chassis, settings, desk, commits)
     intake_rpc.serve(chassis.grpc, database, desk, approvals, on_replay=mapping.look)
