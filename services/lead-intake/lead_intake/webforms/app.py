@@ -166,7 +166,10 @@ class WebForms:
         if form is None:
             await self._forms.look_again()
             form = self._forms.at(visit.key)
-        return form if form is not None and form.live_version else None
+        if form is None or not form.live_version:
+            return None
+        account = self._accounts.with_id(form.account_id)
+        return None if account is not None and account.is_closed else form
 
     def _wait_s(self, visit: Visit, form: Form) -> float:
         """Takes a token for the visitor's address and one for the form; else the seconds until there are."""

@@ -15,6 +15,7 @@ import grpc
 import msgspec
 import pytest
 from lead_intake.accounts import Accounts
+from lead_intake.channels.channel_files import load_channels
 from lead_intake.forms import Forms
 from lead_intake.rpc import forms as forms_rpc
 from lead_intake.seals import Seals
@@ -179,7 +180,7 @@ async def serving(settings: Settings, token: str) -> AsyncIterator[Served]:
     """A service with forms, started."""
     chassis = Chassis(settings)
     seals = Seals.of(settings)
-    accounts = Accounts(chassis.database, {}, seals)
+    accounts = Accounts(chassis.database, load_channels(), seals)
     forms, approvals = Forms(chassis.database, seals.account_keys), Approvals()
     commits = GroupCommit(chassis.database, queue_max=100)
     chassis.workers += [accounts, forms]
