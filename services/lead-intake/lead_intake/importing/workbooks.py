@@ -73,7 +73,7 @@ class _Book(XmlReader):
 
     def opened(self, name: str, attributes: dict[str, str]) -> None:
         local = name.rpartition("}")[2]
-        if local == "sheet" and not self.first_relation and "state" not in attributes:
+        if local == "sheet" and not self.first_relation and _is_shown(attributes):
             ids = [value for key, value in attributes.items() if key.endswith("relationships}id")]
             self.first_relation = ids[0] if ids else ""
         elif local == "workbookPr":
@@ -121,3 +121,7 @@ class _Styles(XmlReader):
 
 def _number(text: str | None) -> int:
     return int(text) if text is not None and text.isascii() and text.isdecimal() else 0
+
+
+def _is_shown(attributes: dict[str, str]) -> bool:
+    return attributes.get("state", "visible") == "visible"

@@ -27,7 +27,8 @@ HEADER_CHARS_MAX = 80
 _KEY_PARTS = frozenset(
     {"external_id", "phone", "email", "wechat", "uscc", "company", "name", "masked_phone"}
 )
-_LEFT_OUT = re.compile(r"[\s_\-*:]+|[(\[].*?[)\]]$")
+_LEFT_OUT = re.compile(r"[\s_\-*:]+")
+_REMARK = re.compile(r"(?<=.)[(\[][^()\[\]]*[)\]]$")
 
 
 class InvalidTemplate(ValueError):  # noqa: N818 - errors are named by what is wrong
@@ -88,7 +89,7 @@ def best_template(templates: Mapping[str, Template], header: Sequence[str]) -> T
 def tidied(header: str) -> str:
     """A header without what people vary: width, case, spaces, underscores, stars, a remark in brackets."""
     text = unicodedata.normalize("NFKC", header[:HEADER_CHARS_MAX]).strip().lower()
-    return _LEFT_OUT.sub("", text)
+    return _REMARK.sub("", _LEFT_OUT.sub("", text))
 
 
 def _check(document: Mapping[str, Any]) -> None:

@@ -1,0 +1,114 @@
+"""An import outlives the processes that work on it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from typing import Any
+
+from leadchain.intake.v1 import imports_service_pb2 as pb
+from servicekit.testing.waiting import eventually
+
+SERVING = """
+import asyncio
+from lead_intake.app import build
+from lead_intake.settings import Settings
+
+async def serve():
+    chassis = build(Settings())
+    await chassis.service().start()
+    print("port", chassis.grpc.port, flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(serve())
+"""
+ROWS = 5000
+
+
+async def test_after_a_kill_in_the_middle_every_row_is_a_lead_exactly_once(
+    start_intake: Any, intake_settings: Any, uploader_of: Any, files: Any, keys: Any
+) -> None:
+    content = files.csv_of([files.lead(number) for number in range(ROWS)])
+    async with start_intake() as intake, uploader_of(intake) as uploader:
+        import_id = await uploader.upload(content)
+
+    await killed_in_the_middle(intake_settings(), keys, files, import_id)
+
+    async with start_intake() as intake, uploader_of(intake) as uploader:
+        left = await uploader.rows.fetchval("select count(*) from items")
+        ended = await uploader.ended(import_id)
+        keys_kept = [lead["external_id"] for lead in await uploader.leads()]
+        events = [each["key"] for each in await uploader.events("LeadReceived")]
+
+        assert 0 < left < ROWS
+        assert (ended.state, ended.counts.accepted_count) == (pb.IMPORT_STATE_FINISHED, ROWS)
+        assert sorted(keys_kept) == [f"L{number:06d}" for number in range(ROWS)]
+        assert len(events) == len(set(events)) == ROWS
+        assert len(await uploader.events("ImportFinished")) == 1
+
+
+async def killed_in_the_middle(settings: Any, keys: Any, files: Any, import_id: str) -> None:
+    """Starts the import in a process of its own and kills that when some rows are let in."""
+    import asyncpg
+
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", SERVING, env=environment(settings), stdout=asyncio.subprocess.PIPE
+    )
+    rows = await asyncpg.connect(settings.database_url.get_secret_value())
+    try:
+        port = await port_told(process)
+        async with files.uploading(port, keys.token("operator"), rows) as uploader:
+            await uploader.start(import_id)
+
+            async def some_are_in() -> bool:
+                return bool(await rows.fetchval("select count(*) from items") > 0)
+
+            await eventually(some_are_in, deadline_s=30, what="the first rows are let in")
+    finally:
+        process.send_signal(signal.SIGKILL)
+        await process.communicate()
+        await rows.close()
+
+
+async def port_told(process: asyncio.subprocess.Process) -> int:
+    assert process.stdout is not None
+    async with asyncio.timeout(30):
+        while True:
+            line = await process.stdout.readline()
+            if line.startswith(b"port "):
+                return int(line.split()[1])
+
+
+async def test_two_processes_share_an_import(
+    start_intake: Any, uploader_of: Any, files: Any
+) -> None:
+    content = files.csv_of([files.lead(number) for number in range(ROWS)])
+    async with (
+        start_intake() as first,
+        start_intake(http_port=0) as second,
+        uploader_of(first) as uploader,
+        uploader_of(second) as other,
+    ):
+        import_id = await uploader.upload(content)
+        await asyncio.gather(uploader.start(import_id), other.start(import_id))
+        ended = await other.ended(import_id)
+
+        assert ended.counts.accepted_count == ROWS
+        assert len(await uploader.leads()) == ROWS
+        assert len(await uploader.events("ImportFinished")) == 1
+
+
+def environment(settings: Any) -> dict[str, str]:
+    return {
+        **os.environ,
+        "LEAD_INTAKE_DATABASE_URL": settings.database_url.get_secret_value(),
+        "NATS_URL": settings.nats_url,
+        "PERMISSIONS_GRPC": settings.permissions_grpc,
+        "JWKS_FILE": str(settings.jwks_file),
+        "HTTP_PORT": "0",
+        "GRPC_PORT": "0",
+        "FIELD_KEYS": settings.field_keys.get_secret_value(),
+        "INDEX_KEY": settings.index_key.get_secret_value(),
+    }
