@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from lead_intake.domain.consents import Consent
 from lead_intake.domain.leads import Contact, Inquiry, Source
+from lead_intake.normalising.companies import read_company
+from lead_intake.normalising.credit_codes import read_credit_code
+from lead_intake.normalising.emails import read_email
 from lead_intake.normalising.industries import read_industry
+from lead_intake.normalising.names import NameFault, PersonName, read_name
 from lead_intake.normalising.phone_numbers import (
     PhoneKind,
     PhoneNumber,
@@ -23,12 +26,11 @@ if TYPE_CHECKING:
 
     from lead_intake.reading.lexicons import Lexicons
 
-EMAIL_LENGTH_MAX = 254
 OTHER_PHONES_MAX = 4
 
-_EMAIL = re.compile(r"[^\s@<>,;]{1,64}@[^\s@<>,;.]+(?:\.[^\s@<>,;.]+)+")
-_CREDIT_CODE = re.compile(r"[0-9A-HJ-NPQRTUWXY]{2}[0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}")
 _NOTHING: Source = Source()
+_NO_NAME = PersonName()
+_ODD_NAMES = frozenset({NameFault.JUNK, NameFault.NO_LETTERS})
 
 
 def inquiry_of(values: Mapping[str, Any], lexicons: Lexicons) -> Inquiry:
@@ -68,19 +70,21 @@ def contact_of(
 ) -> Contact:
     """Who the customer is, of what was mapped and the numbers read."""
     given = values.get
-    uscc = given("uscc", "").upper()
+    written_name, company, uscc = given("name", ""), given("company", ""), given("uscc", "")
+    name = read_name(written_name) if written_name else _NO_NAME
     return Contact(
-        name=given("name", ""),
+        name=name.name,
+        honorific=name.honorific,
         phone_e164=phone.e164 if phone else "",
         masked_phone=masked.masked if masked else "",
         other_phones=_others(numbers, phone),
-        email=_email(given("email", "")),
+        email=read_email(given("email", "")).address,
         wechat=given("wechat", ""),
         openid=given("openid", ""),
         unionid=given("unionid", ""),
         external_userid=given("external_userid", ""),
-        company=given("company", ""),
-        uscc=uscc if uscc and _CREDIT_CODE.fullmatch(uscc) else "",
+        company=read_company(company).name if company else "",
+        uscc=read_credit_code(uscc).code if uscc else "",
         remark=given("remark", ""),
         answers=given("answers") or {},
     )
@@ -102,7 +106,9 @@ def _flags(
         yield "several_phones"
     if any(each.kind is PhoneKind.HOTLINE for each in numbers):
         yield "hotline"
-    if values.get("email") and not contact.email:
+    if values.get("name") and read_name(values["name"]).fault in _ODD_NAMES:
+        yield "odd_name"
+    if (email := values.get("email")) and (not contact.email or read_email(email).is_mistyped):
         yield "odd_email"
     if values.get("uscc") and not contact.uscc:
         yield "odd_uscc"
@@ -129,9 +135,3 @@ def _consent(values: Mapping[str, Any]) -> Consent | None:
         return None
     purposes = tuple(values.get("consent_purposes") or ("contact",))
     return Consent(version, purposes, at=values.get("consent_at"))
-
-
-def _email(written: str) -> str:
-    if not written or len(written) > EMAIL_LENGTH_MAX or not _EMAIL.fullmatch(written):
-        return ""
-    return written.lower()
