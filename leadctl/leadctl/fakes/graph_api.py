@@ -47,7 +47,8 @@ class Stats:
 class Business:
     """What an advertiser has there: leads by form, an app's subscriptions, and the apps of a page.
 
-    Lists of leads are answered with the errors in `refusals`, one a question, before they are answered.
+    Lists of leads are answered with the errors in `refusals`, one a question, before they are answered. A page has at
+    most `page_size_max` leads; pages after the first wait for `gate`, if there is one.
     """
 
     app_secret: str = ""
@@ -56,6 +57,8 @@ class Business:
     subscribed_apps: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     refusals: list[int] = field(default_factory=list)
     listed_pages: int = 0
+    page_size_max: int = PAGE_SIZE_MAX
+    gate: asyncio.Event | None = None
 
     def subscribe(self, *, app_id: str, page_id: str, callback_url: str) -> None:
         """Lets the page's leads be pushed to a URL."""
@@ -117,7 +120,7 @@ class FakeGraphApi:
             case [], "stats":
                 return 200, dict(vars(self.stats))
             case [*_, place], "leads" | "subscriptions" | "subscribed_apps":
-                return self._listed(place, last, _query(scope))
+                return await self._listed(place, last, _query(scope))
             case _:
                 return await self._fetch(last, scope.get("query_string", b""))
 
@@ -134,7 +137,9 @@ class FakeGraphApi:
         self.stats.fetched += 1
         return 200, self.leads.get(leadgen_id) or made_up_lead(leadgen_id)
 
-    def _listed(self, place: str, edge: str, query: dict[str, str]) -> tuple[int, dict[str, Any]]:
+    async def _listed(
+        self, place: str, edge: str, query: dict[str, str]
+    ) -> tuple[int, dict[str, Any]]:
         """The answer about an edge of an object."""
         token = query.get("access_token", "")
         right = f"{place}|{self.business.app_secret}" if edge == "subscriptions" else None
@@ -147,6 +152,8 @@ class FakeGraphApi:
             case "subscribed_apps":
                 return 200, {"data": self.business.subscribed_apps.get(place, [])}
             case _:
+                if query.get("after") and self.business.gate is not None:
+                    await self.business.gate.wait()
                 return self._form_page(place, query)
 
     def _form_page(self, form_id: str, query: dict[str, str]) -> tuple[int, dict[str, Any]]:
@@ -160,7 +167,7 @@ class FakeGraphApi:
         leads = [row for row in self.business.form_leads[form_id] if _is_within(row, query)]
         leads.sort(key=lambda row: str(row["created_time"]), reverse=True)
         first = int(base64.urlsafe_b64decode(query["after"])) if query.get("after") else 0
-        size = min(PAGE_SIZE_MAX, int(query.get("limit", "25")))
+        size = min(self.business.page_size_max, int(query.get("limit", "25")))
         page = leads[first : first + size]
         after = base64.urlsafe_b64encode(str(first + len(page)).encode()).decode()
         paging: dict[str, Any] = {"cursors": {"before": "", "after": after}}

@@ -97,10 +97,11 @@ def _standing(
     pull: KeptPull | None,
 ) -> Standing:
     opened = scene.accounts.with_id(account.account_id)
+    is_live = opened is not None and opened.is_servable and not opened.is_closed
     return Standing(
         channel=account.channel,
         account=account.account,
-        is_live=opened is not None,
+        is_live=is_live,
         last_delivery_at=account.last_delivery_at,
         expected_gap_s=gap_s,
         is_silent=account.silence_id is not None,
@@ -108,7 +109,7 @@ def _standing(
         is_auditable=scene.audit.can_audit(account.channel),
         subscription=subscription,
         pull=pull,
-        mapping_version=opened.channel.version if opened is not None else 0,
+        mapping_version=opened.channel.version if opened is not None and is_live else 0,
     )
 
 

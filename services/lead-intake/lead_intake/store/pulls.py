@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 _BEGIN = """
 insert into pulls (account_id, compared_until, due_at, failure_count, is_permanent, is_told, seen_count,
   backfilled_count)
-select account_id, $2, now(), 0, false, false, 0, 0 from accounts where channel = any($1::text[])
+select account_id, $2, now(), 0, false, false, 0, 0 from accounts
+where closed_at is null and channel = any($1::text[])
 on conflict do nothing
 """
 _LEASE = """
 update pulls set lease_id = $1, leased_until = now() + $2::interval
 where account_id in (
   select account_id from pulls join accounts using (account_id)
-  where due_at <= now() and (leased_until is null or leased_until < now())
+  where due_at <= now() and closed_at is null and (leased_until is null or leased_until < now())
   order by due_at limit $3 for update of pulls skip locked
 )
 returning account_id, compared_until, failure_count
@@ -43,6 +44,10 @@ from pulls as before
 where pulls.account_id = $1 and pulls.lease_id = $2 and before.account_id = pulls.account_id
 returning $7::boolean and not before.is_told
 """
+_RELEASE = """
+update pulls set due_at = now() + $3::interval, lease_id = null, leased_until = null
+where account_id = $1 and lease_id = $2
+"""
 _HASTEN = """
 update pulls set due_at = now()
 where account_id = any($1::integer[]) and due_at > now() and failure_count = 0
@@ -50,7 +55,7 @@ where account_id = any($1::integer[]) and due_at > now() and failure_count = 0
 _LIST = """
 select account_id, channel, account, compared_until, due_at, failure_count, coalesce(failure, ''), is_permanent,
   seen_count, backfilled_count
-from pulls join accounts using (account_id) order by channel, account
+from pulls join accounts using (account_id) where closed_at is null order by channel, account
 """
 _KNOWN = "select external_id from items where account_id = $1 and external_id = any($2::text[])"
 
@@ -162,6 +167,13 @@ async def fail(
             setback.is_telling,
         )
     )
+
+
+async def release(
+    raw: asyncpg.Connection, account_id: AccountId, *, lease_id: UUID, next_in: timedelta
+) -> None:
+    """Gives up a lease without having tried."""
+    await raw.execute(_RELEASE, account_id, lease_id, next_in)
 
 
 async def hasten(raw: asyncpg.Connection, account_ids: Sequence[AccountId]) -> None:

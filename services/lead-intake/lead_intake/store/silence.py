@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 PULLED_KEY = b"pull:"
 """How the dedupe key of a delivery begins that we fetched ourselves: such a one is no sign of life."""
 
+UNPUSHED = ("file_import",)
+"""Channels of leads that nobody pushes."""
+
 LATE_ID = timedelta(minutes=1)
 """How much older than its storing a delivery's id may be: it waits for its commit with the id it got at the door."""
 
@@ -40,23 +43,26 @@ _FORGET = "delete from traffic_hours where hour < $1"
 _WATCH_NEW = """
 insert into watches (account_id, watched_since)
 select account_id, $1 from accounts
-where not exists (select 1 from watches where watches.account_id = accounts.account_id)
+where closed_at is null and not exists (select 1 from watches where watches.account_id = accounts.account_id)
 on conflict do nothing
 """
 _QUIET = """
-select accounts.account_id, accounts.channel, accounts.account, accounts.last_delivery_at, watched_since, silent_after_s, muted_until,
-  silence_id
+select accounts.account_id, accounts.channel, accounts.account, accounts.last_delivery_at, watched_since,
+  silent_after_s, muted_until, silence_id
 from accounts join watches using (account_id)
 left join silences on silences.account_id = accounts.account_id and silences.ended_at is null
-where accounts.last_delivery_at is null or accounts.last_delivery_at < $1 or silence_id is not null
+where closed_at is null and (
+  accounts.last_delivery_at < $1 or silence_id is not null
+  or (accounts.last_delivery_at is null and is_lead_channel and not accounts.channel = any($2::text[]))
+)
 order by accounts.account_id
 """
 _STANDING = """
-select accounts.account_id, accounts.channel, accounts.account, accounts.last_delivery_at, coalesce(watched_since, now()),
-  silent_after_s, muted_until, silence_id
+select accounts.account_id, accounts.channel, accounts.account, accounts.last_delivery_at,
+  coalesce(watched_since, now()), silent_after_s, muted_until, silence_id
 from accounts left join watches using (account_id)
 left join silences on silences.account_id = accounts.account_id and silences.ended_at is null
-where $1 = '' or accounts.channel = $1 order by accounts.channel, accounts.account
+where closed_at is null and ($1 = '' or accounts.channel = $1) order by accounts.channel, accounts.account
 """
 _HOURS = """
 select account_id, hour, delivery_count from traffic_hours where account_id = any($1::integer[]) and hour >= $2
@@ -78,7 +84,9 @@ returning silences.channel, silences.account,
 """
 _END_OF_GONE = """
 update silences set ended_at = $1
-where ended_at is null and not exists (select 1 from accounts where accounts.account_id = silences.account_id)
+where ended_at is null and not exists (
+  select 1 from accounts where accounts.account_id = silences.account_id and closed_at is null
+)
 """
 _LASTING = "select channel, count(*) from silences where ended_at is null group by channel"
 _LIST = """
@@ -153,8 +161,11 @@ async def watch_new_accounts(raw: asyncpg.Connection, *, now: datetime) -> None:
 
 
 async def quiet_accounts(raw: asyncpg.Connection, *, before: datetime) -> list[WatchedAccount]:
-    """The accounts that have not been heard since `before`, and those that count as silent."""
-    return [_watched(*row) for row in await raw.fetch(_QUIET, before)]
+    """The open accounts that have not been heard since `before`, and those that count as silent.
+
+    One that never was heard is among them where leads are pushed to it.
+    """
+    return [_watched(*row) for row in await raw.fetch(_QUIET, before, UNPUSHED)]
 
 
 async def standing_of(raw: asyncpg.Connection, *, channel: str) -> list[WatchedAccount]:

@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 
 _BEGIN = """
 insert into subscriptions (account_id, due_at, state, is_lost)
-select account_id, now(), 0, false from accounts where channel = any($1::text[])
+select account_id, now(), 0, false from accounts where closed_at is null and channel = any($1::text[])
 on conflict do nothing
 """
 _CLAIM = """
 update subscriptions set due_at = now() + $2::interval
 where account_id in (
   select account_id from subscriptions join accounts using (account_id)
-  where due_at <= now() and channel = any($1::text[]) order by due_at limit $3 for update of subscriptions skip locked
+  where due_at <= now() and closed_at is null and channel = any($1::text[])
+  order by due_at limit $3 for update of subscriptions skip locked
 )
 returning account_id
 """

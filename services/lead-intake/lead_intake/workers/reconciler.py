@@ -38,6 +38,7 @@ LEASE = timedelta(seconds=120)
 """Longer than a page can take: its call ends after 20 s, its storing after a few."""
 
 IDLE_S = 5.0
+UNREAD_INTERVAL = timedelta(seconds=2)
 NOT_CONFIGURED = Failure("not_configured", is_worth_telling=False)
 
 
@@ -75,13 +76,18 @@ class Reconciler:
     async def _compare(self, leased: LeasedPull, lease_id: UUID) -> None:
         account = self._accounts.with_id(leased.account_id)
         if account is None:
-            # It is not read here yet, or cannot be opened; the lease ends by itself.
+            # It is not read here yet, or cannot be opened.
+            async with self._stores.database.raw() as raw:
+                await pulls.release(
+                    raw, leased.account_id, lease_id=lease_id, next_in=UNREAD_INTERVAL
+                )
             return
         turn = Turn(leased, lease_id, account, self._scale)
         failure = await self._failure_of(turn, self._pullers[account.channel.channel])
         if failure is not None:
-            channel = account.channel.channel
-            log.warning("pull_failed", channel=channel, failure=failure.code)
+            if failure.is_worth_telling:
+                channel = account.channel.channel
+                log.warning("pull_failed", channel=channel, failure=failure.code)
             async with self._stores.database.unit_of_work() as uow:
                 await commands.set_back(uow, turn, failure)
 
