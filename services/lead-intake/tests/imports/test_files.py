@@ -13,8 +13,10 @@ import pytest
 from leadchain.intake.v1 import imports_service_pb2 as pb
 from leadchain.intake.v1.events_pb2 import LeadReceived
 
-SHEET = '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{}</sheetData></worksheet>'  # noqa: E501
-HEAD = '<row r="1"><c r="A1" t="inlineStr"><is><t>姓名</t></is></c><c r="B1" t="inlineStr"><is><t>手机</t></is></c></row>'
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+SHEET = f'<worksheet xmlns="{MAIN}"><sheetData>{{}}</sheetData></worksheet>'
+TEXT_CELL = '<c r="{}1" t="inlineStr"><is><t>{}</t></is></c>'
+HEAD = f'<row r="1">{TEXT_CELL.format("A", "姓名")}{TEXT_CELL.format("B", "手机")}</row>'
 
 
 @pytest.mark.parametrize(
@@ -152,10 +154,10 @@ REFUSED = {
     "a document": (lambda: b"%PDF-1.7\n", "PDF"),
     "something packed": (lambda: gzip.compress(b"a,b\n"), "packed"),
     "blank lines only": (lambda: b"\r\n\r\n \r\n"[:4], "no rows"),
-    "a header without a contact": (lambda: "姓名,城市\n赵示例,深圳\n".encode(), "no column"),
+    "a header without a contact": ("姓名,城市\n赵示例,深圳\n".encode, "no column"),
     "binary": (lambda: bytes(range(256)) * 10, "no text"),
     "quotes that do not end": (lambda: '姓名,手机\n"赵,138\n'.encode() + b"x\n" * 9, "does not end"),
-    "too many columns": (lambda: ("手机," + "a," * 600 + "\n1,2\n").encode(), "more than 500 columns"),
+    "too many columns": (("手机," + "a," * 600 + "\n1,2\n").encode, "more than 500 columns"),
 }  # fmt: skip
 
 

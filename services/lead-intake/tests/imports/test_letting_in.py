@@ -8,7 +8,7 @@ from uuid import UUID
 import grpc
 import pytest
 from leadchain.intake.v1 import imports_service_pb2 as pb
-from leadchain.intake.v1.events_pb2 import Contact, LeadReceived
+from leadchain.intake.v1.events_pb2 import Contact, LeadFacts, LeadReceived
 from leadchain.intake.v1.import_events_pb2 import ImportFinished, InquiryRepeated
 from servicekit.sealing import KeyRing
 
@@ -115,8 +115,6 @@ async def test_rows_of_one_file_with_the_same_key_fold_into_the_last(
     assert ended.counts.accepted_count == apart
     assert ended.counts.duplicate_count == 2
     lead = next(each for each in await uploader.leads() if each["external_id"] == "L000000")
-    from leadchain.intake.v1.events_pb2 import LeadFacts
-
     assert LeadFacts.FromString(lead["facts"]).region.city == "成都"
 
 
@@ -195,7 +193,8 @@ async def test_imports_are_listed_newest_first(uploader: Any, files: Any) -> Non
 async def test_the_template_that_knows_most_headers_is_taken_unless_one_is_named(
     uploader: Any, files: Any
 ) -> None:
-    header = ("xhs_nickname", "xhs_user_id", "source_note", "creative_id", "conversion_method", "wechat_id")  # fmt: skip
+    columns = "xhs_nickname xhs_user_id source_note creative_id conversion_method wechat_id"
+    header = columns.split()
     row = ("小红薯示例", "5f00", "笔记标题", "123456", "私信", "wx_red_1")
 
     best = await uploader.imported(files.csv_of([row], header))

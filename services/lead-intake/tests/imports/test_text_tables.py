@@ -80,9 +80,15 @@ def test_an_error_file_is_read_by_spreadsheets() -> None:
 
 @pytest.mark.parametrize(
     ("stored", "written"),
-    [("13800138001", "13800138001"), ("1.3800138001E10", "13800138001"), ("1.5", "1.5"), ("x", "x"), ("1e400", "1e400")],
+    [
+        ("13800138001", "13800138001"),
+        ("1.3800138001E10", "13800138001"),
+        ("1.5", "1.5"),
+        ("x", "x"),
+        ("1e400", "1e400"),
+    ],
     ids=["digits", "scientific", "fraction", "no number", "too large"],
-)  # fmt: skip
+)
 def test_numbers_of_sheets_are_written_as_people_do(stored: str, written: str) -> None:
     assert written_number(stored) == written
 
