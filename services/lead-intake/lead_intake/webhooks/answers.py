@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from functools import cache
+from functools import lru_cache
+from math import ceil
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lead_intake.verifiers.wx_biz_msg import RANDOM_BYTES, WxBizMsg
@@ -42,7 +43,7 @@ class Refused(Exception):  # noqa: N818 - errors are named by what is wrong
         """The answer, with the body that the account's channel wants."""
         headers: tuple[tuple[bytes, bytes], ...] = ()
         if self.retry_after_s is not None:
-            headers = ((b"retry-after", str(max(1, round(self.retry_after_s))).encode()),)
+            headers = ((b"retry-after", str(max(1, ceil(self.retry_after_s))).encode()),)
         if self.status == 405:
             headers = ((b"allow", b"POST"),)
         refusal = account.channel.door.refusal if account is not None else None
@@ -71,7 +72,7 @@ def sealed_success(account: OpenAccount, request: Request) -> Answer:
     return Answer(200, body, (JSON,))
 
 
-@cache
+@lru_cache(maxsize=256)
 def _fixed(ack: Ack) -> Answer:
     headers = ((b"content-type", ack.content_type.encode()),) if ack.content_type else ()
     return Answer(ack.status, ack.body, headers, is_accepted=True)

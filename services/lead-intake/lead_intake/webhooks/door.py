@@ -46,6 +46,7 @@ PREFIX: Final = "/in/v1/"
 DEDUPE_LENGTH_MAX = 256
 CONTENT_TYPE_LENGTH_MAX = 128
 RETRY_AFTER_S = 1.0
+TOLD_PER_S = 1 / 60
 
 
 class Door:
@@ -62,6 +63,7 @@ class Door:
         self._seals = seals
         self._trusted_hops = trusted_hops
         self._rates = RateLimits()
+        self._told = RateLimits()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -84,11 +86,22 @@ class Door:
             answer = await self._answer_account(account, scope, receive, traceparent)
         except Refused as refused:
             answer = refused.answer(account)
+            if account is not None:
+                self._tell(account, refused.reason)
         except TooLarge:
             answer = Refused(413, "too_large").answer(account)
         except Exception as error:  # noqa: BLE001 - the sender is told to send again, never that we broke
             answer = _unavailable(error).answer(account)
         return account.channel.channel if account is not None else "unknown", answer
+
+    def _tell(self, account: OpenAccount, reason: str) -> None:
+        """Lets the operator know that an account's deliveries are refused, once a minute at most for each reason."""
+        bucket = self._told.bucket(
+            (account.account_id, reason), per_s=TOLD_PER_S, burst=1, now_s=time.monotonic()
+        )
+        if bucket.wait_s(time.monotonic()) == 0:
+            bucket.take()
+            log.warning("deliveries_refused", account_id=account.account_id, reason=reason)
 
     async def _account_of(self, path: str) -> OpenAccount | None:
         if not path.startswith(PREFIX):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import time
+from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote_plus
 
@@ -99,7 +100,7 @@ class TokenEndpoint:
         bucket = self._rates.bucket(name, per_s=per_s, burst=burst, now_s=now_s)
         wait_s = bucket.wait_s(now_s)
         if wait_s > 0:
-            retry_after = (b"retry-after", str(max(1, round(wait_s))).encode())
+            retry_after = (b"retry-after", str(max(1, ceil(wait_s))).encode())
             return Answer(429, headers=(*_UNCACHED, retry_after))
         bucket.take()
         return None

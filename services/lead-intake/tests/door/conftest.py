@@ -326,7 +326,8 @@ def start_door(
         ]
         url = settings.database_url.get_secret_value()
         database = Database(url, service="lead-intake", pool_size=3)
-        accounts = Accounts(database, {file.channel: file for file in files}, seals)
+        channels = {file.channel: file for file in files}
+        accounts = Accounts(database, channels, seals, templates={})
         commits = GroupCommit(database, queue_max=1000)
         poller = Poller("group commit", commits.step, idle_s=1.0)
         commits.wake = poller.wake
