@@ -172,6 +172,7 @@ class Door:
             proved.body,
             proved.is_opened,
             content_type=content_type.decode("latin-1"),
+            source="mail" if account.channel.door.body == "email" else "push",
             client_version=client_version(request.headers),
         )
         stored_id = await self._commits.store(

@@ -316,7 +316,10 @@ def start_door(
 
     @asynccontextmanager
     async def start(
-        documents: Sequence[Mapping[str, Any]] = (), *, trusted_hops: int = 0
+        documents: Sequence[Mapping[str, Any]] = (),
+        *,
+        trusted_hops: int = 0,
+        queue_max: int = 1000,
     ) -> AsyncIterator[RunningDoor]:
         settings = intake_settings()
         seals = Seals.of(settings)
@@ -328,7 +331,7 @@ def start_door(
         database = Database(url, service="lead-intake", pool_size=3)
         channels = {file.channel: file for file in files}
         accounts = Accounts(database, channels, seals, templates={})
-        commits = GroupCommit(database, queue_max=1000)
+        commits = GroupCommit(database, queue_max=queue_max)
         poller = Poller("group commit", commits.step, idle_s=1.0)
         commits.wake = poller.wake
         routes = Routes(

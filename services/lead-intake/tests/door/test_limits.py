@@ -51,6 +51,33 @@ async def test_who_proves_nothing_uses_up_nobodys_rate(start_door: Any, cases: A
         assert (await door.send(path, signed))[0] == 200
 
 
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [("wxpay", b'{"code":"FAIL","message":"\xe5\xa4\xb1\xe8\xb4\xa5"}'), ("alipay", b"fail")],
+    ids=["wxpay", "alipay"],
+)
+async def test_who_cannot_be_served_now_is_told_to_come_again_in_its_vendors_words(
+    start_door: Any, cases: Any, name: str, body: bytes
+) -> None:
+    async with start_door(queue_max=0) as door:
+        path = await door.open_account(cases[name])
+        signed = cases[name].sign()
+
+        async with door.http.post(path, data=signed.raw, headers=signed.headers) as answer:
+            assert (answer.status, await answer.read()) == (503, body)
+            assert answer.headers["retry-after"] == "1"
+        assert await door.stored() == []
+
+
+async def test_mail_is_kept_as_mail(door: Any, cases: Any) -> None:
+    case = cases["email_gateway"]
+
+    await door.send(await door.open_account(case), case.sign())
+
+    (kept,) = await door.stored()
+    assert (kept.source, kept.content_type) == ("mail", "message/rfc822")
+
+
 async def test_only_known_networks_are_let_in_where_some_are_named(
     start_door: Any, cases: Any
 ) -> None:
