@@ -10,6 +10,7 @@ from lead_intake.commands.keeping import Desk
 from lead_intake.commands.pulls import Stores
 from lead_intake.forms import Forms
 from lead_intake.reading import load_lexicons
+from lead_intake.rpc import channels as channels_rpc
 from lead_intake.rpc import forms as forms_rpc
 from lead_intake.rpc import imports as imports_rpc
 from lead_intake.rpc import intake as intake_rpc
@@ -62,6 +63,7 @@ def build(settings: Settings) -> Chassis:
     forms_rpc.serve(chassis, forms, seals, approvals)
     silence_rpc.serve(chassis, settings, accounts, Stores(database, commits, seals), graph)
     imports_rpc.serve(chassis, settings, desk, commits)
+    channels_rpc.serve(chassis, desk)
     intake_rpc.serve(chassis.grpc, database, desk, approvals, on_replay=mapping.look)
     chassis.keep_book()
     return chassis

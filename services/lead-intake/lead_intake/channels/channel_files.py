@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -89,7 +89,8 @@ def load_templates(channels: Mapping[str, ChannelFile]) -> dict[str, ChannelFile
         if channel is None:
             raise InvalidChannelFile(f"{name}: its channel is not installed")
         changes = {key: value for key, value in document.items() if key in OVERRIDABLE}
-        templates[name] = overridden(channel, changes, version=document["version"])
+        file = overridden(channel, changes, version=document["version"])
+        templates[name] = replace(file, title=document["title"])
     return templates
 
 
