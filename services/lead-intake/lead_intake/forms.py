@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from lead_intake.domain.canaries import Numbers
 from lead_intake.domain.csrf_reports import OTHER_HOST, Caller
 from lead_intake.domain.forms import Arm, bucket_of, client_of, judge, sender_of
@@ -89,6 +91,21 @@ class Forms:
         if client.version:
             self._count_client(form, client.version)
         return verdict
+
+    def judge_raw(
+        self, account_id: AccountId, raw: bytes, *, client_version: str = ""
+    ) -> Verdict | None:
+        """As `judge`, of a body that is not decoded yet; it is decoded only where there is a form to judge it.
+
+        None also for a body that is no JSON: whoever reads it says so.
+        """
+        if account_id not in self._by_account:
+            return None
+        try:
+            body = msgspec.json.decode(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+        return self.judge(account_id, body, client_version=client_version)
 
     def key_digest(self, key: str) -> bytes:
         """The keyed digest by which a public key is known."""

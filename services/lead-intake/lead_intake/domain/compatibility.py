@@ -124,7 +124,7 @@ def check_clients(form: Form, document: FormDocument, in_use: Iterable[str]) -> 
 def _kinds_of_clients(form: Form) -> dict[str, Client]:
     """For each standing version, whoever states it and the first of its clients."""
     found: dict[str, Client] = {}
-    for each in form.standing():
+    for each in form.standing:
         stating = Client(form_version=each.version)
         found[stating.label] = stating
         first = each.document.min_client

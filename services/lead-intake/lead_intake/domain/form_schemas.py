@@ -76,10 +76,13 @@ def fields_of(schema: Schema) -> frozenset[str]:
 
 
 def names_in(schema: Any) -> Iterator[str]:
-    """Every field name that occurs in a schema, at any depth."""
+    """Every field name that a schema says something about, at any depth."""
     if not isinstance(schema, dict):
         return
     yield from schema.get("properties", ())
+    yield from schema.get("required", ())
+    for names in schema.get("dependentRequired", {}).values():
+        yield from names
     for _, part in parts_of(schema):
         yield from names_in(part)
 

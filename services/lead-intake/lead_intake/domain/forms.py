@@ -6,12 +6,13 @@ A client is judged by the version it was built for: old apps go on working while
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NewType
+
+import msgspec
 
 from lead_intake.domain import form_schemas
 
@@ -145,9 +146,10 @@ class Form:
             name for each in self.versions.values() for name in form_schemas.names_in(each.schema)
         )
 
-    def standing(self) -> list[FormVersion]:
+    @cached_property
+    def standing(self) -> tuple[FormVersion, ...]:
         """The versions that judge: supported ones up to the live one, and the canary; oldest first."""
-        return [
+        return tuple(
             each
             for number, each in sorted(self.versions.items())
             if each.stage is not Stage.ROLLED_BACK
@@ -155,7 +157,12 @@ class Form:
                 self.oldest_supported <= number <= self.live_version
                 or number == self.canary_version
             )
-        ]
+        )
+
+    @cached_property
+    def settled(self) -> tuple[FormVersion, ...]:
+        """The same without the canary."""
+        return tuple(each for each in self.standing if each.version != self.canary_version)
 
     def schema_for(self, judging: int, client: int) -> form_schemas.Schema:
         """The schema by which version `judging` judges a client that was built for version `client`."""
@@ -219,8 +226,7 @@ def version_of(form: Form, client: Client) -> int:
     own = _built_for(form, client)
     if own is not None:
         return min(_clamped(form, own), form.live_version)
-    standing = [each for each in form.standing() if each.version != form.canary_version]
-    return _resolved(form, client, standing)
+    return _resolved(form, client, form.settled)
 
 
 def client_of(body: Any, stated: str = "") -> Client:
@@ -268,7 +274,7 @@ def sender_of(body: Any) -> str:
     if isinstance(client, dict) and client.get("id"):
         return str(client["id"])
     said = body.get("fields") if isinstance(body, dict) else body
-    return json.dumps(said, sort_keys=True, default=str)
+    return msgspec.json.encode(said, order="sorted").decode()
 
 
 def _version_for(form: Form, client: Client, *, bucket: float) -> tuple[int, int]:
@@ -276,7 +282,7 @@ def _version_for(form: Form, client: Client, *, bucket: float) -> tuple[int, int
     own = _built_for(form, client)
     if own is not None:
         return own, _clamped(form, own)
-    resolved = _resolved(form, client, form.standing())
+    resolved = _resolved(form, client, form.standing)
     canary = form.canary_version
     if canary and resolved == canary and bucket * 100 >= form.canary_percent:
         resolved = version_of(form, client)
@@ -300,7 +306,7 @@ def _clamped(form: Form, own: int) -> int:
     return min(max(own, form.oldest_supported), upper)
 
 
-def _resolved(form: Form, client: Client, standing: list[FormVersion]) -> int:
+def _resolved(form: Form, client: Client, standing: tuple[FormVersion, ...]) -> int:
     """The newest version whose clients this one is new enough for; the oldest for a client that does not say."""
     numbers = numbers_of(client.version) if client.version else None
     oldest = standing[0].version if standing else form.live_version

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lead_intake.domain.form_documents import read_document
+import structlog
+
+from lead_intake.domain.form_documents import InvalidDocument, read_document
 from lead_intake.domain.forms import Form, FormId, FormVersion, GuardMode, Stage
 from lead_intake.domain.leads import AccountId
 
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     import asyncpg
+
+    from lead_intake.domain.form_documents import FormDocument
+
+log = structlog.get_logger()
 
 QUERY_TIMEOUT_S = 5.0
 
@@ -123,12 +129,14 @@ async def revisions(raw: asyncpg.Connection) -> tuple[int, int]:
 
 
 async def every_form(raw: asyncpg.Connection) -> list[KeyedForm]:
-    """All forms with their versions."""
+    """All forms with their versions; without one that cannot be read any more, which is logged."""
     rows = await raw.fetch(_FORMS, timeout=QUERY_TIMEOUT_S)
     versions: dict[int, dict[int, FormVersion]] = {}
     for form_id, number, stage, text in await raw.fetch(_VERSIONS, timeout=QUERY_TIMEOUT_S):
-        version = FormVersion(number, Stage(stage), read_document(text))
-        versions.setdefault(form_id, {})[number] = version
+        document = _read(text, form_id, number)
+        if document is not None:
+            version = FormVersion(number, Stage(stage), document)
+            versions.setdefault(form_id, {})[number] = version
     return [KeyedForm(_form(row, versions.get(row[0], {})), row[3]) for row in rows]
 
 
@@ -236,6 +244,15 @@ async def history(raw: asyncpg.Connection) -> list[PublishedVersion]:
     """Every version of every form, newest first in each."""
     rows = await raw.fetch(_HISTORY)
     return [PublishedVersion(row[0], row[1], Stage(row[2]), *row[3:7]) for row in rows]
+
+
+def _read(text: str, form_id: int, version: int) -> FormDocument | None:
+    try:
+        return read_document(text)
+    except InvalidDocument as error:
+        told = str(error)[:200]
+        log.error("form_version_not_read", form_id=form_id, version=version, error=told)  # noqa: TRY400
+        return None
 
 
 def _form(row: asyncpg.Record, versions: dict[int, FormVersion]) -> Form:
