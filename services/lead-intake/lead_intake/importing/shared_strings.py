@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import zlib
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from lead_intake.domain.imports import RefusedFile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 BLOCK_TEXTS = 2048
 BLOCKS_OPEN = 96
@@ -32,14 +36,27 @@ class SharedStrings:
         """Keeps one more; raises `RefusedFile` when all together take too much."""
         self._filling.append(text[:CELL_CHARS_MAX])
         if len(self._filling) == BLOCK_TEXTS:
-            packed = zlib.compress(_BETWEEN.join(self._filling).encode(), 1)
-            self._packed_bytes += len(packed)
-            if self._packed_bytes > PACKED_BYTES_MAX:
-                raise RefusedFile("the workbook holds too much text")
-            self._blocks.append(packed)
-            self._filling = []
+            self._pack()
+
+    def extend(self, texts: Sequence[bytes]) -> None:
+        """Keeps more of them, in UTF-8; raises `RefusedFile` as `add` does, and for what is no UTF-8."""
+        try:
+            for text in texts:
+                self.add(text.decode())
+        except UnicodeDecodeError:
+            raise RefusedFile("the workbook is not well formed") from None
+
+    def _pack(self) -> None:
+        packed = zlib.compress(_BETWEEN.join(self._filling).encode(), 1)
+        self._packed_bytes += len(packed)
+        if self._packed_bytes > PACKED_BYTES_MAX:
+            raise RefusedFile("the workbook holds too much text")
+        self._blocks.append(packed)
+        self._filling = []
 
     def __getitem__(self, number: int) -> str:
+        if number < 0:
+            raise IndexError(number)
         block, place = divmod(number, BLOCK_TEXTS)
         texts = self._filling if block == len(self._blocks) else self._block(block)
         return texts[place]

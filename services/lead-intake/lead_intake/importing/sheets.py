@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from xml.parsers import expat
 
 from lead_intake.domain.imports import RefusedFile
+from lead_intake.importing.plain_xml import Runs, plain_cells, plain_texts
 from lead_intake.importing.shared_strings import CELL_CHARS_MAX, SharedStrings
 from lead_intake.importing.text_tables import UNREADABLE
 from lead_intake.importing.workbook_dates import written_date
@@ -55,6 +56,20 @@ class SharedStringsReader(XmlReader):
         self._strings = strings
         self._texts: list[str] = []
         self._is_hint = False
+        self._runs = Runs(b"<si>", b"</si>")
+
+    def read(self, piece: bytes) -> None:
+        """Reads on; plain texts without the parser."""
+        for run, may_be_plain in self._runs.cut(piece):
+            texts = plain_texts(run) if may_be_plain else None
+            if texts is None:
+                self.feed(run)
+            else:
+                self._strings.extend(texts)
+
+    def end(self) -> None:
+        """Reads what is left; raises `RefusedFile` where something is missing."""
+        self.feed(self._runs.rest(), is_last=True)
 
     def opened(self, name: str, attributes: dict[str, str]) -> None:  # noqa: ARG002 - expat's call
         """Texts are only listened to inside of `t`."""
@@ -90,6 +105,7 @@ class SheetReader(XmlReader):
         self._strings = strings
         self._date_styles = frozenset(map(str, date_styles))
         self._counts_from_1904 = counts_from_1904
+        self._runs = Runs(b"<sheetData>", b"</row>")
         self._rows: list[list[str]] = []
         self._row: list[str] = []
         self._row_count = 0
@@ -97,13 +113,26 @@ class SheetReader(XmlReader):
         self._type = self._style = ""
         self._column = 0
         self._local: dict[str, str] = {}
-        self._columns: dict[str, int] = {}
+        self._columns: dict[str | bytes, int] = {}
         self._opened: dict[str, Callable[[dict[str, str]], None]] = {
             "c": self._cell, "v": self._listen, "t": self._listen, "row": self._begin_row,
         }  # fmt: skip
         self._closed: dict[str, Callable[[], None]] = {
             "c": self._end_cell, "v": self._mute, "t": self._mute, "row": self._end_row,
         }  # fmt: skip
+
+    def read(self, piece: bytes) -> None:
+        """Reads on; plain rows without the parser."""
+        for run, may_be_plain in self._runs.cut(piece):
+            if not may_be_plain:
+                self.feed(run)
+                continue
+            for row in run.split(b"</row>")[:-1]:
+                self._read_row(row + b"</row>")
+
+    def end(self) -> None:
+        """Reads what is left; raises `RefusedFile` where something is missing."""
+        self.feed(self._runs.rest(), is_last=True)
 
     def rows(self) -> list[list[str]]:
         """The rows completed since the last call."""
@@ -123,12 +152,35 @@ class SheetReader(XmlReader):
         if end is not None:
             end()
 
+    def _read_row(self, written: bytes) -> None:
+        plain = plain_cells(written)
+        if plain is None:
+            self.feed(written)
+            return
+        number, cells = plain
+        self._skip_to(number)
+        row = self._row = []
+        for _, letters, style, kind, value in cells:
+            column = self._columns.get(letters)
+            if column is None:
+                column = self._columns[letters] = _column_number(letters.decode())
+            if column == len(row) and kind == b"s":
+                row.append(self._shared(value))
+                continue
+            self._type, self._style = kind.decode() or "n", style.decode()
+            self._put(column, value.decode())
+        self._rows.append(row)
+
     def _begin_row(self, attributes: dict[str, str]) -> None:
         self._row = []
         number = attributes.get("r", "")
-        if number.isdecimal() and self._row_count < int(number) - 1 < ROWS_MAX:
-            self._rows.extend([[]] * (int(number) - 1 - self._row_count))
-            self._row_count = int(number) - 1
+        self._skip_to(int(number) if number.isdecimal() else 0)
+
+    def _skip_to(self, number: int) -> None:
+        """Counts a row, and those that were left out before it because they are blank."""
+        if self._row_count < number - 1 < ROWS_MAX:
+            self._rows.extend([[]] * (number - 1 - self._row_count))
+            self._row_count = number - 1
         self._row_count += 1
 
     def _end_row(self) -> None:
@@ -151,7 +203,10 @@ class SheetReader(XmlReader):
             return
         text = self._texts[0] if len(self._texts) == 1 else "".join(self._texts)
         self._texts.clear()
-        row, column = self._row, self._column
+        self._put(self._column, text)
+
+    def _put(self, column: int, text: str) -> None:
+        row = self._row
         if column >= COLUMNS_MAX:
             column, text = 0, UNREADABLE
         else:
@@ -164,10 +219,7 @@ class SheetReader(XmlReader):
 
     def _value(self, text: str) -> str:
         if self._type == "s":
-            try:
-                return self._strings[int(text)]
-            except (ValueError, IndexError):
-                raise RefusedFile("the workbook is damaged") from None
+            return self._shared(text)
         if self._type == "n":
             if self._style in self._date_styles:
                 return written_date(text, counts_from_1904=self._counts_from_1904)
@@ -175,6 +227,12 @@ class SheetReader(XmlReader):
         if self._type == "b":
             return "true" if text == "1" else "false"
         return "" if self._type == "e" else text[:CELL_CHARS_MAX]
+
+    def _shared(self, number: str | bytes) -> str:
+        try:
+            return self._strings[int(number)]
+        except (ValueError, IndexError):
+            raise RefusedFile("the workbook is damaged") from None
 
     def _column_of(self, place: str) -> int:
         letters = place.rstrip("0123456789")

@@ -35,14 +35,14 @@ async def workbook_rows(source: Bytes) -> AsyncIterator[tuple[list[list[str]], f
     if SHARED_STRINGS in archive:
         texts = SharedStringsReader(strings)
         async for piece, _ in archive.pieces(SHARED_STRINGS):
-            texts.feed(piece)
+            texts.read(piece)
             yield [], 0.0
-        texts.feed(b"", is_last=True)
+        texts.end()
     reader = SheetReader(strings, styles.date_styles(), counts_from_1904=book.counts_from_1904)
     async for piece, share in archive.pieces(sheet):
-        reader.feed(piece)
+        reader.read(piece)
         yield reader.rows(), share
-    reader.feed(b"", is_last=True)
+    reader.end()
     yield reader.rows(), 1.0
 
 
