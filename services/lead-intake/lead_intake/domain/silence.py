@@ -28,6 +28,9 @@ REGULAR_EXPECTED_LEADS = 6.0
 """A sender that keeps time is silent when six of its gaps pass; half of them are shorter than one expected lead."""
 
 REGULAR_DISPERSION = 0.5
+MISSED_LEADS = 3
+"""So many leads that its sender lists since its last delivery were not pushed: chance has no part in that."""
+
 SILENCE_MIN = timedelta(minutes=5)
 LEVEL_WINDOW = timedelta(hours=12)
 """The last hours with deliveries that say whether today is a strong or a weak day."""
@@ -47,6 +50,7 @@ class SilenceReason(StrEnum):
 
     UNLIKELY = "unlikely"
     IRREGULAR = "irregular"
+    MISSED = "missed"
     NEVER_SPOKE = "never_spoke"
     LIMIT_PASSED = "limit_passed"
 
@@ -109,13 +113,18 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """What is known of an account at one moment. `profile` is None while too little is known."""
+    """What is known of an account at one moment.
+
+    `profile` is None while too little is known; `missed_count` is how many leads its sender lists since the last
+    delivery that were not pushed.
+    """
 
     watched_since: datetime
     last_delivery_at: datetime | None
     expectation: Expectation
     profile: Profile | None
     lately: Lately
+    missed_count: int = 0
 
 
 def learn(
@@ -184,7 +193,8 @@ def judge(
     elif last is None:
         reason = SilenceReason.NEVER_SPOKE if now - since > never_spoke_after else None
     elif now - last > SILENCE_MIN:
-        reason = verdict.reason
+        is_missed = hearing.missed_count >= MISSED_LEADS
+        reason = SilenceReason.MISSED if is_missed else verdict.reason
     return Verdict(verdict.probability, verdict.expected_gap_s, reason)
 
 

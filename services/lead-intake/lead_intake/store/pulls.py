@@ -34,8 +34,11 @@ _KEEP_LEASE = "update pulls set leased_until = now() + $3::interval where accoun
 _SUCCEED = """
 update pulls set compared_until = greatest(compared_until, $3), due_at = now() + $4::interval, lease_id = null,
   leased_until = null, failure_count = 0, failure = null, is_permanent = false, is_told = false,
-  seen_count = seen_count + $5, backfilled_count = backfilled_count + $6
-where account_id = $1 and lease_id = $2
+  seen_count = seen_count + $5, backfilled_count = backfilled_count + $6::integer,
+  missed_count = $6::integer + case when missed_since > last_delivery_at then missed_count else 0 end,
+  missed_since = case when missed_since > last_delivery_at then missed_since when $6::integer > 0 then now() end
+from accounts
+where pulls.account_id = $1 and lease_id = $2 and accounts.account_id = pulls.account_id
 """
 _FAIL = """
 update pulls set due_at = now() + $3::interval, lease_id = null, leased_until = null, failure_count = $4, failure = $5,
@@ -134,7 +137,10 @@ async def succeed(
     lease_id: UUID,
     next_in: timedelta,
 ) -> None:
-    """Moves the watermark, unless the lease was lost; it never moves back."""
+    """Moves the watermark, unless the lease was lost; it never moves back.
+
+    Counts on what was missed since the account delivered last.
+    """
     await raw.execute(
         _SUCCEED,
         account_id,

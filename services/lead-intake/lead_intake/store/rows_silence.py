@@ -93,6 +93,8 @@ class PullRow(Base):
     is_told: Mapped[bool] = mapped_column(Boolean)
     seen_count: Mapped[int] = mapped_column(BigInteger)
     backfilled_count: Mapped[int] = mapped_column(BigInteger)
+    missed_count: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    missed_since: Mapped[datetime | None]
 
 
 class SubscriptionRow(Base):

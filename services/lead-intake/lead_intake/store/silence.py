@@ -48,8 +48,9 @@ on conflict do nothing
 """
 _QUIET = """
 select accounts.account_id, accounts.channel, accounts.account, accounts.last_delivery_at, watched_since,
-  silent_after_s, muted_until, silence_id
-from accounts join watches using (account_id)
+  silent_after_s, muted_until, silence_id,
+  case when missed_since > accounts.last_delivery_at then missed_count else 0 end
+from accounts join watches using (account_id) left join pulls on pulls.account_id = accounts.account_id
 left join silences on silences.account_id = accounts.account_id and silences.ended_at is null
 where closed_at is null and (
   accounts.last_delivery_at < $1 or silence_id is not null
@@ -59,7 +60,7 @@ order by accounts.account_id
 """
 _STANDING = """
 select accounts.account_id, accounts.channel, accounts.account, accounts.last_delivery_at,
-  coalesce(watched_since, now()), silent_after_s, muted_until, silence_id
+  coalesce(watched_since, now()), silent_after_s, muted_until, silence_id, 0
 from accounts left join watches using (account_id)
 left join silences on silences.account_id = accounts.account_id and silences.ended_at is null
 where closed_at is null and ($1 = '' or accounts.channel = $1) order by accounts.channel, accounts.account
@@ -104,7 +105,10 @@ returning account_id
 
 @dataclass(frozen=True, slots=True)
 class WatchedAccount:
-    """One account, when it was last heard and what is expected of it; `silence_id` is that of a lasting silence."""
+    """One account, when it was last heard and what is expected of it.
+
+    `silence_id` is that of a lasting silence, `missed_count` how many leads its sender had since that it did not push.
+    """
 
     account_id: AccountId
     channel: str
@@ -113,6 +117,7 @@ class WatchedAccount:
     watched_since: datetime
     expectation: Expectation
     silence_id: UUID | None
+    missed_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +170,12 @@ async def quiet_accounts(raw: asyncpg.Connection, *, before: datetime) -> list[W
 
     One that never was heard is among them where leads are pushed to it.
     """
-    return [_watched(*row) for row in await raw.fetch(_QUIET, before, UNPUSHED)]
+    return [_watched(row) for row in await raw.fetch(_QUIET, before, UNPUSHED)]
 
 
 async def standing_of(raw: asyncpg.Connection, *, channel: str) -> list[WatchedAccount]:
     """Every account of a channel, or of all where it is empty, by channel and name."""
-    return [_watched(*row) for row in await raw.fetch(_STANDING, channel)]
+    return [_watched(row) for row in await raw.fetch(_STANDING, channel)]
 
 
 async def hours_of(
@@ -230,24 +235,18 @@ async def expect(
     return found is not None
 
 
-def _watched(
-    account_id: int,
-    channel: str,
-    account: str,
-    last_delivery_at: datetime | None,
-    watched_since: datetime,
-    *rest: object,
-) -> WatchedAccount:
-    silent_after_s, muted_until, silence_id = rest
-    expectation = Expectation(silent_after_s, muted_until)  # type: ignore[arg-type]  # as the columns are
+def _watched(row: asyncpg.Record) -> WatchedAccount:
+    account_id, channel, account, last_delivery_at, since, silent_after_s, muted_until, *rest = row
+    silence_id, missed_count = rest
     return WatchedAccount(
         AccountId(account_id),
         channel,
         account,
         last_delivery_at,
-        watched_since,
-        expectation,
-        silence_id,  # type: ignore[arg-type]  # as the column is
+        since,
+        Expectation(silent_after_s, muted_until),
+        silence_id,
+        missed_count,
     )
 
 

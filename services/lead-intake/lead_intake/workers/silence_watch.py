@@ -68,19 +68,19 @@ class SilenceWatch:
 
     async def step(self) -> bool:
         """Counts what came and judges who is quiet; says whether there is more to do at once."""
+        raised_count, has_more = 0, False
         async with self._database.unit_of_work() as uow:
             is_counted = await commands.count_traffic(uow)
-            if not is_counted:
-                return is_counted is False
-            raised_count, is_complete = await self._watch(uow)
+            if is_counted:
+                raised_count, has_more = await self._watch(uow)
             silent = await silence.silent_counts(uow.raw)
         _show(silent)
         if raised_count:
             self._on_silence()
-        return not is_complete
+        return has_more or is_counted is False
 
     async def _watch(self, uow: UnitOfWork) -> tuple[int, bool]:
-        """How many silences were raised, and whether every quiet account could be judged."""
+        """How many silences were raised, and whether there are quiet accounts that could not be judged yet."""
         await silence.watch_new_accounts(uow.raw, now=uow.now)
         await commands.end_silences(uow)
         quiet = await silence.quiet_accounts(uow.raw, before=uow.now - SILENCE_MIN)
@@ -92,7 +92,7 @@ class SilenceWatch:
             if (past := self._pasts.get(account.account_id)) is not None
         }
         raised_count = await commands.raise_silences(uow, judged, accounts)
-        return raised_count, len(judged) == len(accounts)
+        return raised_count, len(judged) < len(accounts)
 
     def _judged(self, account: WatchedAccount, past: Past, *, now: datetime) -> Verdict:
         hearing = Hearing(
@@ -101,6 +101,7 @@ class SilenceWatch:
             account.expectation,
             past.profile,
             past.lately,
+            account.missed_count,
         )
         return judge(hearing, self._calendar, now=now, never_spoke_after=self._never_spoke_after)
 

@@ -61,6 +61,22 @@ async def test_a_deleted_callback_is_noticed_and_its_leads_come_exactly_once(
         assert len(await watched.told("LeadReceived", count=6)) == 6
 
 
+async def test_leads_that_were_listed_and_not_pushed_tell_of_a_deleted_callback_within_minutes(
+    watched: Any, samples: Any
+) -> None:
+    await pushed(watched, samples, "1")
+    await last_delivery(watched)
+    await watched.falls_silent(for_s=6 * 60)
+
+    watched.advertise("2", "3")
+    await watched.intake.settled(3)
+    watched.advertise("4")
+
+    (payload,) = await watched.told("ChannelSilent")
+    assert events.ChannelSilent.FromString(payload).reason == "missed"
+    await watched.intake.settled(4)
+
+
 async def test_a_silence_is_told_once_and_ends_with_the_next_delivery(
     watched: Any, samples: Any
 ) -> None:

@@ -127,6 +127,16 @@ def test_an_account_that_never_spoke_is_silent_after_its_time(calendar: Calendar
     assert reason(old, calendar) is SilenceReason.NEVER_SPOKE
 
 
+def test_leads_that_the_sender_lists_and_did_not_push_are_silence_at_once(
+    calendar: Calendar,
+) -> None:
+    last = NOW - timedelta(minutes=6)
+
+    assert reason(hearing(STEADY, last, missed_count=2), calendar) is None
+    assert reason(hearing(None, last, missed_count=3), calendar) is SilenceReason.MISSED
+    assert reason(hearing(None, NOW - timedelta(minutes=4), missed_count=3), calendar) is None
+
+
 def test_an_operators_word_goes_before_statistics(calendar: Calendar) -> None:
     last = NOW - 10 * HOUR
     assert reason(hearing(STEADY, last), calendar) is SilenceReason.UNLIKELY

@@ -45,7 +45,9 @@ class ChannelSilent(_message.Message):
     probability: _builtins.float
     """Chance that an account that works is silent for so long, from 0 to 1; 0 where no statistics were asked."""
     reason: _builtins.str
-    """Why it counts as silent: unlikely, irregular, never_spoke or limit_passed."""
+    """Why it counts as silent: unlikely, irregular, missed (its sender lists leads that it did not push), never_spoke or
+    limit_passed.
+    """
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When the fact became true."""

@@ -100,6 +100,8 @@ def _create_pulls() -> None:
         sa.Column("is_told", sa.Boolean(), nullable=False),
         sa.Column("seen_count", sa.BigInteger(), nullable=False),
         sa.Column("backfilled_count", sa.BigInteger(), nullable=False),
+        sa.Column("missed_count", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        _time("missed_since", nullable=True),
         sa.PrimaryKeyConstraint("account_id", name=op.f("pk_pulls")),
     )
     op.create_index("ix_pulls_due_at", "pulls", ["due_at"])
