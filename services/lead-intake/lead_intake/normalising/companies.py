@@ -15,9 +15,11 @@ TEXT_LENGTH_MAX = 120
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
 _BRACKETS = str.maketrans("\u3014\u3015【】[]{}《》「」\uff08\uff09", "()()()()()()()")
 _BRACKETED = re.compile(r"\(([^()]*)\)")
+_BRANCHES = (
+    "分公司", "分行", "支行", "分厂", "分店", "办事处", "营业部", "分部", "分所", "代表处", "事业部",
+)  # fmt: skip
 _CHINESE_BRANCH = re.compile(
-    r"^(.+?(?:公司|集团|厂|中心|行|社|合伙\)?|所|\)))\s*"
-    r"([^()]{0,30}?(?:分公司|分行|支行|分厂|分店|办事处|营业部|分部|分所|代表处|事业部))$"
+    r"^(.+?(?:公司|集团|厂|中心|行|社|所|\)))\s*([^()]{0,30}?(?:" + "|".join(_BRANCHES) + "))$"
 )
 _CHINESE_FORM = re.compile(
     r"(集团股份有限公司|集团有限责任公司|集团有限公司|股份有限公司|有限责任公司|有限公司|集团公司|总公司|分公司|股份公司|合作社联合社"
@@ -80,7 +82,7 @@ def _tidied(text: str) -> str:
 
 
 def _without_branch(name: str) -> tuple[str, str]:
-    found = _CHINESE_BRANCH.match(name)
+    found = _CHINESE_BRANCH.match(name) if name.endswith(_BRANCHES) else None
     return (found[1], found[2]) if found else (name, "")
 
 

@@ -71,4 +71,5 @@ def _fault(written: str) -> CodeFault:
         return CodeFault.LOOKALIKE_LETTER
     if not _ALPHABET.fullmatch(written):
         return CodeFault.FORMAT
-    return CodeFault.NONE if uscc.is_valid(written) else CodeFault.CHECKSUM
+    is_right = uscc.calc_check_digit(written[:-1]) == written[-1]
+    return CodeFault.NONE if is_right else CodeFault.CHECKSUM

@@ -26,24 +26,23 @@ class Vocabulary:
 
     def apart(self, text: str) -> Iterator[tuple[int, int]]:
         """Where words begin and end, from left to right, each after the one before."""
-        position = 0
-        while position < len(text) - 1:
-            end = self._end(text, position)
-            if end:
-                yield position, end
-            position = end or position + 1
-
-    def _end(self, text: str, position: int) -> int:
-        """The end of the longest word that begins here; 0 when none does."""
-        for length in self._lengths.get(text[position : position + WORD_LENGTH_MIN], ()):
-            end = position + length
-            if text[position:end] in self._words and not _is_cut(text, position, end):
-                return end
-        return 0
+        lengths, words = self._lengths, self._words
+        position, size = 0, len(text)
+        while position <= size - WORD_LENGTH_MIN:
+            for length in lengths.get(text[position : position + WORD_LENGTH_MIN], ()):
+                end = min(position + length, size)
+                if text[position:end] in words and not _is_cut(text, position, end):
+                    yield position, end
+                    position = end
+                    break
+            else:
+                position += 1
 
 
 def _is_cut(text: str, start: int, end: int) -> bool:
     """Whether a Latin word would be cut out of a longer one; Chinese has no gaps between words."""
+    if not text[start].isascii() and not text[end - 1].isascii():
+        return False
     return (start > 0 and _both_latin(text[start - 1], text[start])) or (
         end < len(text) and _both_latin(text[end - 1], text[end])
     )

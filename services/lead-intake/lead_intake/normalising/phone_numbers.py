@@ -25,6 +25,7 @@ SUFFIX_DIGITS_MAX = 4
 CANDIDATE_DIGITS_MIN = 6
 
 _PLAIN_MOBILE = re.compile(r"1[3-9][0-9]{9}")
+_COMMON_SEPARATORS = str.maketrans("", "", " -()")
 _MASKED = re.compile(r"\+?([0-9]*)(?:[*]|[xX#?_]{2})[0-9*xX#?_]*")
 _COUNTRY = re.compile(r"(?:\+?86|0086)(?=1[3-9]|0?[1-9])")
 _MOBILE = re.compile(r"(?:\+?86|0086)?0?(1[3-9][0-9]{9})")
@@ -99,6 +100,8 @@ def read_phones(text: str) -> tuple[PhoneNumber, ...]:
     """Every number in what was typed, in its order; numbers that nobody can call are kept by kind."""
     if _PLAIN_MOBILE.fullmatch(text):
         return (_mobile(text),)
+    if text.isascii() and (found := _MOBILE.fullmatch(text.translate(_COMMON_SEPARATORS))):
+        return (_mobile(found[1]),)
     parts = parts_of(text[:TEXT_LENGTH_MAX])
     return tuple(number for part in parts for number in _read_part(part))
 

@@ -30,7 +30,7 @@ _UNKNOWN = Region()
 _BETWEEN = re.compile(
     r"[\s,、。;/|\\·\-—_()\[\]<>:>]+|或者?|市辖[区县]|(?:省|自治区)直辖县级行政区划"
 )
-_AND = frozenset({"", "和", "与", "及", "到", "至"})
+_AND = frozenset({"和", "与", "及", "到", "至"})
 _STREET = re.compile(
     r"[东南西北中]?[一二三四五]?(?:路|大?街|大道|巷|大厦|广场|村|镇|桥|里|银行|宾馆|饭店|酒店|公园|大学|站)"
 )
@@ -83,6 +83,8 @@ class Gazetteer:
 
         Raises `_Conflict` when a binding text names two cities in words that are nothing but places.
         """
+        if not text or text.isspace():
+            return fitting
         text = _tidied(text).translate(self._simplified)
         spans = list(self._vocabulary.apart(text))
         chained = frozenset(_chained(text, spans))
@@ -155,35 +157,18 @@ def _tidied(text: str) -> str:
 
 def _chained(text: str, spans: list[Span]) -> Iterator[Span]:
     """The words in those tokens of a text that are nothing but names of places."""
-    ends = [0, *(end for _, end in spans)]
-    starts = [*(start for start, _ in spans), len(text)]
-    gaps = [text[end:start] for end, start in zip(ends, starts, strict=True)]
-    for number, span in enumerate(spans):
-        if _is_clean_before(gaps, number) and _is_clean_after(gaps, number + 1):
-            yield span
-
-
-def _is_clean_before(gaps: list[str], number: int) -> bool:
-    """Whether only places stand between the start of the token and the word after this gap."""
-    while number >= 0:
-        if " " in gaps[number] or (number == 0 and not gaps[0]):
-            return not gaps[number].rpartition(" ")[2]
-        if gaps[number] not in _AND:
-            return False
-        number -= 1
-    return True
-
-
-def _is_clean_after(gaps: list[str], number: int) -> bool:
-    """Whether only places stand between the word before this gap and the end of the token."""
-    while number < len(gaps):
-        is_last = number == len(gaps) - 1
-        if " " in gaps[number] or (is_last and not gaps[number]):
-            return not gaps[number].partition(" ")[0]
-        if gaps[number] not in _AND:
-            return False
-        number += 1
-    return True
+    token: list[Span] = []
+    is_clean, before = True, 0
+    for span in (*spans, (len(text), len(text))):
+        gap = text[before : span[0]]
+        if " " in gap or span[0] == len(text):
+            if is_clean and not gap.partition(" ")[0]:
+                yield from token
+            token, is_clean = [], not gap.rpartition(" ")[2]
+        elif gap:
+            is_clean = is_clean and before > 0 and gap in _AND
+        token.append(span)
+        before = span[1]
 
 
 def _inside(found: Fitting, fitting: Fitting) -> Fitting:
