@@ -35,7 +35,7 @@ from consents where subject_index = any($1::bytea[]) order by recorded_at, conse
 _END = """
 update consents set ended_at = $3
 where subject_index = any($1::bytea[]) and ended_at is null and event = 1
-  and (cardinality($2::text[]) = 0 or purposes <@ $2::text[])
+  and (cardinality($2::text[]) = 0 or purposes::text[] <@ $2::text[])
 returning consent_id
 """
 _EXPIRED = """
