@@ -84,7 +84,7 @@ async def test_a_form_with_a_flipped_byte_is_refused(intake: Any, samples: Any) 
     assert status == 401
 
 
-@pytest.mark.parametrize("skew_s", [-301, 301, -86_400])
+@pytest.mark.parametrize("skew_s", [-301, 320, -86_400])
 async def test_a_form_signed_at_another_time_is_refused(
     intake: Any, samples: Any, skew_s: float
 ) -> None:

@@ -17,7 +17,7 @@ async def test_an_account_over_its_rate_waits_and_no_other_does(
 ) -> None:
     case = replace(
         cases["wxpay"],
-        rules={**cases["wxpay"].rules, "limits": {"max_bytes": 65536, "rps": 0.5, "burst": 3}},
+        rules={**cases["wxpay"].rules, "limits": {"max_bytes": 65536, "rps": 0.02, "burst": 3}},
     )
     async with start_door([case.document()]) as door:
         await door.open_account(case)
@@ -32,7 +32,7 @@ async def test_an_account_over_its_rate_waits_and_no_other_does(
         assert json.loads(answers[-1][1])["code"] == "FAIL"
         assert stranger[0] == 429
         async with door.http.post(path, data=b"") as answer:
-            assert 1 <= int(answer.headers["retry-after"]) <= 2
+            assert 1 <= int(answer.headers["retry-after"]) <= 50
         other = case.sign(keys=case.keys("other"))
         assert (await door.send(door.paths[case.name, "other"], other))[0] == 204
 
