@@ -135,6 +135,10 @@ class Accounts:
         """An open account by its channel and name, as far as known here."""
         return self._by_name.get((channel, account))
 
+    def versions(self) -> dict[AccountId, int]:
+        """By which version of its rules each account is read, as far as known here."""
+        return {id_: account.channel.version for id_, account in self._by_id.items()}
+
     def was_seen(self, account_id: AccountId, at: datetime) -> None:
         """Notes that a delivery of the account was stored; written down with the next refresh."""
         self._seen[account_id] = at

@@ -14,6 +14,7 @@ from lead_intake.rpc import channels as channels_rpc
 from lead_intake.rpc import forms as forms_rpc
 from lead_intake.rpc import imports as imports_rpc
 from lead_intake.rpc import intake as intake_rpc
+from lead_intake.rpc import mappings as mappings_rpc
 from lead_intake.rpc import silence as silence_rpc
 from lead_intake.seals import Seals
 from lead_intake.settings import Settings
@@ -23,10 +24,12 @@ from lead_intake.webforms.visits import PREFIX as FORMS_PREFIX
 from lead_intake.webhooks import oauth2
 from lead_intake.webhooks.door import Door
 from lead_intake.webhooks.routes import Routes
-from lead_intake.workers import enricher, mapper
+from lead_intake.workers import enricher, mapper, quarantine_watch, shape_watch
 from lead_intake.workers.enricher import Enricher
 from lead_intake.workers.group_commit import GroupCommit
 from lead_intake.workers.mapper import Mapper
+from lead_intake.workers.quarantine_watch import QuarantineWatch
+from lead_intake.workers.shape_watch import ShapeWatch
 
 ACCOUNTS_REFRESH_S = 1.0
 COMMIT_IDLE_S = 1.0
@@ -38,7 +41,8 @@ def build(settings: Settings) -> Chassis:
     enforce(chassis, settings, permissions_grpc=settings.permissions_grpc)
     database, seals = chassis.database, Seals.of(settings)
     accounts = Accounts(database, load_channels(), seals)
-    desk = Desk(accounts, seals, load_lexicons())
+    shapes = ShapeWatch(database, seals)
+    desk = Desk(accounts, seals, load_lexicons(), shapes)
     approvals = Approvals(settings.permissions_grpc, tls=settings.tls())
     graph = GraphApi(settings.graph_base_url, connections_max=enricher.FETCHES_MAX)
     commits = GroupCommit(database, queue_max=settings.accept_queue_max)
@@ -54,6 +58,8 @@ def build(settings: Settings) -> Chassis:
     )
     mapping = Mapper(database, desk, commits, on_awaiting=fetching.wake)
     chassis.work("mapper", mapping.step, idle_s=mapper.GATHER_S)
+    chassis.work("shape watch", shapes.step, idle_s=shape_watch.IDLE_S)
+    chassis.work("quarantine watch", QuarantineWatch(database).step, idle_s=quarantine_watch.IDLE_S)
 
     door = Door(accounts, commits, seals, trusted_hops=settings.trusted_hops)
     tokens, hops = RenderTokens.of(settings), settings.trusted_hops
@@ -64,6 +70,7 @@ def build(settings: Settings) -> Chassis:
     silence_rpc.serve(chassis, settings, accounts, Stores(database, commits, seals), graph)
     imports_rpc.serve(chassis, settings, desk, commits)
     channels_rpc.serve(chassis, desk)
+    mappings_rpc.serve(chassis, desk, approvals)
     intake_rpc.serve(chassis.grpc, database, desk, approvals, on_replay=mapping.look)
     chassis.keep_book()
     return chassis

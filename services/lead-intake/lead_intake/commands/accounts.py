@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets as random_secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -72,6 +72,7 @@ async def put_account(office: Office, new: NewAccount, permit: Permit) -> str:
     installed, a bad name or unusable secrets, and what `Approvals.use` raises.
     """
     channel = _checked(new, office.catalogue)
+    await _check_mapping_fits(new, office)
     wanted = _described(new, office.seals)
     digest = hashlib.sha256(canonical_json(wanted)).hexdigest()
     await office.approvals.use(
@@ -94,7 +95,7 @@ async def remove_account(office: Office, channel: str, account: str, permit: Per
     """
     resource_id = f"{channel}/{account}"
     async with office.database.raw() as raw:
-        if await account_rows.lock(raw, channel, account) is None:
+        if await account_rows.find(raw, channel, account) is None:
             raise NotFound("no such account")
     await office.approvals.use(
         permit.approval_id,
@@ -172,6 +173,18 @@ def _checked(new: NewAccount, catalogue: Catalogue) -> ChannelFile:
     except InvalidSecret as error:
         raise Invalid(str(error)) from None
     return channel
+
+
+async def _check_mapping_fits(new: NewAccount, office: Office) -> None:
+    """Raises `Invalid` when the account's own mapping could not be laid over another template."""
+    async with office.database.raw() as raw:
+        row = await account_rows.find(raw, new.channel, new.account)
+    if row is None:
+        return
+    try:
+        office.catalogue.rules_of(replace(row, template=new.template))
+    except NotServable as error:
+        raise Invalid(f"the account's mapping does not fit: {error}") from None
 
 
 def _check_name(new: NewAccount) -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from lead_intake.reading import Lexicons
     from lead_intake.seals import Seals
     from lead_intake.store.items import ItemRecord
+    from lead_intake.workers.shape_watch import ShapeWatch
 
     Keep: TypeAlias = Callable[[asyncpg.Connection, Sequence[ItemRecord]], Awaitable[set[UUID]]]
 
@@ -39,11 +40,12 @@ DOUBLE_CLICK_S_MAX = 3600
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What deliveries are read with: the accounts they came by, the keys, the lexicons."""
+    """What deliveries are read with: the accounts they came by, the keys, the lexicons; and who learns their shapes."""
 
     accounts: Accounts
     seals: Seals
     lexicons: Lexicons
+    shapes: ShapeWatch | None = None
 
 
 async def keep_items(

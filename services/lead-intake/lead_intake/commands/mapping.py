@@ -1,4 +1,4 @@
-"""The mapping of deliveries, the settling of fetched bodies, replays."""
+"""The mapping of deliveries, the settling of fetched bodies."""
 
 from __future__ import annotations
 
@@ -108,14 +108,6 @@ async def settle_fetched(
         await items.postpone(uow.raw, late)
 
 
-async def replay_quarantined(uow: UnitOfWork, *, channel: str, lead_ids: Sequence[UUID]) -> int:
-    """Lets quarantined items be mapped again under today's channel file; returns how many."""
-    count, again = await items.replay(uow.raw, channel=channel, lead_ids=lead_ids or None)
-    if again:
-        await deliveries.receive_again(uow.raw, again)
-    return count
-
-
 def _items_of(delivery: Delivery, desk: Desk) -> list[Item]:
     account = _account_of(delivery.account_id, desk)
     if delivery.traceparent is None:
@@ -135,6 +127,8 @@ def _read_items(
         findings: list[Finding] = [Quarantined(problem.reason, problem.place)]
     else:
         findings = read_delivery(rules, envelope.body, desk.lexicons)
+        if desk.shapes is not None and not delivery.is_replayed:
+            desk.shapes.notice(account, rules.body, envelope.body, findings)
     origin = _origin(delivery, account, rules, traceparent)
     first = LeadId(delivery.delivery_id)
     return numbered(

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -19,22 +15,6 @@ if TYPE_CHECKING:
     from servicekit.database import Database
 
     from lead_intake.store.accounts import AccountTraffic
-    from lead_intake.store.items import QuarantinedItem
-
-PAGE_SIZE = 100
-PAGE_SIZE_MAX = 1000
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_NEWEST = (datetime(9999, 1, 1, tzinfo=UTC), UUID(int=2**128 - 1))
-
-
-@dataclass(frozen=True, slots=True)
-class QuarantinePage:
-    """Quarantined items, newest first, and where to go on; the token is empty at the end."""
-
-    items: list[QuarantinedItem]
-    next_page_token: str
 
 
 def parsed_lead_id(text: str) -> LeadId:
@@ -61,28 +41,3 @@ async def get_lead(database: Database, lead_id: LeadId) -> KeptLead:
     if origin is None:
         raise NotFound("no such lead")
     return KeptLead(lead_id, ItemState.AWAITING_BODY, None, None, origin[1])
-
-
-async def list_quarantined(
-    database: Database, *, channel: str, page_size: int, page_token: str
-) -> QuarantinePage:
-    """A page of quarantined items; raises `Invalid` for a token that no page gave."""
-    limit = min(page_size or PAGE_SIZE, PAGE_SIZE_MAX)
-    before = _place(page_token) if page_token else _NEWEST
-    async with database.raw() as raw:
-        found = await items.quarantined(raw, channel=channel, before=before, limit=limit)
-    return QuarantinePage(found, _token(found[-1]) if len(found) == limit else "")
-
-
-def _token(last: QuarantinedItem) -> str:
-    micros = (last.received_at - _EPOCH) // _MICROSECOND
-    return base64.urlsafe_b64encode(micros.to_bytes(8, "big") + last.lead_id.bytes).decode()
-
-
-def _place(token: str) -> tuple[datetime, UUID]:
-    try:
-        place = base64.urlsafe_b64decode(token.encode("ascii"))
-        moment = _EPOCH + _MICROSECOND * int.from_bytes(place[:8], "big")
-        return moment, UUID(bytes=place[8:])
-    except (binascii.Error, ValueError, OverflowError):
-        raise Invalid("the page token is not one of ours") from None

@@ -13,16 +13,18 @@ from servicekit.auth import current_caller
 from servicekit.errors import Forbidden
 
 from lead_intake.accounts import Secrets
-from lead_intake.commands import accounts, mapping
+from lead_intake.commands import accounts, replays
 from lead_intake.commands.accounts import NewAccount, Office
 from lead_intake.commands.configuration_changes import Permit
 from lead_intake.queries import configuration_changes as change_queries
 from lead_intake.queries import leads as queries
+from lead_intake.queries import quarantine as quarantine_queries
 from lead_intake.wire import configuration_changes as change_wire
 from lead_intake.wire import leads as wire
+from lead_intake.wire import quarantine as quarantine_wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from grpc.aio import ServicerContext
     from servicekit.auth import Caller
@@ -114,26 +116,42 @@ class IntakeServicer(IntakeServiceServicer):
     ) -> pb.ListQuarantinedResponse:
         """Items that could not be understood."""
         _require_operator()
-        page = await queries.list_quarantined(
+        page = await quarantine_queries.list_quarantined(
             self._database,
-            channel=request.channel,
+            quarantine_wire.wanted(request.channel, request.account, request.reason),
             page_size=request.page_size,
             page_token=request.page_token,
         )
-        return wire.quarantined_response(page.items, page.next_page_token)
+        return quarantine_wire.page_response(page)
+
+    async def GetQuarantined(
+        self, request: pb.GetQuarantinedRequest, context: ServicerContext[Any, Any]
+    ) -> pb.GetQuarantinedResponse:
+        """One quarantined item, masked."""
+        _require_operator()
+        lead_id = queries.parsed_lead_id(request.lead_id)
+        view = await quarantine_queries.get_quarantined(self._database, self._desk, lead_id)
+        return quarantine_wire.view_response(view)
 
     async def ReplayQuarantined(
         self, request: pb.ReplayQuarantinedRequest, context: ServicerContext[Any, Any]
     ) -> pb.ReplayQuarantinedResponse:
         """Maps quarantined items again."""
         _require_operator()
-        lead_ids = [queries.parsed_lead_id(lead_id) for lead_id in request.lead_ids]
+        choice = quarantine_wire.choice(request, self._desk.accounts.versions())
         async with self._database.unit_of_work() as uow:
-            count = await mapping.replay_quarantined(
-                uow, channel=request.channel, lead_ids=lead_ids
-            )
+            replayed = await replays.replay(uow, choice)
         self._on_replay()
-        return pb.ReplayQuarantinedResponse(replayed_count=count)
+        return quarantine_wire.replayed_response(replayed)
+
+    async def ReplayMatching(
+        self, request: pb.ReplayMatchingRequest, context: ServicerContext[Any, Any]
+    ) -> AsyncIterator[pb.ReplayMatchingResponse]:
+        """Maps any number of quarantined items again, part by part."""
+        _require_operator()
+        choice = quarantine_wire.choice(request, self._desk.accounts.versions())
+        async for told in replays.replay_in_parts(self._database, choice, on_part=self._on_replay):
+            yield quarantine_wire.progress_response(told)
 
 
 def _require_operator() -> Caller:

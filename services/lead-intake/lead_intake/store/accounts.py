@@ -25,7 +25,8 @@ _ALL = f"""
 select {_COLUMNS}
 from accounts left join mappings on mappings.account_id = accounts.account_id and mappings.retired_at is null
 """
-_LOCK = f"{_ALL} where channel = $1 and account = $2 for update of accounts"
+_FIND = f"{_ALL} where channel = $1 and account = $2"
+_LOCK = f"{_FIND} for update of accounts"
 _REVISIONS = "select count(*), coalesce(sum(revision), 0)::bigint from accounts"
 _PUT = """
 insert into accounts
@@ -86,6 +87,12 @@ async def revisions(raw: asyncpg.Connection) -> tuple[int, int]:
 async def every_account(raw: asyncpg.Connection) -> list[SealedAccount]:
     """All accounts, closed ones too."""
     return [SealedAccount(*row) for row in await raw.fetch(_ALL, timeout=QUERY_TIMEOUT_S)]
+
+
+async def find(raw: asyncpg.Connection, channel: str, account: str) -> SealedAccount | None:
+    """One account, closed or not; None when there is none."""
+    row = await raw.fetchrow(_FIND, channel, account)
+    return None if row is None else SealedAccount(*row)
 
 
 async def lock(raw: asyncpg.Connection, channel: str, account: str) -> SealedAccount | None:

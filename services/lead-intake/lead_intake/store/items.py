@@ -65,17 +65,6 @@ from (
 where items.account_id = asked.account_id and items.external_id = asked.external_id
 """
 _GET = "select lead_id, state, reason, facts, traceparent from items where lead_id = $1"
-_QUARANTINED = """
-select lead_id, channel, account, reason, detail, received_at from items
-where state = 4 and ($1 = '' or channel = $1) and (received_at, lead_id) < ($2, $3)
-order by received_at desc, lead_id desc limit $4
-"""
-_REPLAY = """
-update items set state = case when external_id is null then 5 else 1 end, reason = null, detail = null,
-  attempt_count = 0, due_at = case when external_id is not null then now() end
-where state = 4 and ($1 = '' or channel = $1) and ($2::uuid[] is null or lead_id = any($2))
-returning delivery_id, state
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,18 +131,6 @@ class KeptLead:
     traceparent: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class QuarantinedItem:
-    """One item that waits for a person."""
-
-    lead_id: LeadId
-    channel: str
-    account: str
-    reason: str
-    detail: str
-    received_at: datetime
-
-
 async def insert(raw: asyncpg.Connection, records: Sequence[ItemRecord]) -> set[UUID]:
     """Adds new items; returns the ids of those whose sender's id was not there yet."""
     rows = await raw.fetch(_INSERT, *_arrays(records))
@@ -214,22 +191,6 @@ async def get(raw: asyncpg.Connection, lead_id: LeadId) -> KeptLead | None:
     """One item; None when there is none."""
     row = await raw.fetchrow(_GET, lead_id)
     return None if row is None else KeptLead(row[0], ItemState(row[1]), *row[2:])
-
-
-async def quarantined(
-    raw: asyncpg.Connection, *, channel: str, before: tuple[datetime, UUID], limit: int
-) -> list[QuarantinedItem]:
-    """Quarantined items older than `before`, newest first; `channel` may be empty."""
-    return [QuarantinedItem(*row) for row in await raw.fetch(_QUARANTINED, channel, *before, limit)]
-
-
-async def replay(
-    raw: asyncpg.Connection, *, channel: str, lead_ids: Sequence[UUID] | None
-) -> tuple[int, list[UUID]]:
-    """Takes items out of quarantine; returns how many, and the deliveries that are to be mapped again."""
-    rows = await raw.fetch(_REPLAY, channel, lead_ids)
-    again = {row[0] for row in rows if row[1] == ItemState.REPLAYING}
-    return len(rows), sorted(again)
 
 
 def _arrays(records: Sequence[ItemRecord]) -> list[list[object]]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lead_intake.domain.leads import Item
     from lead_intake.seals import Seals
     from lead_intake.store.accounts import AccountTraffic
-    from lead_intake.store.items import KeptLead, QuarantinedItem
+    from lead_intake.store.items import KeptLead
 
 KINDS = {kind: number for number, kind in enumerate(FactKind)}
 """How the store numbers what an item states; leads are 0."""
@@ -83,23 +83,6 @@ def lead_response(lead: KeptLead) -> intake_service_pb2.GetLeadResponse:
     if lead.facts is not None:
         response.facts.ParseFromString(lead.facts)
         response.facts.ClearField("sealed_contact")
-    return response
-
-
-def quarantined_response(
-    items: Sequence[QuarantinedItem], next_page_token: str
-) -> intake_service_pb2.ListQuarantinedResponse:
-    """A page of quarantined items."""
-    response = intake_service_pb2.ListQuarantinedResponse(next_page_token=next_page_token)
-    for each in items:
-        item = response.items.add(
-            lead_id=str(each.lead_id),
-            channel=each.channel,
-            account=each.account,
-            reason=each.reason,
-            detail=each.detail,
-        )
-        item.received_at.FromDatetime(each.received_at)
     return response
 
 

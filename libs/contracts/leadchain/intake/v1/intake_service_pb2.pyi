@@ -740,7 +740,7 @@ class Suggestion(_message.Message):
     path: _builtins.str
     """The path in the body."""
     evidence: _builtins.str
-    """Why: alias for a usual other name, value for what stands there."""
+    """Why: alias for a usual other name, similar for a name much like it, value for what stands there."""
     def __init__(
         self,
         *,
