@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -67,8 +69,11 @@ async def test_a_page_is_well_formed_and_takes_nothing_from_elsewhere(shown: Any
 async def test_the_page_says_what_may_be_done_with_it(shown: Any) -> None:
     async with shown.http.get(shown.path) as answer:
         policy = answer.headers["content-security-policy"]
+        style = (await answer.text()).partition("<style>")[2].partition("</style>")[0]
 
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
         assert "default-src 'none'" in policy
+        assert f"style-src 'sha256-{digest}'" in policy
         assert f"frame-ancestors {SITE}" in policy
         assert "unsafe" not in policy
         assert answer.headers["referrer-policy"] == "same-origin"
