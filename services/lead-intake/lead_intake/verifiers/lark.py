@@ -36,10 +36,11 @@ class Lark:
 
     def prove(self, request: Request, *, now_s: float) -> Proved | None:
         """See `Verifier`."""
-        if not self._is_signed(request, now_s):
+        key = self._key_of(request, now_s)
+        if key is None:
             return None
         try:
-            body = self._opened(request.raw)
+            body = opened_with_iv(key, _encrypted(request.raw))
         except (ValueError, NotOpened):
             return Proved(request.raw, is_opened=False)
         return Proved(body) if self._is_ours(body) else None
@@ -49,7 +50,7 @@ class Lark:
 
         The vendor does not sign its check; whoever sends it has the encrypt key and the token. Raises on other bodies.
         """
-        asked = msgspec.json.decode(self._opened(raw), type=_Check)
+        asked = self._check(_encrypted(raw))
         if asked.type != "url_verification" or not asked.challenge:
             return None
         is_ours = hmac.compare_digest(asked.token.encode(), self._token.encode())
@@ -65,25 +66,37 @@ class Lark:
             return True
         return _is(header.app_id, self._app_id) and _is(header.token, self._token)
 
-    def _is_signed(self, request: Request, now_s: float) -> bool:
+    def _check(self, encrypted: bytes) -> _Check:
+        for key in self._keys:
+            try:
+                return msgspec.json.decode(opened_with_iv(key, encrypted), type=_Check)
+            except (NotOpened, msgspec.DecodeError, UnicodeDecodeError):
+                continue
+        raise NotOpened
+
+    def _key_of(self, request: Request, now_s: float) -> bytes | None:
+        """The key behind the secret that the request is signed with; None when it is none of ours or not fresh."""
         headers = request.headers
         timestamp, nonce = headers[LARK_TIMESTAMP], headers[LARK_NONCE]
         if not is_fresh(timestamp, now_s):
-            return False
+            return None
         given = headers[LARK_SIGNATURE].lower()
-        signed = (b"%b%b%b%b" % (timestamp, nonce, key, request.raw) for key in self._secrets)
-        return any(hmac.compare_digest(sha256(t).hexdigest().encode(), given) for t in signed)
+        for secret, key in zip(self._secrets, self._keys, strict=True):
+            digest = sha256(b"%b%b%b%b" % (timestamp, nonce, secret, request.raw)).hexdigest()
+            if hmac.compare_digest(digest.encode(), given):
+                return key
+        return None
 
-    def _opened(self, raw: bytes) -> bytes:
-        encrypted = msgspec.json.decode(raw, type=_Encrypted).encrypt
-        return opened_with_iv(self._keys, base64.b64decode(encrypted, validate=True))
+
+def _encrypted(raw: bytes) -> bytes:
+    return base64.b64decode(msgspec.json.decode(raw, type=_Envelope).encrypt, validate=True)
 
 
 def _is(value: str, wanted: str) -> bool:
     return not wanted or hmac.compare_digest(value.encode(), wanted.encode())
 
 
-class _Encrypted(msgspec.Struct):
+class _Envelope(msgspec.Struct):
     encrypt: str
 
 

@@ -113,7 +113,13 @@ class TencentMeeting:
 
     def _read(self, data: bytes) -> bytes:
         decoded = base64.b64decode(data, validate=True)
-        return opened(self._keys, decoded, pad_max=32) if self._keys else decoded
+        if not self._keys:
+            return decoded
+        texts = (_text(key, decoded) for key in self._keys)
+        found = next((text for text in texts if text is not None), None)
+        if found is None:
+            raise NotOpened
+        return found
 
 
 def is_wx_signed(tokens: Sequence[bytes], query: Mapping[str, str]) -> bool:
@@ -127,6 +133,16 @@ def is_sha1(parts: Iterable[bytes], given: bytes) -> bool:
     """Whether `given` is the hexadecimal SHA-1 of the parts, one after the other."""
     digest = sha1(b"".join(parts), usedforsecurity=False).hexdigest()
     return hmac.compare_digest(digest.encode(), given)
+
+
+def _text(key: bytes, sealed: bytes) -> bytes | None:
+    """What the key opens a text to; None when it does not, or not to a text."""
+    try:
+        plain = opened(key, sealed, pad_max=32)
+        plain.decode()
+    except (NotOpened, UnicodeDecodeError):
+        return None
+    return plain
 
 
 class _Data(msgspec.Struct):

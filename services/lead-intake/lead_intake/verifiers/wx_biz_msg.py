@@ -10,7 +10,7 @@ import base64
 import binascii
 import hmac
 from hashlib import sha1
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from defusedxml import ElementTree
@@ -30,6 +30,14 @@ if TYPE_CHECKING:
 
 PAD_MAX = 32
 RANDOM_BYTES = 16
+
+
+class _Opened(NamedTuple):
+    """A message, its receiver, and the key that opened it."""
+
+    key: bytes
+    message: bytes
+    receiver: bytes
 
 
 class WxBizMsg:
@@ -53,33 +61,37 @@ class WxBizMsg:
     def prove(self, request: Request, *, now_s: float) -> Proved | None:  # noqa: ARG002
         """See `Verifier`; the vendors sign a timestamp but state no window for it."""
         encrypted = _from_json(request.raw) if self._is_json else _from_xml(request.raw)
-        if not self._is_signed(request.query, encrypted):
+        if self._token_of(request.query, encrypted) is None:
             return None
         try:
-            message, receiver = self._opened(encrypted)
+            found = self._opened(encrypted)
         except NotOpened:
             return Proved(request.raw, is_opened=False)
-        return Proved(message) if hmac.compare_digest(receiver, self._receive_id) else None
+        return Proved(found.message) if self._is_for_us(found) else None
 
     def echo(self, query: Mapping[str, str]) -> bytes | None:
         """The plaintext of `echostr`, to be read back at an address check; None when it is not for us."""
         encrypted = query["echostr"].encode()
-        if not self._is_signed(query, encrypted):
+        if self._token_of(query, encrypted) is None:
             return None
-        message, receiver = self._opened(encrypted)
-        return message if hmac.compare_digest(receiver, self._receive_id) else None
+        found = self._opened(encrypted)
+        return found.message if self._is_for_us(found) else None
 
     def plain_echo(self, query: Mapping[str, str]) -> bytes | None:
         """`echostr` itself where the address check is signed but not sealed (微信)."""
         return query["echostr"].encode() if is_wx_signed(self._tokens, query) else None
 
-    def answer(self, message: bytes, query: Mapping[str, str], *, random: bytes) -> bytes:
-        """A sealed answer as 钉钉 wants it, signed for its request's timestamp and nonce; `random` has 16 bytes."""
+    def answer(self, message: bytes, request: Request, *, random: bytes) -> bytes:
+        """A sealed answer to a proved request as 钉钉 wants it; `random` has 16 bytes.
+
+        It is signed for the request's timestamp and nonce, under the token and the key that the vendor itself used.
+        """
+        token, key = self._used_in(request)
         length = len(message).to_bytes(4, "big")
         plain = b"".join((random, length, message, self._receive_id))
-        encrypted = base64.b64encode(sealed(self._keys[0], plain, pad_max=PAD_MAX))
-        timestamp, nonce = _timestamp(query), query["nonce"]
-        parts = sorted((self._tokens[0], timestamp.encode(), nonce.encode(), encrypted))
+        encrypted = base64.b64encode(sealed(key, plain, pad_max=PAD_MAX))
+        timestamp, nonce = _timestamp(request.query), request.query["nonce"]
+        parts = sorted((token, timestamp.encode(), nonce.encode(), encrypted))
         envelope = {
             "msg_signature": sha1(b"".join(parts), usedforsecurity=False).hexdigest(),
             "timeStamp": timestamp,
@@ -88,28 +100,52 @@ class WxBizMsg:
         }
         return msgspec.json.encode(envelope)
 
-    def _is_signed(self, query: Mapping[str, str], encrypted: bytes) -> bool:
+    def _used_in(self, request: Request) -> tuple[bytes, bytes]:
+        """Token and key of the request; the newest where it does not tell."""
+        encrypted = _from_json(request.raw)
+        token = self._token_of(request.query, encrypted) or self._tokens[0]
+        try:
+            return token, self._opened(encrypted).key
+        except NotOpened:
+            return token, self._keys[0]
+
+    def _is_for_us(self, found: _Opened) -> bool:
+        return hmac.compare_digest(found.receiver, self._receive_id)
+
+    def _token_of(self, query: Mapping[str, str], encrypted: bytes) -> bytes | None:
+        """The token that the request is signed with; None when it is none of ours."""
         given = query.get("msg_signature")
         if given is None and self._is_json:
             given = query["signature"]
         if given is None:
-            return False
+            return None
         parts = (_timestamp(query).encode(), query["nonce"].encode(), encrypted)
         signature = given.lower().encode()
-        return any(is_sha1(sorted((token, *parts)), signature) for token in self._tokens)
+        for token in self._tokens:
+            if is_sha1(sorted((token, *parts)), signature):
+                return token
+        return None
 
-    def _opened(self, encrypted: bytes) -> tuple[bytes, bytes]:
-        """The message and its receiver; raises `NotOpened`."""
+    def _opened(self, encrypted: bytes) -> _Opened:
+        """What the text holds; raises `NotOpened` when no key opens it to a message."""
         try:
             ciphertext = base64.b64decode(encrypted, validate=True)
         except binascii.Error:
             raise NotOpened from None
-        plain = opened(self._keys, ciphertext, pad_max=PAD_MAX)
-        start = RANDOM_BYTES + 4
-        end = start + int.from_bytes(plain[RANDOM_BYTES:start], "big")
-        if not start <= end <= len(plain):
-            raise NotOpened
-        return plain[start:end], plain[end:]
+        for key in self._keys:
+            try:
+                return _read(key, opened(key, ciphertext, pad_max=PAD_MAX))
+            except NotOpened:
+                continue
+        raise NotOpened
+
+
+def _read(key: bytes, plain: bytes) -> _Opened:
+    start = RANDOM_BYTES + 4
+    end = start + int.from_bytes(plain[RANDOM_BYTES:start], "big")
+    if not start <= end <= len(plain):
+        raise NotOpened
+    return _Opened(key, plain[start:end], plain[end:])
 
 
 def _timestamp(query: Mapping[str, str]) -> str:

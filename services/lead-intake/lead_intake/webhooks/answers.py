@@ -68,7 +68,7 @@ def sealed_success(account: OpenAccount, request: Request) -> Answer:
     """钉钉's success answer: the word, sealed for the vendor."""
     verifier = account.verifier
     assert isinstance(verifier, WxBizMsg)
-    body = verifier.answer(b"success", request.query, random=os.urandom(RANDOM_BYTES))
+    body = verifier.answer(b"success", request, random=os.urandom(RANDOM_BYTES))
     return Answer(200, body, (JSON,))
 
 

@@ -127,6 +127,22 @@ async def test_dingtalk_is_answered_with_success_sealed_for_it(door: Any, cases:
         assert len(await door.stored()) == stored_count
 
 
+async def test_dingtalk_is_answered_under_the_keys_that_it_uses_itself(
+    door: Any, cases: Any
+) -> None:
+    case = cases["dingtalk"]
+    old = case.keys("main")
+    new = replace(case.keys("new"), identity=old.identity)
+    path = await door.open_account(case, keys=[new, old])
+
+    for keys in (old, new):
+        _, answer = await door.send(path, case.sign(keys=keys))
+        sealed = json.loads(answer)
+        assert wx_decrypt(sealed["encrypt"], keys.encryption) == (b"success", "corp-main")
+        parts = sorted((keys.signing, sealed["timeStamp"], sealed["nonce"], sealed["encrypt"]))
+        assert sealed["msg_signature"] == _sha1("".join(parts))
+
+
 async def test_dingtalk_may_call_its_signature_either_name(door: Any, cases: Any) -> None:
     case = cases["dingtalk"]
     path = await door.open_account(case)

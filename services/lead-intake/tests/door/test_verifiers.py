@@ -16,6 +16,7 @@ from lead_intake.verifiers import VERIFIERS
 from lead_intake.verifiers.aes_cbc import NotOpened, opened, opened_with_iv, sealed
 from lead_intake.verifiers.protocol import InvalidSecret, KeyMaterial, Request
 from lead_intake.verifiers.sha1_schemes import is_wx_signed
+from leadctl.fakes.signing import SenderKeys, sign
 
 if TYPE_CHECKING:
     from lead_intake.verifiers.protocol import Verifier
@@ -133,10 +134,31 @@ def test_nothing_is_proved_with_material_that_is_missing_or_weak(
 def test_what_was_padded_is_opened_again(plain: bytes, pad_max: int) -> None:
     key = bytes(range(32))
 
-    assert opened((bytes(32), key), sealed(key, plain, pad_max=pad_max), pad_max=32) == plain or (
-        pad_max == 16
+    assert opened(key, sealed(key, plain, pad_max=pad_max), pad_max=pad_max) == plain
+
+
+@pytest.mark.parametrize("kind", ["wx_biz_msg", "tencent_meeting", "lark"])
+def test_an_old_key_opens_every_message_although_the_new_one_is_tried_first(kind: str) -> None:
+    old, new = keys_named("old"), keys_named("new")
+    material = KeyMaterial(
+        signing=(new.signing, old.signing),
+        encryption=(new.encryption, old.encryption),
+        identity={"receive_id": "corp"},
     )
-    assert opened((key,), sealed(key, plain, pad_max=pad_max), pad_max=pad_max) == plain
+    proof = verifier(kind, material)
+
+    for number in range(600):
+        body = b'{"n":%d}' % number
+        signed = sign(kind, body, old, at_s=NOW_S)
+        headers = {name.encode(): value.encode() for name, value in signed.headers.items()}
+        proved = proof.prove(Request(signed.raw, headers, signed.query), now_s=NOW_S)
+        assert proved == (body, True)
+
+
+def keys_named(name: str) -> SenderKeys:
+    digest = hashlib.sha256(name.encode()).digest()
+    encryption = base64.b64encode(digest).decode().rstrip("=")
+    return SenderKeys(digest.hex(), encryption, identity={"receive_id": "corp"})
 
 
 @given(st.binary(max_size=120))
@@ -144,8 +166,8 @@ def test_any_bytes_are_opened_or_refused_with_the_one_error(ciphertext: bytes) -
     key = bytes(range(32))
 
     for attempt in (
-        lambda: opened((key,), ciphertext, pad_max=32),
-        lambda: opened_with_iv((key,), ciphertext),
+        lambda: opened(key, ciphertext, pad_max=32),
+        lambda: opened_with_iv(key, ciphertext),
     ):
         try:
             attempt()
