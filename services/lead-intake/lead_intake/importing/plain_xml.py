@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 UNENDED_BYTES_MAX = 1024 * 1024
 
 _CELL = re.compile(
-    rb'(<c r="([A-Z]{1,3})[0-9]{1,7}"(?: s="([0-9]{1,6})")?(?: t="(s|n)")?><v>([^<&]{0,64})</v></c>)'
+    rb'(<c r="([A-Z]{1,3})[0-9]{1,7}"(?: s="([0-9]{1,6})")?(?: t="(s|n|inlineStr)")?'
+    rb'(?:/>|>(?:<v>([^<&]{0,64})</v>|<is><t(?: xml:space="preserve")?>([^<&\r]*)</t></is>)</c>))'
 )
 _ROW_START = re.compile(rb"<row(?: [^<>/]*)?>")
 _ROW_NUMBER = re.compile(rb' r="([0-9]{1,7})"')
 _TEXT = re.compile(rb'(<si><t(?: xml:space="preserve")?>([^<&\r]*)</t></si>)')
 _ENCODING = re.compile(rb"<\?xml[^>]*encoding\s*=\s*[\"']([^\"']*)")
 
-PlainCell = tuple[bytes, bytes, bytes, bytes, bytes]
+PlainCell = tuple[bytes, bytes, bytes, bytes, bytes, bytes]
 
 
 class Runs:
@@ -80,7 +81,10 @@ class Runs:
 
 
 def plain_cells(row: bytes) -> tuple[int, list[PlainCell]] | None:
-    """Number (0 where it has none) and cells of a row: the whole, column, style, type, value; None when not plain."""
+    """Number (0 where it has none) and cells of a row; None when not plain.
+
+    A cell is its XML, column, style, type, value and own text, each empty where it has none.
+    """
     start = _ROW_START.match(row)
     if start is None:
         return None

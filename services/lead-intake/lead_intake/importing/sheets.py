@@ -160,15 +160,15 @@ class SheetReader(XmlReader):
         number, cells = plain
         self._skip_to(number)
         row = self._row = []
-        for _, letters, style, kind, value in cells:
+        for _, letters, style, kind, value, text in cells:
             column = self._columns.get(letters)
             if column is None:
                 column = self._columns[letters] = _column_number(letters.decode())
-            if column == len(row) and kind == b"s":
+            if column == len(row) and kind == b"s" and value:
                 row.append(self._shared(value))
-                continue
-            self._type, self._style = kind.decode() or "n", style.decode()
-            self._put(column, value.decode())
+            elif value or text:
+                self._type, self._style = kind.decode() or "n", style.decode()
+                self._put(column, _decoded(value or text))
         self._rows.append(row)
 
     def _begin_row(self, attributes: dict[str, str]) -> None:
@@ -251,6 +251,13 @@ def written_number(text: str) -> str:
     except ValueError:
         return text[:CELL_CHARS_MAX]
     return str(int(number)) if number.is_integer() and abs(number) < 1e18 else text[:40]
+
+
+def _decoded(text: bytes) -> str:
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        raise RefusedFile("the workbook is not well formed") from None
 
 
 def _column_number(letters: str) -> int:

@@ -22,6 +22,8 @@ ROWS = (
     '<row r="5"><c r="A5" t="str"><f>1+1</f><v>2</v></c><c r="B5" t="b"><v>1</v></c></row>'
     '<row r="6"><c r="A6" t="s"><v>3</v></c><c r="B6" t="e"><v>#REF!</v></c></row>'
     '<row r="7"/><row r="8"><c r="A8" t="s"><v>4</v></c><c r="ZZZ8"><v>1</v></c></row>'
+    '<row r="9"><c r="A9" t="inlineStr"><is><t>文</t></is></c><c r="B9" s="2"/></row>'
+    '<row r="10"><c r="B10" t="inlineStr"><is><t>a &amp; b</t></is></c></row>'
     '<row><c t="inlineStr"><is><t>内</t></is></c><c><v>7</v></c></row>'
 )
 EXPECTED = [
@@ -33,6 +35,8 @@ EXPECTED = [
     ["a < b & c", ""],
     [],
     ["\ufffd"],
+    ["文"],
+    ["", "a & b"],
     ["内", "7"],
 ]
 
