@@ -14,6 +14,8 @@ TEXT_LENGTH_MAX = 120
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
 _BRACKETS = str.maketrans("\u3014\u3015【】[]{}《》「」\uff08\uff09", "()()()()()()()")
+_BESIDE_CHINESE = re.compile(r"(?<=[^\x00-\x7f])\s+|\s+(?=[^\x00-\x7f])")
+_SPACES_AND_BRACKETS = re.compile(r"[\s()]+")
 _BRACKETED = re.compile(r"\(([^()]*)\)")
 _BRANCHES = (
     "分公司", "分行", "支行", "分厂", "分店", "办事处", "营业部", "分部", "分所", "代表处", "事业部",
@@ -69,14 +71,14 @@ def read_company(text: str) -> CompanyName:
     rest, branch = _without_branch(name)
     rest, form = _without_form(rest)
     core = _BRACKETED.sub(r"\1", rest)
-    core = re.sub(r"[\s()]+", "", core) if not core.isascii() else " ".join(core.split())
+    core = _SPACES_AND_BRACKETS.sub("", core) if not core.isascii() else " ".join(core.split())
     return CompanyName(name, core.strip(" ,.").lower() or name.lower(), form, branch)
 
 
 def _tidied(text: str) -> str:
     if not text.isascii():
         text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).translate(_BRACKETS)
-        text = re.sub(r"(?<=[^\x00-\x7f])\s+|\s+(?=[^\x00-\x7f])", "", text)
+        text = _BESIDE_CHINESE.sub("", text)
         text = unicodedata.normalize("NFKC", text)  # an accent may have lost the space before it
     return " ".join(text.split())[:TEXT_LENGTH_MAX].strip(" ,;、。")
 

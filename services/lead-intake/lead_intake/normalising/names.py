@@ -14,6 +14,7 @@ from enum import StrEnum
 TEXT_LENGTH_MAX = 80
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
+_BETWEEN_CHINESE = re.compile(r"(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])")
 _AROUND = " \t\r\n,.;:!?。、·-_*#~\"'()[]<>《》【】"
 _HONORIFICS = (
     "董事长|副总经理|总经理|销售经理|采购经理|项目经理|总监|经理|主管|主任|部长|科长|厂长|院长|校长|局长|处长|店长|站长"
@@ -106,7 +107,7 @@ def _addressed(name: str, honorific: str) -> PersonName:
 def _tidied(text: str) -> str:
     if not text.isascii():
         text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
-        text = re.sub(r"(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])", "", text)
+        text = _BETWEEN_CHINESE.sub("", text)
     return " ".join(text.split())[:TEXT_LENGTH_MAX].strip(_AROUND)
 
 
