@@ -10,10 +10,11 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import date
 
 HISTORY_DAYS_MAX = 28
@@ -70,6 +71,14 @@ class Calendar:
         """The local hour, from 0 (Monday, midnight) to 167."""
         local = moment.astimezone(self.zone)
         return local.weekday() * 24 + local.hour
+
+
+class _Hour(NamedTuple):
+    """A full hour: its start, its hour of the week and its local day."""
+
+    hour: datetime
+    place: int
+    day: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,19 +144,17 @@ def learn(
     None while there is too little to say anything. Hours that are not in `counts` had no leads.
     """
     first = max(_full_hour(since), _full_hour(until) - timedelta(days=HISTORY_DAYS_MAX))
-    hours = [hour for hour in _hours(first, _full_hour(until)) if not calendar.is_quiet(hour)]
-    total = sum(counts.get(hour, 0) for hour in hours)
-    if len(hours) < HISTORY_DAYS_MIN * 24 or total < LEADS_MIN:
+    hours = _usual_hours(calendar, first, _full_hour(until))
+    found = [counts.get(each.hour, 0) for each in hours]
+    if len(hours) < HISTORY_DAYS_MIN * 24 or sum(found) < LEADS_MIN:
         return None
-    places = [calendar.hour_of_week(hour) for hour in hours]
-    found = [counts.get(hour, 0) for hour in hours]
-    hourly, quiet = _rates(places, found)
-    expected = [hourly[place] for place in places]
+    hourly, quiet = _rates([each.place for each in hours], found)
+    expected = [hourly[each.place] for each in hours]
     return Profile(
         hourly=hourly,
         quiet_hourly=quiet,
-        steadiness=_steadiness(hours, found, expected, calendar),
-        daily=max(1.0, 24.0 * total / len(hours)),
+        steadiness=_steadiness(hours, found, expected),
+        daily=max(1.0, 24.0 * sum(found) / len(hours)),
         is_regular=_dispersion(found, expected) < REGULAR_DISPERSION,
     )
 
@@ -260,13 +267,11 @@ def _leaning(total: int, hours: int, average: float, weight: float) -> float:
     return (total + weight * average) / (hours + weight)
 
 
-def _steadiness(
-    hours: Sequence[datetime], found: Sequence[int], expected: Sequence[float], calendar: Calendar
-) -> float:
+def _steadiness(hours: Sequence[_Hour], found: Sequence[int], expected: Sequence[float]) -> float:
     """How far days agree with what is expected of them, beyond chance."""
     days: dict[date, list[float]] = {}
     for hour, count, usual in zip(hours, found, expected, strict=True):
-        day = days.setdefault(hour.astimezone(calendar.zone).date(), [0.0, 0.0])
+        day = days.setdefault(hour.day, [0.0, 0.0])
         day[0] += count
         day[1] += usual
     squares = sum(usual * usual for _, usual in days.values())
@@ -283,11 +288,16 @@ def _dispersion(found: Sequence[int], expected: Sequence[float]) -> float:
     return squares / max(sum(expected), 1e-9)
 
 
-def _hours(first: datetime, until: datetime) -> Iterator[datetime]:
-    at = first
-    while at < until:
-        yield at
-        at += _HOUR
+@lru_cache(maxsize=64)
+def _usual_hours(calendar: Calendar, first: datetime, until: datetime) -> tuple[_Hour, ...]:
+    """The full hours of a span that are no quiet day's; remembered, because accounts share them."""
+    count = max(0, (until - first) // _HOUR)
+    hours = (first + _HOUR * number for number in range(count))
+    return tuple(
+        _Hour(hour, calendar.hour_of_week(hour), hour.astimezone(calendar.zone).date())
+        for hour in hours
+        if not calendar.is_quiet(hour)
+    )
 
 
 def _full_hour(moment: datetime) -> datetime:

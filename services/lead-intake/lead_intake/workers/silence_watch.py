@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from lead_intake.store.silence import WatchedAccount
 
 IDLE_S = 30.0
-PASTS_READ_AT_ONCE = 100
+PASTS_READ_AT_ONCE = 25
 HISTORY = timedelta(days=HISTORY_DAYS_MAX)
 
 
