@@ -4,6 +4,7 @@ import typer
 
 from leadctl.accounts import accounts_app
 from leadctl.audit import audit_app
+from leadctl.channels import channels_app
 from leadctl.dead_letters import backlog, dead_letters_app, outbox_app
 from leadctl.demo.command import demo
 from leadctl.forms import forms_app
@@ -33,6 +34,7 @@ app.add_typer(reps_app, name="reps")
 app.add_typer(recipients_app, name="recipients")
 app.add_typer(accounts_app, name="accounts")
 app.add_typer(audit_app, name="audit")
+app.add_typer(channels_app, name="channels")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(privacy_app, name="privacy")
 app.add_typer(forms_app, name="forms")
