@@ -58,7 +58,7 @@ def show_all(target: Targets = None, token_file: Token = None, *, as_json: AsJso
 
 
 @channels_app.command("test")
-def try_mapping(  # noqa: PLR0913, PLR0917 - each is an argument of the command
+def try_mapping(  # noqa: PLR0913 - each is an argument of the command
     channel: Annotated[str, typer.Argument(help="Else every channel and template.")] = "",
     file: Annotated[list[Path] | None, typer.Argument(help="Bodies; else shipped samples.")] = None,
     template: Annotated[str, typer.Option(help="A template of the channel.")] = "",
