@@ -64,7 +64,10 @@ STREAMS_FILE = Path(__file__).parents[1] / "deploy/nats/streams.yaml"
 KEY = base64.b64encode(bytes(range(32))).decode()
 NO_LIMITS = SpoolLimits(2**50, 2**50)
 ENDS_WITHIN_S = 3600.0
-HEADER = "线索ID 姓名 手机号 邮箱 公司名称 行业 省份 城市 地址 来源 备注 提交时间 预算 产品 微信号".split()
+HEADER = [
+    "线索ID", "姓名", "手机号", "邮箱", "公司名称", "行业", "省份", "城市", "地址", "来源", "备注", "提交时间", "预算",
+    "产品", "微信号",
+]  # fmt: skip
 CITIES = (("广东", "深圳"), ("浙江", "杭州"), ("江苏", "苏州"), ("四川", "成都"), ("山东", "青岛"))
 ACCOUNT = """
 insert into accounts (channel, account, key_hmac, sealed_key, sealed_secrets, revision)

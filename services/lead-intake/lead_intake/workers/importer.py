@@ -43,7 +43,10 @@ HOLD = timedelta(seconds=5)
 """How long a file stays with a process that is not heard of: longer than one step of splitting takes."""
 
 IDLE_S = 0.25
-PRESSED_PAUSE_S = 0.5
+LOOK_AGAIN_S = 0.05
+PRESSED_INTERVAL_S = 2.0
+"""While senders wait in numbers at the door, rows are let in this seldom."""
+
 KEPT_FOR = timedelta(days=7)
 EXPIRED_AT_ONCE = 50
 EXPIRY_IDLE_S = 60.0
@@ -70,20 +73,27 @@ class Importer:
         self._commits = commits
         self._rows_per_s_max = rows_per_s_max
         self._free_at_s = 0.0
+        self._last_s = float("-inf")
         self._columns: dict[ImportId, Columns] = {}
 
     async def step(self) -> bool:
         """Lets a few chunks in if it is time for them; says whether there may be more."""
-        now_s = time.monotonic()
-        if now_s < self._free_at_s:
-            await asyncio.sleep(min(self._free_at_s - now_s, PRESSED_PAUSE_S))
+        wait_s = self._wait_s()
+        if wait_s > 0:
+            await asyncio.sleep(min(wait_s, LOOK_AGAIN_S))
             return True
+        self._last_s = time.monotonic()
         async with asyncio.TaskGroup() as running:
             tasks = [running.create_task(self._run_chunk()) for _ in range(CHUNKS_AT_ONCE)]
         row_count = sum(task.result() for task in tasks)
-        pause_s = PRESSED_PAUSE_S if self._commits.is_pressed else 0.0
-        self._free_at_s = max(time.monotonic() + pause_s, now_s + row_count / self._rows_per_s_max)
+        self._free_at_s = self._last_s + row_count / self._rows_per_s_max
         return bool(row_count) or await self._finish() or await self._undo()
+
+    def _wait_s(self) -> float:
+        now_s = time.monotonic()
+        if self._commits.is_pressed:
+            return max(self._free_at_s, self._last_s + PRESSED_INTERVAL_S) - now_s
+        return self._free_at_s - now_s
 
     async def _run_chunk(self) -> int:
         async with self._database.unit_of_work() as uow:

@@ -100,6 +100,27 @@ async def test_two_processes_share_an_import(
         assert len(await uploader.events("ImportFinished")) == 1
 
 
+async def test_what_refused_rows_held_is_forgotten_after_seven_days(
+    start_intake: Any, uploader_of: Any, files: Any
+) -> None:
+    async with start_intake() as intake, uploader_of(intake) as uploader:
+        done = await uploader.imported(files.csv_of([files.lead(1, phone="")]))
+        waiting = await uploader.upload(files.csv_of([files.lead(2)]))
+        assert len(await uploader.errors(done.import_id)) == 2
+        await uploader.rows.execute("update imports set created_at = now() - interval '8 days'")
+
+    async with start_intake() as intake, uploader_of(intake) as uploader:
+
+        async def forgotten() -> bool:
+            parts = await uploader.rows.fetchval("select count(*) from import_parts")
+            refused = await uploader.rows.fetchval("select count(refused) from import_chunks")
+            return bool(parts == refused == 0)
+
+        await eventually(forgotten, what="old files are forgotten")
+        assert (await uploader.ended(waiting)).problem == "expired"
+        assert (await uploader.ended(done.import_id)).state == pb.IMPORT_STATE_FINISHED
+
+
 def environment(settings: Any) -> dict[str, str]:
     return {
         **os.environ,
