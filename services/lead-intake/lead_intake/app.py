@@ -3,6 +3,7 @@
 from accesskit.enforcement import enforce
 from servicekit.chassis import Chassis
 
+from lead_intake import subscribers
 from lead_intake.accounts import Accounts
 from lead_intake.channels.channel_files import load_channels
 from lead_intake.clients import Approvals, GraphApi
@@ -16,6 +17,8 @@ from lead_intake.rpc import imports as imports_rpc
 from lead_intake.rpc import intake as intake_rpc
 from lead_intake.rpc import mappings as mappings_rpc
 from lead_intake.rpc import silence as silence_rpc
+from lead_intake.rpc import subjects as subjects_rpc
+from lead_intake.rpc import sync as sync_rpc
 from lead_intake.seals import Seals
 from lead_intake.settings import Settings
 from lead_intake.webforms.app import WebForms
@@ -42,12 +45,13 @@ def build(settings: Settings) -> Chassis:
     database, seals = chassis.database, Seals.of(settings)
     accounts = Accounts(database, load_channels(), seals)
     shapes = ShapeWatch(database, seals)
-    desk = Desk(accounts, seals, load_lexicons(), shapes)
+    forms = Forms(database, seals.account_keys)
+    people = subjects_rpc.serve(chassis, seals)
+    desk = Desk(accounts, seals, load_lexicons(), shapes, forms, people)
     approvals = Approvals(settings.permissions_grpc, tls=settings.tls())
     graph = GraphApi(settings.graph_base_url, connections_max=enricher.FETCHES_MAX)
     commits = GroupCommit(database, queue_max=settings.accept_queue_max)
 
-    forms = Forms(database, seals.account_keys)
     chassis.workers += [accounts, graph, approvals, forms]
     chassis.work("accounts refresh", accounts.refresh, idle_s=ACCOUNTS_REFRESH_S)
     commits.wake = chassis.work("group commit", commits.step, idle_s=COMMIT_IDLE_S).wake
@@ -70,6 +74,8 @@ def build(settings: Settings) -> Chassis:
     silence_rpc.serve(chassis, settings, accounts, Stores(database, commits, seals), graph)
     imports_rpc.serve(chassis, settings, desk, commits)
     channels_rpc.serve(chassis, desk)
+    sync_rpc.serve(chassis, seals)
+    subscribers.subscribe(chassis.bus, seals)
     mappings_rpc.serve(chassis, desk, approvals)
     intake_rpc.serve(chassis.grpc, database, desk, approvals, on_replay=mapping.look)
     chassis.keep_book()

@@ -249,7 +249,7 @@ async def migrated_url(database_url: str, migrated: Migrated) -> str:
 async def intake_settings(
     migrated_url: str, nats_url: str, keys: Keys, unused_tcp_port: int, permissions_grpc: str
 ) -> Callable[..., Settings]:
-    definitions = [d for d in load_definitions(STREAMS_FILE) if d.name == "INTAKE"]
+    definitions = [d for d in load_definitions(STREAMS_FILE) if d.name != "ADVISORIES"]
     await apply_streams(
         nats_url, [replace(d, max_size_bytes=STREAM_BYTES_MAX) for d in definitions]
     )

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from servicekit.events import Event
 
     from lead_intake.accounts import Accounts
+    from lead_intake.commands.subjects_admission import People
     from lead_intake.domain.leads import AccountId
+    from lead_intake.forms import Forms
     from lead_intake.reading import Lexicons
     from lead_intake.seals import Seals
     from lead_intake.store.items import ItemRecord
@@ -35,17 +37,22 @@ if TYPE_CHECKING:
     Keep: TypeAlias = Callable[[asyncpg.Connection, Sequence[ItemRecord]], Awaitable[set[UUID]]]
 
 MAPPED_WITHOUT_PAUSE = 20
-DOUBLE_CLICK_S_MAX = 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What deliveries are read with: the accounts they came by, the keys, the lexicons; and who learns their shapes."""
+    """What deliveries are read with.
+
+    The accounts they came by, the keys, the lexicons; who learns their shapes, which forms their clients filled in, and
+    which people are to be left alone.
+    """
 
     accounts: Accounts
     seals: Seals
     lexicons: Lexicons
-    shapes: ShapeWatch | None = None
+    shapes: ShapeWatch
+    forms: Forms
+    people: People
 
 
 async def keep_items(
@@ -57,12 +64,14 @@ async def keep_items(
     """
     if not found:
         return set()
+    found = desk.people.admitted(found)
     found = await _without_double_clicks(uow, found, desk.seals)
     records, events = await _written(found, desk.seals)
     kept = await keep(uow.raw, records)
     for item, event in events:
         if item.lead_id in kept:
             uow.publish(event, key=str(item.lead_id), cause=item.origin.traceparent)
+    await desk.people.keep(uow, [item for item in found if item.lead_id in kept])
     if len(kept) < len(records):
         await _count_repetitions(uow, records, kept)
     return kept

@@ -23,6 +23,7 @@ from lead_intake.domain.leads import (
     Origin,
     Quarantined,
     QuarantineReason,
+    Understood,
     next_fetch_delay_s,
     numbered,
 )
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from lead_intake.channels.reading_rules import ReadingRules
     from lead_intake.store.deliveries import Delivery
     from lead_intake.store.items import KeptPlace
+    from lead_intake.verifiers.protocol import Envelope
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +129,32 @@ def _read_items(
         findings: list[Finding] = [Quarantined(problem.reason, problem.place)]
     else:
         findings = read_delivery(rules, envelope.body, desk.lexicons)
-        if desk.shapes is not None and not delivery.is_replayed:
+        findings = _judged(findings, account.account_id, envelope, desk)
+        if not delivery.is_replayed:
             desk.shapes.notice(account, rules.body, envelope.body, findings)
     origin = _origin(delivery, account, rules, traceparent)
     first = LeadId(delivery.delivery_id)
     return numbered(
         origin, findings, [first, *(_new_lead_id() for _ in findings[1:])][: len(findings)]
     )
+
+
+def _judged(
+    findings: list[Finding], account_id: AccountId, envelope: Envelope, desk: Desk
+) -> list[Finding]:
+    """The findings, of which leads that break the form of their client's version are set aside."""
+    verdict = desk.forms.judge_raw(
+        account_id, envelope.body, client_version=envelope.client_version
+    )
+    if verdict is None or verdict.is_ok:
+        return findings
+    broken = QuarantineReason.FORM_VIOLATION
+    return [
+        Quarantined(broken, verdict.detail, finding.external_id)
+        if isinstance(finding, Understood)
+        else finding
+        for finding in findings
+    ]
 
 
 def _place(item: Item) -> tuple[UUID, int]:

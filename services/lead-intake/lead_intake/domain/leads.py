@@ -9,7 +9,6 @@ from uuid import UUID
 
 from lead_intake.domain.facts import FactKind
 
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
