@@ -49,7 +49,7 @@ def _plain(node: dict[str, Any]) -> Search | None:
         case {"type": "field", "value": str(name)}:
             return _field(name)
         case {"type": "subexpression", "children": [outer, inner]}:
-            return _joined(_plain(outer), _plain(inner), _chain)
+            return _below(outer, inner)
         case {"type": "or_expression", "children": [first, second]}:
             siblings = _siblings(node)
             if siblings is not None:
@@ -57,6 +57,12 @@ def _plain(node: dict[str, Any]) -> Search | None:
             return _joined(_plain(first), _plain(second), _alternatives)
         case _:
             return None
+
+
+def _below(outer: dict[str, Any], inner: dict[str, Any]) -> Search | None:
+    if outer["type"] == inner["type"] == "field":
+        return _field_of(outer["value"], inner["value"])
+    return _joined(_plain(outer), _plain(inner), _chain)
 
 
 def _siblings(node: dict[str, Any]) -> tuple[str, list[str]] | None:
@@ -94,11 +100,21 @@ def _field(name: str) -> Search:
     return search
 
 
+def _field_of(parent: str, name: str) -> Search:
+    def search(document: Any) -> Any:
+        inner = document.get(parent) if isinstance(document, dict) else None
+        return inner.get(name) if isinstance(inner, dict) else None
+
+    return search
+
+
 def _first_of(parent: str, names: list[str]) -> Search:
+    has_none = frozenset(names).isdisjoint
+
     def search(document: Any) -> Any:
         inner = document.get(parent) if isinstance(document, dict) else None
         found = None
-        if isinstance(inner, dict):
+        if isinstance(inner, dict) and not has_none(inner):
             for name in names:
                 found = inner.get(name)
                 if found or not _is_false(found):

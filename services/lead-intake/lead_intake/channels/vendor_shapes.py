@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, unquote_plus, urlsplit
+from urllib.parse import unquote_plus
 
 import msgspec
 
@@ -15,7 +15,7 @@ from lead_intake.channels.nesting import is_too_deep
 from lead_intake.channels.plain_values import TEXT_LENGTH_MAX, text, written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable
 
 ANSWERS_MAX = 40
 ANSWER_LENGTH_MAX = 500
@@ -45,6 +45,7 @@ _LANDLINE = r"\(?0\d{2,3}\)?[- ]?\d{3,4}[- ]?\d{4}(?:\s*(?:转|分机|ext\.?|-)\
 _PHONES = re.compile(
     rf"(?<![\d*.]){_MOBILE}(?![\d*])|(?<![\d*.]){_LANDLINE}(?![\d*])", re.IGNORECASE
 )
+_CLICKS = re.compile(rf"[?&]({'|'.join(sorted(CLICK_IDS))})=([^&#]{{1,{CLICK_ID_LENGTH_MAX}}})")
 _SCENE = "qrscene_"
 
 
@@ -86,11 +87,12 @@ def answers(value: Any) -> dict[str, str]:
     """Questions and what was answered, of an object or of pairs; without those that say who somebody is."""
     found: dict[str, str] = {}
     for name, given in _questions(value):
-        answer = _answer(given)
-        if answer and name and name.lower() not in _WHO_THEY_ARE:
+        if name in _WHO_THEY_ARE or name.lower() in _WHO_THEY_ARE:
+            continue
+        if name and (answer := _answer(given)):
             found.setdefault(name[:TEXT_LENGTH_MAX], answer)
-        if len(found) == ANSWERS_MAX:
-            break
+            if len(found) == ANSWERS_MAX:
+                break
     return found
 
 
@@ -106,11 +108,9 @@ def click_ids(value: Any) -> dict[str, str]:
         texts = {str(name)[:40]: written(each).strip() for name, each in value.items()}
         named = {name: each[:CLICK_ID_LENGTH_MAX] for name, each in texts.items() if each}
         return dict(list(named.items())[:CLICK_IDS_MAX])
-    return {
-        name: found[:CLICK_ID_LENGTH_MAX]
-        for name, found in _parameters(value)
-        if name in CLICK_IDS and found
-    }
+    if not isinstance(value, str) or "?" not in value:
+        return {}
+    return {name: unquote_plus(found) for name, found in _CLICKS.findall(value)[:CLICK_IDS_MAX]}
 
 
 def of_query(name: str) -> Callable[[Any], str]:
@@ -146,13 +146,14 @@ def facebook_dummy(value: Any) -> bool:
     return any(text(answer).lower().startswith(_DUMMY_PREFIX) for answer in value.values())
 
 
-def _questions(value: Any) -> Iterator[tuple[str, Any]]:
+def _questions(value: Any) -> Iterable[tuple[str, Any]]:
     if isinstance(value, dict):
-        yield from ((str(name), given) for name, given in value.items())
-        return
-    for entry in value if isinstance(value, list) else ():
-        if isinstance(entry, dict):
-            yield text(entry.get("name") or entry.get("label")), entry.get("value")
+        return value.items()
+    return [
+        (text(entry.get("name") or entry.get("label")), entry.get("value"))
+        for entry in (value if isinstance(value, list) else ())
+        if isinstance(entry, dict)
+    ]
 
 
 def _answer(given: Any) -> str:
@@ -163,15 +164,6 @@ def _answer(given: Any) -> str:
     if isinstance(given, bool):
         return "是" if given else "否"
     return str(given)[:ANSWER_LENGTH_MAX] if isinstance(given, int | float) else ""
-
-
-def _parameters(value: Any) -> list[tuple[str, str]]:
-    if not isinstance(value, str) or "?" not in value:
-        return []
-    try:
-        return parse_qsl(urlsplit(value).query, max_num_fields=100)
-    except ValueError:
-        return []
 
 
 def _bitable_value(given: Any) -> Any:

@@ -19,8 +19,7 @@ from lead_intake.domain.facts import (
     Subject,
     Ticket,
 )
-from lead_intake.normalising.phone_numbers import first_complete, first_masked, read_phones
-from lead_intake.reading.inquiries import contact_of
+from lead_intake.reading.inquiries import read_contact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,10 +37,7 @@ def fact_of(kind: FactKind, values: Mapping[str, Any]) -> Fact:
 
 
 def _subject(values: Mapping[str, Any]) -> Subject:
-    numbers = read_phones(values["phones"]) if values.get("phones") else ()
-    phone = first_complete(numbers)
-    masked = None if phone else first_masked(numbers)
-    return Subject(contact_of(values, numbers, phone, masked), values.get("reference", ""))
+    return Subject(read_contact(values).contact, values.get("reference", ""))
 
 
 def _contract(values: Mapping[str, Any], subject: Subject) -> Fact:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lead_intake.domain.consents import Consent
 from lead_intake.domain.leads import Contact, Inquiry, Source
+from lead_intake.domain.places import Precision
 from lead_intake.normalising.companies import read_company
-from lead_intake.normalising.credit_codes import read_credit_code
-from lead_intake.normalising.emails import read_email
+from lead_intake.normalising.credit_codes import CreditCode, read_credit_code
+from lead_intake.normalising.emails import EmailAddress, read_email
 from lead_intake.normalising.industries import read_industry
 from lead_intake.normalising.names import NameFault, PersonName, read_name
 from lead_intake.normalising.phone_numbers import (
@@ -18,41 +20,47 @@ from lead_intake.normalising.phone_numbers import (
     first_masked,
     read_phones,
 )
-from lead_intake.normalising.regions import read_region
+from lead_intake.normalising.regions import read_region, with_hint
 from lead_intake.normalising.source_kinds import read_source_kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
+    from lead_intake.domain.places import Region
     from lead_intake.reading.lexicons import Lexicons
 
 OTHER_PHONES_MAX = 4
 
 _NOTHING: Source = Source()
 _NO_NAME = PersonName()
+_NO_EMAIL = EmailAddress()
+_NO_CODE = CreditCode()
 _ODD_NAMES = frozenset({NameFault.JUNK, NameFault.NO_LETTERS})
+
+
+@dataclass(frozen=True, slots=True)
+class ReadContact:
+    """Who the customer is, how the phone is shown, and what is remarkable about what was written."""
+
+    contact: Contact
+    phone_display: str
+    flags: tuple[str, ...]
 
 
 def inquiry_of(values: Mapping[str, Any], lexicons: Lexicons) -> Inquiry:
     """The inquiry that mapped values make; names that were not mapped are not said."""
     given = values.get
-    numbers = read_phones(values["phones"]) if given("phones") else ()
-    phone = first_complete(numbers)
-    masked = None if phone else first_masked(numbers)
-    shown = phone or masked
-    contact = contact_of(values, numbers, phone, masked)
+    read = read_contact(values)
     return Inquiry(
-        contact=contact,
-        phone_display=shown.display if shown else "",
-        region=read_region(
-            lexicons.gazetteer, given("province", ""), given("city", ""), given("place", "")
-        ),
+        contact=read.contact,
+        phone_display=read.phone_display,
+        region=_region(values, read.contact.phone_e164, lexicons),
         industry=read_industry(lexicons.industries, given("industry", "")),
         source_kind=read_source_kind(given("source", ""), given("url", ""), given("referrer", "")),
         first_action=given("first_action", ""),
         inquired_at=given("inquired_at"),
         source=_source(values),
-        flags=tuple(_flags(values, contact, numbers)),
+        flags=read.flags,
         stage=given("stage", ""),
         product=given("product", ""),
         budget=given("budget", ""),
@@ -62,32 +70,54 @@ def inquiry_of(values: Mapping[str, Any], lexicons: Lexicons) -> Inquiry:
     )
 
 
-def contact_of(
-    values: Mapping[str, Any],
-    numbers: tuple[PhoneNumber, ...],
-    phone: PhoneNumber | None,
-    masked: PhoneNumber | None,
-) -> Contact:
-    """Who the customer is, of what was mapped and the numbers read."""
+def _region(values: Mapping[str, Any], phone_e164: str, lexicons: Lexicons) -> Region:
+    """The place that was said; where none was, the one that the phone hints at."""
     given = values.get
-    written_name, company, uscc = given("name", ""), given("company", ""), given("uscc", "")
-    name = read_name(written_name) if written_name else _NO_NAME
-    return Contact(
+    stated = read_region(
+        lexicons.gazetteer, given("province", ""), given("city", ""), given("place", "")
+    )
+    if stated.precision is not Precision.UNKNOWN or not phone_e164:
+        return stated
+    return with_hint(stated, lexicons.phone_places.hint_of(phone_e164))
+
+
+def read_contact(values: Mapping[str, Any]) -> ReadContact:
+    """Who the customer is, by what was mapped."""
+    given = values.get
+    numbers = read_phones(values["phones"]) if given("phones") else ()
+    phone = first_complete(numbers)
+    masked = None if phone else first_masked(numbers)
+    name = read_name(written) if (written := given("name", "")) else _NO_NAME
+    email = read_email(written) if (written := given("email", "")) else _NO_EMAIL
+    code = read_credit_code(written) if (written := given("uscc", "")) else _NO_CODE
+    contact = Contact(
         name=name.name,
         honorific=name.honorific,
         phone_e164=phone.e164 if phone else "",
+        phone_extension=phone.extension if phone else "",
         masked_phone=masked.masked if masked else "",
         other_phones=_others(numbers, phone),
-        email=read_email(given("email", "")).address,
+        email=email.address,
         wechat=given("wechat", ""),
         openid=given("openid", ""),
         unionid=given("unionid", ""),
         external_userid=given("external_userid", ""),
-        company=read_company(company).name if company else "",
-        uscc=read_credit_code(uscc).code if uscc else "",
+        company=read_company(written).name if (written := given("company", "")) else "",
+        uscc=code.code,
         remark=given("remark", ""),
         answers=given("answers") or {},
     )
+    remarkable = {
+        "masked_phone": masked is not None,
+        "several_phones": bool(contact.other_phones),
+        "hotline": any(each.kind is PhoneKind.HOTLINE for each in numbers),
+        "odd_name": name.fault in _ODD_NAMES,
+        "odd_email": email.is_mistyped or bool(given("email") and not email.address),
+        "odd_uscc": bool(given("uscc") and not code.code),
+    }
+    shown = phone or masked
+    flags = tuple([flag for flag, is_so in remarkable.items() if is_so])
+    return ReadContact(contact, shown.display if shown else "", flags)
 
 
 def _others(numbers: tuple[PhoneNumber, ...], first: PhoneNumber | None) -> tuple[str, ...]:
@@ -95,23 +125,6 @@ def _others(numbers: tuple[PhoneNumber, ...], first: PhoneNumber | None) -> tupl
         return ()
     others = (each.e164 for each in numbers if each.is_complete and each is not first)
     return tuple(dict.fromkeys(others))[:OTHER_PHONES_MAX]
-
-
-def _flags(
-    values: Mapping[str, Any], contact: Contact, numbers: tuple[PhoneNumber, ...]
-) -> Iterator[str]:
-    if contact.masked_phone:
-        yield "masked_phone"
-    if contact.other_phones:
-        yield "several_phones"
-    if any(each.kind is PhoneKind.HOTLINE for each in numbers):
-        yield "hotline"
-    if values.get("name") and read_name(values["name"]).fault in _ODD_NAMES:
-        yield "odd_name"
-    if (email := values.get("email")) and (not contact.email or read_email(email).is_mistyped):
-        yield "odd_email"
-    if values.get("uscc") and not contact.uscc:
-        yield "odd_uscc"
 
 
 def _source(values: Mapping[str, Any]) -> Source:
