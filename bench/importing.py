@@ -30,12 +30,14 @@ import uvloop
 from lead_intake.commands import imports as commands
 from lead_intake.commands.imports import SpoolLimits
 from lead_intake.commands.keeping import Desk
+from lead_intake.commands.subjects_admission import People
 from lead_intake.domain.imports import PART_BYTES, ImportId, ImportState, NewImport
 from lead_intake.importing.splitting import Splitter
 from lead_intake.importing.tables import read_table
 from lead_intake.importing.templates import load_templates
 from lead_intake.queries.imports import get_import
 from lead_intake.queries.imports_preview import Preview, preview_import
+from lead_intake.queries.suppressions import Suppressions
 from lead_intake.reading import load_lexicons
 from lead_intake.seals import Seals
 from lead_intake.settings import Settings
@@ -302,7 +304,9 @@ async def opened(database_url: str, nats_url: str, path: str) -> AsyncIterator[O
     nobody: Any = None
     try:
         import_id = await uploaded(database, seals, Path(path))
-        yield Opened(database, Desk(nobody, seals, load_lexicons()), import_id)
+        people = People(Suppressions(database), seals)
+        desk = Desk(nobody, seals, load_lexicons(), shapes=nobody, forms=nobody, people=people)
+        yield Opened(database, desk, import_id)
     finally:
         await database.stop()
 

@@ -26,6 +26,7 @@ from lead_intake.domain.leads import (
     Origin,
     Quarantined,
     Rejected,
+    RejectReason,
     Trust,
     Understood,
 )
@@ -75,7 +76,9 @@ class Folded:
             return
         outcome, reason, place = refusal_of(row)
         self.outcomes[outcome] += 1
-        self.refused.append(Refusal(row.number, reason, place, row.cells))
+        # Of people who are to be left alone nothing is given back.
+        cells = () if reason == RejectReason.SUPPRESSED else row.cells
+        self.refused.append(Refusal(row.number, reason, place, cells))
         if before is None:
             self.rows[row.key] = row
 
@@ -84,19 +87,33 @@ async def run_chunk(
     uow: UnitOfWork, chunk: WaitingChunk, columns: Columns, *, desk: Desk
 ) -> Counts:
     """Gives every row of a chunk its outcome; returns how many met which."""
-    folded = Folded()
+    read: list[ReadRow] = []
     numbered = open_rows(desk.seals.ring, chunk.rows, chunk.chunk_id)
     for count, (number, cells) in enumerate(numbered, start=1):
-        folded.add(read_row(number, cells, columns, lexicons=desk.lexicons, seals=desk.seals))
+        read.append(read_row(number, cells, columns, lexicons=desk.lexicons, seals=desk.seals))
         if count % ROWS_WITHOUT_PAUSE == 0:
             await asyncio.sleep(0)
-    keeping = _Keeping(uow, chunk, _origin(chunk, columns, uow.now), desk, folded)
+    origin = _origin(chunk, columns, uow.now)
+    folded = Folded()
+    for row in admitted(read, origin, desk=desk):
+        folded.add(row)
+    keeping = _Keeping(uow, chunk, origin, desk, folded)
     await keeping.keep()
     found = folded.outcomes
     counts = Counts(**{outcome.value: found[outcome] for outcome in Outcome})
     refused = seal_refused(desk.seals.ring, folded.refused, chunk.chunk_id)
     await imports_chunks.done(uow.raw, chunk.chunk_id, counts, refused=refused)
     return counts
+
+
+def admitted(rows: Sequence[ReadRow], origin: Origin, *, desk: Desk) -> list[ReadRow]:
+    """The rows; those of people who are left alone are rejected as suppressed."""
+    items_of = [Item(LeadId(UUID(int=0)), 1, origin, row.finding) for row in rows]
+    found = desk.people.admitted(items_of)
+    return [
+        row if item.finding is row.finding else replace(row, finding=item.finding)
+        for row, item in zip(rows, found, strict=True)
+    ]
 
 
 def refusal_of(row: ReadRow) -> tuple[Outcome, str, str]:
@@ -139,6 +156,7 @@ def outcome_of(known: KnownItem, facts: LeadFacts | None, *, import_id: UUID) ->
 class _Restated:
     """A known item that is to say something else."""
 
+    item: Item
     restatement: Restatement
     facts: LeadFacts
     outcome: Outcome
@@ -203,6 +221,9 @@ class _Keeping:
             return
         restatements = [each.restatement for each in stated.values()]
         done = await imports_chunks.restate(self._uow.raw, restatements)
+        await self._desk.people.keep(
+            self._uow, [each.item for each in stated.values() if each.item.lead_id in done]
+        )
         for lead_id, each in stated.items():
             self._folded.outcomes[each.outcome if lead_id in done else Outcome.DUPLICATE] += 1
             if lead_id in done:
@@ -226,7 +247,7 @@ class _Keeping:
             self._origin.mapping_version,
         )
         outcome = outcome_of(known, facts, import_id=self._chunk.import_id)
-        return _Restated(restatement, facts, outcome, is_first)
+        return _Restated(item, restatement, facts, outcome, is_first)
 
     def _publish(self, lead_id: UUID, facts: LeadFacts, *, is_first: bool) -> None:
         event: events_pb2.LeadReceived | import_events_pb2.InquiryRepeated

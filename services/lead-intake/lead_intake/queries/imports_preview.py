@@ -15,7 +15,7 @@ from uuid import UUID
 
 from servicekit.errors import Invalid, NotFound
 
-from lead_intake.commands.imports_running import outcome_of, refusal_of, restated
+from lead_intake.commands.imports_running import admitted, outcome_of, refusal_of, restated
 from lead_intake.domain.imports import CHUNK_ROWS, Counts, Outcome, RefusedFile, check_uploaded
 from lead_intake.domain.leads import DeliveryId, Item, LeadId, Origin, Trust, Understood
 from lead_intake.importing.columns import columns_of
@@ -166,6 +166,7 @@ class _Looking:
         """Verdicts of rows, in batches."""
         for start in range(0, len(rows), CHUNK_ROWS):
             read = [row async for row in self._read(rows[start : start + CHUNK_ROWS])]
+            read = admitted(read, self._origin(), desk=self.desk)
             keys = sorted({row.key for row in read if isinstance(row.finding, Understood)})
             async with self.database.raw() as raw:
                 known = await imports_chunks.known(raw, self.one.account_id, keys)

@@ -13,7 +13,9 @@ from xml.sax.saxutils import escape
 
 import pytest
 from leadchain.intake.v1 import imports_service_pb2 as pb
+from leadchain.intake.v1 import privacy_service_pb2 as privacy
 from leadchain.intake.v1.imports_service_pb2_grpc import ImportsServiceStub
+from leadchain.intake.v1.privacy_service_pb2_grpc import PrivacyServiceStub
 from servicekit.grpc_client import connect
 from servicekit.grpc_server import GrpcServer
 from servicekit.testing.waiting import eventually
@@ -153,6 +155,20 @@ async def uploader(intake: Any, uploader_of: Callable[..., Any]) -> AsyncIterato
         yield found
 
 
+async def suppress(port: int, token: str, phone: str) -> None:
+    """Puts a person on the list of those who are to be left alone."""
+    channel = connect(f"127.0.0.1:{port}", token=lambda: token, default_deadline_s=30)
+    request = privacy.SuppressRequest(
+        subjects=[privacy.Subject(phone=phone)],
+        purpose=privacy.SUPPRESSION_PURPOSE_ALL,
+        reason="asked",
+    )
+    try:
+        await PrivacyServiceStub(channel).Suppress(request)
+    finally:
+        await channel.close()
+
+
 def parts_of(content: bytes) -> list[bytes]:
     """A file in parts."""
     return [content[start : start + PART_BYTES] for start in range(0, len(content), PART_BYTES)]
@@ -227,5 +243,6 @@ class _Files:
     raw_xlsx = staticmethod(raw_xlsx)
     parts_of = staticmethod(parts_of)
     port_of = staticmethod(port_of)
+    suppress = staticmethod(suppress)
     uploading = staticmethod(uploading)
     header = HEADER

@@ -205,3 +205,20 @@ async def test_the_template_that_knows_most_headers_is_taken_unless_one_is_named
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await uploader.start(best.import_id, "no_such_template")
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_a_person_who_is_to_be_left_alone_is_rejected_and_nothing_of_them_is_given_back(
+    start_intake: Any, uploader_of: Any, files: Any, keys: Any
+) -> None:
+    async with start_intake() as intake, uploader_of(intake) as uploader:
+        await files.suppress(files.port_of(intake.service), keys.token("operator"), "13800000001")
+        import_id = await uploader.upload(files.csv_of([files.lead(1), files.lead(2)]))
+
+        _, last, _ = await uploader.preview(import_id)
+        await uploader.start(import_id)
+        ended = await uploader.ended(import_id)
+
+        assert last.totals == ended.counts
+        assert (ended.counts.accepted_count, ended.counts.rejected_count) == (1, 1)
+        _, refused = await uploader.errors(import_id)
+        assert refused == ["2", "suppressed", ""]
