@@ -11,6 +11,7 @@ from leadctl.forms import forms_app
 from leadctl.imports import import_file, imports_app
 from leadctl.lead import lead_app
 from leadctl.ledger import funnel, latency, ledger
+from leadctl.mappings import mappings_app
 from leadctl.perm import perm_app
 from leadctl.privacy import privacy_app
 from leadctl.quarantine import quarantine_app
@@ -35,6 +36,7 @@ app.add_typer(recipients_app, name="recipients")
 app.add_typer(accounts_app, name="accounts")
 app.add_typer(audit_app, name="audit")
 app.add_typer(channels_app, name="channels")
+app.add_typer(mappings_app, name="mappings")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(privacy_app, name="privacy")
 app.add_typer(forms_app, name="forms")

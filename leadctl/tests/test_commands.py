@@ -56,6 +56,10 @@ class _Intake(intake_grpc.IntakeServiceServicer):
     async def ReplayQuarantined(self, request, _context):
         return intake.ReplayQuarantinedResponse(replayed_count=len(request.lead_ids) or 3)
 
+    async def ReplayMatching(self, _request, _context):
+        for replayed in (0, 2, 3):
+            yield intake.ReplayMatchingResponse(total_count=3, replayed_count=replayed)
+
     async def PutAccount(self, request, _context):
         return intake.PutAccountResponse(
             path=f"/in/v1/{request.channel}/{'-'.join(request.secrets)}"
