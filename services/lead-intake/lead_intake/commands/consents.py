@@ -8,7 +8,6 @@ from uuid import UUID
 import uuid_utils
 from servicekit.errors import Invalid
 
-from lead_intake.commands.subjects import points_of
 from lead_intake.domain.consents import Consent, ConsentEvent, Receipt
 from lead_intake.domain.leads import Understood
 from lead_intake.store import consents as store
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
     from lead_intake.domain.leads import Item
     from lead_intake.domain.subjects import Point
-    from lead_intake.seals import Seals
 
 VERSION_LENGTH_MAX = 100
 PURPOSES_MAX = 20
@@ -29,15 +27,15 @@ BASIS_LENGTH_MAX = 60
 RECORDED_BY = "lead-intake"
 
 
-async def record(uow: UnitOfWork, items: Sequence[Item], seals: Seals) -> None:
-    """Writes the receipts of the consents that came with these items, in the caller's transaction.
+async def record(uow: UnitOfWork, named: Sequence[tuple[Item, tuple[Point, ...]]]) -> None:
+    """Writes the receipts of the consents that came with items, in the caller's transaction.
 
-    An item without a consent, or without a complete phone, e-mail or WeChat id, leaves none.
+    Each item comes with how it names its person. One without a consent, or that names nobody, leaves no receipt.
     """
     receipts = [
         (point.digest, receipt)
-        for item in items
-        for points, receipt in _receipts(item, uow, seals)
+        for item, points in named
+        for receipt in _receipts(item, uow)
         for point in points
     ]
     if receipts:
@@ -67,24 +65,20 @@ async def withdraw(
     return ended
 
 
-def _receipts(
-    item: Item, uow: UnitOfWork, seals: Seals
-) -> Iterator[tuple[tuple[Point, ...], Receipt]]:
+def _receipts(item: Item, uow: UnitOfWork) -> Iterator[Receipt]:
+    """The receipt of the consent that came with an item, if one did."""
     if not isinstance(item.finding, Understood) or item.finding.inquiry.consent is None:
         return
     inquiry, consent = item.finding.inquiry, item.finding.inquiry.consent
-    yield (
-        points_of(inquiry.contact, seals),
-        Receipt(
-            consent_id=item.lead_id,
-            event=ConsentEvent.GIVEN,
-            consent=_kept(consent),
-            recorded_at=uow.now,
-            recorded_by=RECORDED_BY,
-            lead_id=item.lead_id,
-            delivery_id=item.origin.delivery_id,
-            form_version=inquiry.client_version[:VERSION_LENGTH_MAX],
-        ),
+    yield Receipt(
+        consent_id=item.lead_id,
+        event=ConsentEvent.GIVEN,
+        consent=_kept(consent),
+        recorded_at=uow.now,
+        recorded_by=RECORDED_BY,
+        lead_id=item.lead_id,
+        delivery_id=item.origin.delivery_id,
+        form_version=inquiry.client_version[:VERSION_LENGTH_MAX],
     )
 
 

@@ -159,4 +159,4 @@ OWN_PURGES: Mapping[DataClass, Purge] = {
     DataClass.SUBJECT_EXPORT: purge_results,
     DataClass.SYNCED_RECORD: purge_synced,
 }
-"""How each class is deleted; uploaded files are the import's to delete."""
+"""How each class is deleted."""

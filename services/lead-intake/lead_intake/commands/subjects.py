@@ -66,16 +66,15 @@ def points_of(contact: Contact, seals: Seals) -> tuple[Point, ...]:
     return tuple(dict.fromkeys(_points(contact, seals)))
 
 
-async def record_points(uow: UnitOfWork, items: Sequence[Item], seals: Seals) -> None:
-    """Writes down how the accepted ones among `items` name their people, so that they are found again."""
-    named: list[tuple[UUID, Point, datetime]] = []
-    for item in items:
-        contact = contact_in(item.finding)
-        if contact is not None:
-            points = points_of(contact, seals) or (NAMELESS,)
-            named += [(item.lead_id, point, item.origin.received_at) for point in points]
-    if named:
-        await store.add_points(uow.raw, named)
+async def record_points(uow: UnitOfWork, named: Sequence[tuple[Item, tuple[Point, ...]]]) -> None:
+    """Writes down how accepted items name their people, so that they are found again."""
+    rows: list[tuple[UUID, Point, datetime]] = [
+        (item.lead_id, point, item.origin.received_at)
+        for item, points in named
+        for point in points or (NAMELESS,)
+    ]
+    if rows:
+        await store.add_points(uow.raw, rows)
 
 
 def contact_in(finding: Finding) -> Contact | None:

@@ -28,6 +28,8 @@ class People:
 
     def admitted(self, found: Sequence[Item]) -> list[Item]:
         """The items; leads of people who are left alone are rejected as suppressed, before anything is written."""
+        if self.suppressions.is_empty:
+            return list(found)
         return [self._admitted(item) for item in found]
 
     async def keep(self, uow: UnitOfWork, kept: Sequence[Item]) -> None:
@@ -35,8 +37,13 @@ class People:
 
         In the transaction that wrote the items. Bodies in which suppressed leads came go at once.
         """
-        await subjects.record_points(uow, kept, self.seals)
-        await consents.record(uow, kept, self.seals)
+        named = [
+            (item, subjects.points_of(contact, self.seals))
+            for item in kept
+            if (contact := subjects.contact_in(item.finding)) is not None
+        ]
+        await subjects.record_points(uow, named)
+        await consents.record(uow, named)
         await retention.drop_suppressed_bodies(uow, kept)
 
     def _admitted(self, item: Item) -> Item:

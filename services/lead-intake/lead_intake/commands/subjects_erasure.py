@@ -22,6 +22,8 @@ HOLDS = (
     "suppression, keyed, so that the person stays forgotten",
     "sealed events on the bus for at most seven days",
     "sealed bodies of quarantined deliveries for at most 90 days",
+    "sealed files of imports for at most seven days",
+    "sealed records of people's devices, which name no lead",
 )
 
 

@@ -20,7 +20,6 @@ class DataClass(StrEnum):
     QUARANTINED_RAW = "quarantined_raw"
     LEAD_CONTACT = "lead_contact"
     CONSENT = "consent"
-    IMPORT_SPOOL = "import_spool"
     SUBJECT_EXPORT = "subject_export"
     SYNCED_RECORD = "synced_record"
 

@@ -38,6 +38,11 @@ class Suppressions:
         everything, asked = self._digests[Purpose.ALL], self._digests[purpose]
         return any(point.digest in everything or point.digest in asked for point in points)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody is left alone."""
+        return not any(self._digests.values())
+
     async def refresh(self) -> bool:
         """One step of the worker that keeps the list fresh; says whether there is more to read."""
         async with self._database.raw() as raw:

@@ -30,34 +30,27 @@ from lead_intake.workers.retention import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from grpc.aio import ServicerContext
     from servicekit.chassis import Chassis
     from servicekit.database import Database, UnitOfWork
 
-    from lead_intake.commands.retention import Purge
-    from lead_intake.domain.retention import DataClass
     from lead_intake.domain.subjects import Point, RequestId
     from lead_intake.seals import Seals
 
 OPERATOR_SCOPE = "operator"
 
 
-def serve(
-    chassis: Chassis, seals: Seals, *, purges: Mapping[DataClass, Purge] | None = None
-) -> People:
-    """Registers the servicer and the workers; returns whom the keeping of items asks.
-
-    `purges` says how classes are deleted that others keep, such as `DataClass.IMPORT_SPOOL`.
-    """
+def serve(chassis: Chassis, seals: Seals) -> People:
+    """Registers the servicer and the workers; returns whom the keeping of items asks."""
     database = chassis.database
     listed = Suppressions(database)
     chassis.workers.append(listed)
     chassis.work("suppressions refresh", listed.refresh, idle_s=REFRESH_S)
     requests = SubjectRequests(database, seals, settle=subjects.SETTLE)
     poller = chassis.work("subject requests", requests.step, idle_s=REQUESTS_IDLE_S)
-    keeper = Retention(database, load_retention_policy(), {**OWN_PURGES, **(purges or {})}, seals)
+    keeper = Retention(database, load_retention_policy(), OWN_PURGES, seals)
     chassis.work("retention", keeper.step, idle_s=RETENTION_IDLE_S)
     servicer = PrivacyServicer(database, seals, listed, on_request=poller.wake)
     chassis.grpc.add(
