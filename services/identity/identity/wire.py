@@ -62,7 +62,7 @@ class LeadReader:
         """
         lead_id = _lead_id(event)
         contact = self._contact(lead_id, event.facts.sealed_contact)
-        phone = contact.phone_e164 if _PHONE.fullmatch(contact.phone_e164) else ""
+        phone = _phone_key(contact)
         uscc = contact.uscc if _USCC.fullmatch(contact.uscc) else ""
         lead = domain.Lead(
             lead_id,
@@ -83,6 +83,14 @@ class LeadReader:
             return Contact.FromString(self._ring.open(sealed, lead_id.bytes))
         except (NotSealed, SealBroken) as error:
             raise InvalidMessage(f"the contact does not open: {type(error).__name__}") from None
+
+
+def _phone_key(contact: Contact) -> str:
+    """By what the same phone is known: an extension behind a switchboard is another person's (RFC 3966's form)."""
+    if not _PHONE.fullmatch(contact.phone_e164):
+        return ""
+    extension = contact.phone_extension
+    return f"{contact.phone_e164};ext={extension}" if extension else contact.phone_e164
 
 
 def lead_identified(

@@ -43,6 +43,7 @@ def received(ring: KeyRing) -> Callable[..., LeadReceived]:
         phone: str = "+8613800138001",
         uscc: str = "",
         masked_phone: str = "",
+        extension: str = "",
         lead_id: str | None = None,
         received_at: datetime = RECEIVED_AT,
     ) -> LeadReceived:
@@ -52,6 +53,7 @@ def received(ring: KeyRing) -> Callable[..., LeadReceived]:
         event.facts.received_at.FromDatetime(received_at)
         event.facts.region.city = "深圳"
         contact = Contact(name="示例", phone_e164=phone, uscc=uscc, masked_phone=masked_phone)
+        contact.phone_extension = extension
         sealed = ring.seal(contact.SerializeToString(), UUID(event.lead_id).bytes)
         event.facts.sealed_contact = sealed
         return event

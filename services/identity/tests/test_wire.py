@@ -40,6 +40,19 @@ def test_only_a_complete_number_is_a_key(
     assert leads[0].own_golden_id != leads[1].own_golden_id
 
 
+def test_each_extension_of_a_switchboard_is_another_phone(
+    reader: LeadReader, received: Received
+) -> None:
+    leads = [
+        reader.arrival(received(phone="+8675526123456", extension=extension)).lead
+        for extension in ("8001", "8002", "8001", "")
+    ]
+
+    assert leads[0].phone_index == leads[2].phone_index
+    assert len({lead.phone_index for lead in leads}) == 3
+    assert len({lead.own_golden_id for lead in leads}) == 3
+
+
 def test_a_contact_of_another_lead_is_never_read(reader: LeadReader, received: Received) -> None:
     event = received()
     event.lead_id = new_id()

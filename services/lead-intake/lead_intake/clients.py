@@ -84,8 +84,9 @@ class Approvals:
     ) -> None:
         """Returns when the caller may publish `kind:resource_id` with these arguments now.
 
-        Called outside of any transaction. `params` hold no secrets. The approval is used up under the name `key`: the same call again succeeds, and what
-        it permits must be done once. Raises `ApprovalRequired`, `Unavailable`, and refusals as permissions states them.
+        Called outside of any transaction. `params` hold no secrets. The approval is used up under the name `key`: the
+        same call again succeeds, and what it permits must be done once. Raises `ApprovalRequired`, `Unavailable`, and
+        refusals as permissions states them.
         """
         caller = current_caller()
         if caller is None:

@@ -82,6 +82,7 @@ class Contact:
     name: str = ""
     honorific: str = ""
     phone_e164: str = ""
+    phone_extension: str = ""
     masked_phone: str = ""
     other_phones: tuple[str, ...] = ()
     email: str = ""
@@ -96,6 +97,13 @@ class Contact:
 
     def __repr__(self) -> str:
         return "Contact(***)"
+
+    @property
+    def phone_key(self) -> str:
+        """By what equal phones are known: an extension behind a switchboard is another person (RFC 3966's form)."""
+        if not self.phone_extension:
+            return self.phone_e164
+        return f"{self.phone_e164};ext={self.phone_extension}"
 
     def has_any(self, points: Sequence[str]) -> bool:
         """Whether one of these fields was given; they are named as here, such as `phone_e164`."""

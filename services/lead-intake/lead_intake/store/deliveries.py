@@ -82,8 +82,8 @@ async def store(
 ) -> list[UUID]:
     """Stores arrivals in one statement and commit; gives each the id under which it is stored.
 
-    A repeated one gets the id of the first, whose attempts are counted. Arrivals must come ordered by account and dedupe key, so that replicas that
-    store the same ones at once wait for each other in one order.
+    A repeated one gets the id of the first, whose attempts are counted. Arrivals must come ordered by account and
+    dedupe key, so that replicas that store the same ones at once wait for each other in one order.
     """
     account_ids = [arrival.account_id for arrival in arrivals]
     dedupe_keys = [arrival.dedupe_key for arrival in arrivals]

@@ -89,7 +89,7 @@ def _set_subject(target: pb.FactSubject, item: Item, fact: Fact, seals: Seals) -
     if contact != _NOBODY:
         target.sealed_contact = sealed_contact(contact, item.lead_id, seals)
     if contact.phone_e164:
-        target.phone_index = seals.phones.of(contact.phone_e164)
+        target.phone_index = seals.phones.of(contact.phone_key)
 
 
 def _contract(fact: Contract) -> pb.ContractReported:

@@ -44,7 +44,7 @@ def lead_facts(
         source_kind=inquiry.source_kind,
         first_action=inquiry.first_action,
         sealed_contact=sealed_contact(contact, item.lead_id, seals),
-        phone_index=seals.phones.of(contact.phone_e164) if contact.phone_e164 else b"",
+        phone_index=seals.phones.of(contact.phone_key) if contact.phone_e164 else b"",
         phone_display=inquiry.phone_display,
         mapping_version=origin.mapping_version,
         email_index=seals.emails.of(contact.email) if contact.email else b"",
@@ -70,6 +70,7 @@ def sealed_contact(contact: Contact, item_id: UUID, seals: Seals) -> bytes:
         name=contact.name,
         honorific=contact.honorific,
         phone_e164=contact.phone_e164,
+        phone_extension=contact.phone_extension,
         masked_phone=contact.masked_phone,
         other_phones=contact.other_phones,
         email=contact.email,
@@ -90,9 +91,7 @@ def _set_region(target: events_pb2.Region, region: Region) -> None:
     target.city = region.city
     target.precision = _PRECISION[region.precision]
     target.district = region.district
-    target.code = (region.district_code or region.city_code or region.province_code).ljust(6, "0")
-    if not target.code.strip("0"):
-        target.code = ""
+    target.code = region.code
     target.candidates.extend(region.candidates[:CANDIDATES_MAX])
     target.is_hint = region.method is Method.HINT
 

@@ -168,6 +168,7 @@ class Contact(_message.Message):
     REMARK_FIELD_NUMBER: _builtins.int
     ANSWERS_FIELD_NUMBER: _builtins.int
     HONORIFIC_FIELD_NUMBER: _builtins.int
+    PHONE_EXTENSION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The customer's name as written."""
     phone_e164: _builtins.str
@@ -192,6 +193,8 @@ class Contact(_message.Message):
     """What the customer wrote in their own words."""
     honorific: _builtins.str
     """Salutation as written with the name, such as 先生 or 总."""
+    phone_extension: _builtins.str
+    """Extension behind phone_e164, such as 8001; empty when none was given."""
     @_builtins.property
     def other_phones(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Further complete numbers in E.164, in the order given."""
@@ -217,10 +220,11 @@ class Contact(_message.Message):
         remark: _builtins.str = ...,
         answers: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         honorific: _builtins.str = ...,
+        phone_extension: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "company", b"company", "email", b"email", "external_userid", b"external_userid", "honorific", b"honorific", "masked_phone", b"masked_phone", "name", b"name", "openid", b"openid", "other_phones", b"other_phones", "phone_e164", b"phone_e164", "remark", b"remark", "unionid", b"unionid", "uscc", b"uscc", "wechat", b"wechat"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "company", b"company", "email", b"email", "external_userid", b"external_userid", "honorific", b"honorific", "masked_phone", b"masked_phone", "name", b"name", "openid", b"openid", "other_phones", b"other_phones", "phone_e164", b"phone_e164", "phone_extension", b"phone_extension", "remark", b"remark", "unionid", b"unionid", "uscc", b"uscc", "wechat", b"wechat"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -273,7 +277,9 @@ class LeadFacts(_message.Message):
     sealed_contact: _builtins.bytes
     """A serialised Contact, sealed with AES-256-GCM; the associated data is the lead id's 16 bytes."""
     phone_index: _builtins.bytes
-    """Keyed HMAC of the phone; empty without a complete number."""
+    """Keyed HMAC of the phone in E.164, with ";ext=" and the extension where there is one: an extension is another person.
+    Empty without a complete number.
+    """
     phone_display: _builtins.str
     """The phone for people's eyes: first three and last four digits."""
     mapping_version: _builtins.int
