@@ -118,6 +118,7 @@ class Asked:
     intake: Any
     stub: Any
     metadata: Any
+    port: int
 
     async def channels(self) -> dict[str, pb.Channel]:
         """Every channel by name."""
@@ -143,7 +144,7 @@ async def asked(start_intake: Any, keys: Any, unused_tcp_port_factory: Any) -> A
         start_intake(grpc_port=port) as intake,
         grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
     ):
-        yield Asked(intake, ChannelsServiceStub(channel), metadata)
+        yield Asked(intake, ChannelsServiceStub(channel), metadata, port)
 
 
 @pytest.fixture

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import msgspec
 import pytest
 from lead_intake.channels.shipped_samples import load_samples
 from leadchain.intake.v1 import events_pb2
+from leadctl.channels import channels_app
+from typer.testing import CliRunner
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def form(**fields: Any) -> bytes:
@@ -73,6 +79,21 @@ async def test_a_template_reads_what_its_channel_does_not(asked: Any) -> None:
     ]  # fmt: skip
     assert list(plain.bodies[0].unread_keys) == ["address.phone"]
     assert list(moved.bodies[0].unread_keys) == []
+
+
+async def test_the_command_finds_that_every_shipped_sample_reads_as_it_says(
+    asked: Any, keys: Any, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text(keys.token("operator"))
+    command = ["test", f"--target=lead-intake=127.0.0.1:{asked.port}", f"--token-file={token}"]
+
+    shown = await asyncio.to_thread(CliRunner().invoke, channels_app, command)
+
+    rows = [line.split() for line in shown.output.splitlines()[1:]]
+    assert {row[0] for row in rows} == set(load_samples())
+    assert {row[-1] for row in rows} == {"-"}
+    assert shown.exit_code == 0
 
 
 async def test_what_is_fetched_is_read_by_its_own_rules(asked: Any) -> None:
