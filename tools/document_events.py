@@ -43,8 +43,11 @@ def document() -> str:
         "An event's subject is its full name and a partition of its key, `leadchain.intake.v1.LeadReceived.07`; its",
         "stream is named after the publishing package. Every event begins with `event_id` and `occurred_at`.",
     ]
+    package = ""
     for file in event_files():
-        lines += ["", f"## {file.package}"]
+        if file.package != package:
+            package = file.package
+            lines += ["", f"## {package}"]
         for number, message in enumerate(file.message_type):
             if [field.name for field in message.field][:2] == ["event_id", "occurred_at"]:
                 lines += section(file, number, readers.get(message.name, []))
@@ -88,12 +91,13 @@ def readers_by_event() -> dict[str, list[str]]:
 
 
 def event_files() -> list[descriptor_pb2.FileDescriptorProto]:
-    """The descriptors of every events.proto, with their comments."""
+    """The descriptors of every file of events, with their comments."""
     with tempfile.NamedTemporaryFile(suffix=".binpb") as out:
         buf = Path(sys.executable).parent / "buf"
         subprocess.run([buf, "build", ROOT / "proto", "-o", out.name], check=True)
         files = descriptor_pb2.FileDescriptorSet.FromString(Path(out.name).read_bytes()).file
-    return [file for file in files if file.name.endswith("/events.proto")]
+    found = [file for file in files if file.name.endswith("events.proto")]
+    return sorted(found, key=lambda file: (file.package, file.name))
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ class DeliveryRow(Base):
     delivery_id: Mapped[UUID] = mapped_column(primary_key=True)
     account_id: Mapped[int] = mapped_column(Integer)
     dedupe_key: Mapped[bytes]
-    raw: Mapped[bytes]
+    raw: Mapped[bytes | None]
     received_at: Mapped[datetime]
     state: Mapped[int] = mapped_column(SmallInteger)
     traceparent: Mapped[str | None] = mapped_column(String(64))
