@@ -20,6 +20,7 @@ from servicekit.auth import (
     TokenVerifier,
     become,
     current_caller,
+    current_token,
     mint_token,
     new_signing_key,
 )
@@ -414,10 +415,11 @@ def test_the_current_caller_is_the_one_made_current() -> None:
     assert current_caller() is None
 
     caller = Caller("service:reporting", frozenset(), "t1")
-    become(caller)
+    become(caller, token="t")
 
-    assert current_caller() == caller
+    assert (current_caller(), current_token()) == (caller, "t")
     become(None)
+    assert current_token() == ""
 
 
 def test_a_token_is_not_minted_at_a_time_without_a_zone() -> None:

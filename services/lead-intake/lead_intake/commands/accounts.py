@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from accesskit.canonical import canonical_json
 from accesskit.facts import BadName, checked_name
-from servicekit.errors import Invalid, NotFound
+from servicekit.errors import Conflict, Invalid, NotFound
 from servicekit.sealing import SealingError
 
 from lead_intake.accounts import Secrets, verifier_for
@@ -91,12 +91,16 @@ async def put_account(office: Office, new: NewAccount, permit: Permit) -> str:
 async def remove_account(office: Office, channel: str, account: str, permit: Permit) -> datetime:
     """Closes an account, whose address is unknown from then on; returns since when. Putting it again reopens it.
 
-    Raises `NotFound`, and what `Approvals.use` raises.
+    Raises `NotFound`, `Conflict` for an approval that closed it before it was reopened, and what `Approvals.use`
+    raises.
     """
     resource_id = f"{channel}/{account}"
     async with office.database.raw() as raw:
-        if await account_rows.find(raw, channel, account) is None:
-            raise NotFound("no such account")
+        row = await account_rows.find(raw, channel, account)
+    if row is None:
+        raise NotFound("no such account")
+    if row.closed_at is not None:
+        return row.closed_at
     await office.approvals.use(
         permit.approval_id,
         kind=ACCOUNT_KIND,
@@ -105,17 +109,24 @@ async def remove_account(office: Office, channel: str, account: str, permit: Per
         key="close",
     )
     async with office.database.unit_of_work() as uow:
-        row = await account_rows.lock(uow.raw, channel, account)
-        if row is None:
-            raise NotFound("no such account")
-        if row.closed_at is not None:
-            return row.closed_at
-        await account_rows.close(uow.raw, row.account_id, at=uow.now)
-        old = _described(_as_kept(row, office.seals), office.seals)
-        await record_change(
-            uow, permit, kind=ACCOUNT_KIND, resource_id=resource_id, old=old, new=None
-        )
-        return uow.now
+        return await _close(uow, office, row, permit)
+
+
+async def _close(uow: UnitOfWork, office: Office, found: SealedAccount, permit: Permit) -> datetime:
+    row = await account_rows.lock(uow.raw, found.channel, found.account)
+    if row is None:
+        raise NotFound("no such account")
+    if row.closed_at is not None:
+        return row.closed_at
+    resource_id = f"{row.channel}/{row.account}"
+    if await changes.was_used(
+        uow.raw, permit.approval_id, kind=ACCOUNT_KIND, resource_id=resource_id
+    ):
+        raise Conflict("by this approval the account was closed before, and opened since")
+    await account_rows.close(uow.raw, row.account_id, at=uow.now)
+    old = _described(_as_kept(row, office.seals), office.seals)
+    await record_change(uow, permit, kind=ACCOUNT_KIND, resource_id=resource_id, old=old, new=None)
+    return uow.now
 
 
 async def _put(
@@ -132,28 +143,33 @@ async def _put(
         uow.raw, permit.approval_id, kind=ACCOUNT_KIND, resource_id=new.resource_id
     ):
         return await account_rows.sealed_key_of(uow.raw, new.channel, new.account)
-    seals = office.seals
+    is_open = before is not None and before.closed_at is None
+    old = _described(_as_kept(before, office.seals), office.seals) if before and is_open else None
+    if old == wanted and not permit.approval_id:
+        return await account_rows.sealed_key_of(uow.raw, new.channel, new.account)
+    row, sealed_key = _sealed(new, channel, office.seals)
+    kept = await account_rows.put(uow.raw, row, sealed_key=sealed_key)
+    await record_change(
+        uow, permit, kind=ACCOUNT_KIND, resource_id=new.resource_id, old=old, new=wanted
+    )
+    return kept
+
+
+def _sealed(new: NewAccount, channel: ChannelFile, seals: Seals) -> tuple[SealedAccount, bytes]:
+    """The account's row, and the sealed key that it has if it is new."""
     key = random_secrets.token_urlsafe(24)
+    secrets = msgspec.json.encode(new.secrets)
     row = account_rows.SealedAccount(
         account_id=AccountId(0),
         channel=new.channel,
         account=new.account,
         key_hmac=seals.account_keys.of(key),
-        sealed_secrets=seals.seal_secrets(
-            msgspec.json.encode(new.secrets), new.channel, new.account
-        ),
+        sealed_secrets=seals.seal_secrets(secrets, new.channel, new.account),
         is_lead_channel=channel.is_lead_channel,
         template=new.template,
         rps=new.rps,
     )
-    sealed_key = seals.seal_key(key, new.channel, new.account)
-    kept = await account_rows.put(uow.raw, row, sealed_key=sealed_key)
-    is_open = before is not None and before.closed_at is None
-    old = _described(_as_kept(before, seals), seals) if before is not None and is_open else None
-    await record_change(
-        uow, permit, kind=ACCOUNT_KIND, resource_id=new.resource_id, old=old, new=wanted
-    )
-    return kept
+    return row, seals.seal_key(key, new.channel, new.account)
 
 
 def _checked(new: NewAccount, catalogue: Catalogue) -> ChannelFile:

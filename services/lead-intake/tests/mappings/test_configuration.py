@@ -120,6 +120,8 @@ async def test_a_closed_account_is_unknown_at_the_door_until_it_is_put_again(
 
     reopened = await strict.rpc.PutAccount(put(samples.form_secret, approval_id="approved-2"))
     assert reopened.path == strict.paths["website_form"]
+    code, _ = await refusal(strict.rpc.RemoveAccount(close))
+    assert code is grpc.StatusCode.FAILED_PRECONDITION
     assert (await strict.post_form(samples.form()))[0] == 202
 
 
