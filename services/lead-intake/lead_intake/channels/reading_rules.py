@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from lead_intake.channels import paths
@@ -58,16 +58,26 @@ class InvalidMapping(ValueError):  # noqa: N818 - errors are named by what is wr
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Finds one value in a document, transforms it, and translates it where `words` says how; others become empty."""
+    """Finds one value in a document, transforms it, and translates it where `words` says how; others become empty.
+
+    `absent` is what comes of a document that does not have it; most fields of most documents are absent.
+    """
 
     path: str
     search: paths.Search
     via: Callable[[Any], Any]
     words: Mapping[str, str] | None = None
+    absent: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "absent", self._translated(self.via(None)))
 
     def of(self, document: Any) -> Any:
         """The value."""
-        value = self.via(self.search(document))
+        found = self.search(document)
+        return self.absent if found is None else self._translated(self.via(found))
+
+    def _translated(self, value: Any) -> Any:
         return value if self.words is None else self.words.get(value, "")
 
 
