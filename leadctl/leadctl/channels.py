@@ -12,6 +12,7 @@ from leadchain.intake.v1 import events_pb2
 from rich.markup import escape
 
 from leadctl.channels_audit import audit
+from leadctl.channels_expect import expect
 from leadctl.installation import Targets, Token, services
 from leadctl.presentation import (
     AsJson,
@@ -35,6 +36,7 @@ TRUST = {events_pb2.TRUST_STRONG: "strong", events_pb2.TRUST_WEAK: "weak"}
 
 channels_app = typer.Typer(help="Channels, their accounts and mappings.", no_args_is_help=True)
 channels_app.command()(audit)
+channels_app.command()(expect)
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,14 @@ import typer
 from leadchain.intake.v1 import watching_service_pb2 as pb
 from leadchain.intake.v1 import watching_service_pb2_grpc as watching_grpc
 from leadctl.channels_audit import audit
+from leadctl.channels_expect import expect
 from leadctl.identities import AUDIENCE, ISSUER, Identities
 from servicekit.auth import TokenVerifier
 from servicekit.grpc_server import GrpcServer
 from typer.testing import CliRunner, Result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -29,11 +30,17 @@ class Watching(watching_grpc.WatchingServiceServicer):
     """Says what a test wants of the accounts."""
 
     accounts: list[pb.AuditedAccount] = field(default_factory=list)
+    expected: list[pb.SetExpectationRequest] = field(default_factory=list)
 
     async def AuditSubscriptions(self, request, _context):
         """The accounts asked for."""
         found = [each for each in self.accounts if request.channel in {"", each.channel}]
         return pb.AuditSubscriptionsResponse(accounts=found)
+
+    async def SetExpectation(self, request, _context):
+        """Remembered."""
+        self.expected.append(request)
+        return pb.SetExpectationResponse()
 
 
 @dataclass
@@ -46,8 +53,15 @@ class There:
 
     def run(self, *options: str) -> Result:
         """The command's end."""
+        return self._end(audit, *options)
+
+    def expect(self, *arguments: str) -> Result:
+        """The end of the command that says what is expected."""
+        return self._end(expect, *arguments)
+
+    def _end(self, command: Callable[..., None], *options: str) -> Result:
         app = typer.Typer()
-        app.command()(audit)
+        app.command()(command)
         target = f"--target=lead-intake=127.0.0.1:{self.port}"
         return CliRunner().invoke(app, [target, f"--token-file={self.token_file}", *options])
 
@@ -137,3 +151,16 @@ def test_only_one_channel_is_asked_for_and_json_has_the_contracts_names(there: T
 
     (only,) = json.loads(shown.output)["accounts"]
     assert (only["channel"], only["mapping_version"]) == ("website_form", 3)
+
+
+def test_an_operator_says_when_an_account_is_silent_and_for_how_long_that_is_known(
+    there: There,
+) -> None:
+    before = datetime.now(UTC)
+
+    done = there.expect("website_form", "main", "--silent-after-h", "2", "--mute-h", "8")
+
+    [asked] = there.watching.expected
+    assert (done.exit_code, asked.channel, asked.account) == (0, "website_form", "main")
+    assert asked.silent_after_s == 7200
+    assert asked.muted_until.ToDatetime(tzinfo=UTC) - before >= timedelta(hours=8)
