@@ -102,8 +102,10 @@ class Intake:
         return found
 
     async def events(self) -> list[tuple[str, str]]:
-        """Type and key of every event, in the outbox's order."""
-        rows = await self.rows.fetch("select event_type, key from outbox order by id")
+        """Type and key of every event about what came, in the outbox's order."""
+        rows = await self.rows.fetch(
+            "select event_type, key from outbox where event_type not like '%.ConfigurationChanged' order by id"
+        )
         return [(row[0].rpartition(".")[2], row[1]) for row in rows]
 
 
@@ -120,6 +122,7 @@ def sign_form(
     key = base64.b64decode(secret.removeprefix("whsec_"))
     digest = hmac.digest(key, f"{webhook_id}.{timestamp}.".encode() + raw, "sha256")
     return {
+        "content-type": "application/json",
         "webhook-id": webhook_id,
         "webhook-timestamp": timestamp,
         "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
@@ -128,7 +131,8 @@ def sign_form(
 
 def sign_page(raw: bytes, *, secret: str = PAGE_SECRET) -> dict[str, str]:
     """Headers of Facebook for a body."""
-    return {"X-Hub-Signature-256": f"sha256={hmac.digest(secret.encode(), raw, 'sha256').hex()}"}
+    digest = hmac.digest(secret.encode(), raw, "sha256").hex()
+    return {"content-type": "application/json", "X-Hub-Signature-256": f"sha256={digest}"}
 
 
 def form(**named: Any) -> dict[str, Any]:

@@ -27,7 +27,9 @@ async def test_a_page_lead_is_fetched_and_mapped(intake: Any, samples: Any) -> N
     assert await intake.post_page(samples.page_event(55459717045641545)) == 200
 
     (item,) = await intake.settled(1)
-    payload = await intake.rows.fetchval("select payload from outbox")
+    payload = await intake.rows.fetchval(
+        "select payload from outbox where event_type like '%.LeadReceived'"
+    )
     facts = events_pb2.LeadReceived.FromString(payload).facts
     assert item["lead_id"] == item["delivery_id"]
     assert facts.external_id == item["external_id"] == "55459717045641545"

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from leadchain.intake.v1 import events_pb2
 from servicekit.sealing import BlindIndex, KeyRing
+from servicekit.testing.waiting import eventually
 
 if TYPE_CHECKING:
     from _pytest.capture import CaptureFixture
@@ -178,3 +179,27 @@ async def test_the_second_click_of_a_double_click_is_told_from_another_inquiry(
     assert str(items[second]["repeats_lead_id"]) == first
     assert items[first]["state"] == items[another]["state"] == 2
     assert ("LeadRejected", second) in await events(intake)
+
+
+async def test_a_sender_that_names_an_item_again_and_better_rescues_it(
+    intake: Any, samples: Any
+) -> None:
+    path = await intake.put_account("generic_signed", secrets=[samples.form_secret])
+
+    async def post(**said: str) -> None:
+        raw = json.dumps({"lead_id": "L-1", "name": "示例", **said}).encode()
+        async with intake.http.post(path, data=raw, headers=samples.sign_form(raw)) as answer:
+            assert answer.status < 300
+
+    await post()
+    [before] = await intake.settled(1)
+    await post(phone="13800138009")
+
+    async def rescued() -> Any:
+        [item] = await intake.items()
+        return item if item["state"] == 2 else None
+
+    item = await eventually(rescued, deadline_s=20, what="the item understood")
+    assert before["reason"] == "no_contact_point"
+    assert (item["lead_id"], item["received_at"]) == (before["lead_id"], before["received_at"])
+    assert ("LeadReceived", str(item["lead_id"])) in await intake.events()

@@ -11,6 +11,7 @@ import uuid_utils
 from servicekit import telemetry
 from servicekit.errors import Unavailable
 
+from lead_intake.commands import rescuing
 from lead_intake.commands.keeping import MAPPED_WITHOUT_PAUSE, Desk, keep_items
 from lead_intake.commands.opening import Unopened, opened, rules_for
 from lead_intake.domain.leads import (
@@ -86,7 +87,9 @@ async def map_received(uow: UnitOfWork, desk: Desk, *, limit: int) -> Mapped:
         if number % MAPPED_WITHOUT_PAUSE == 0:
             await asyncio.sleep(0)
     again = await _without_repetitions(uow, again)
-    await keep_items(uow, new, desk)
+    fresh, rescued = await rescuing.parted(uow, new)
+    await keep_items(uow, fresh, desk)
+    await keep_items(uow, rescued, desk, keep=items.rescue)
     await keep_items(uow, again, desk, keep=items.settle)
     awaiting = sum(isinstance(item.finding, AwaitingBody) for item in new)
     return Mapped(len(claimed), awaiting)

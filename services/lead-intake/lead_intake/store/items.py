@@ -35,6 +35,12 @@ from unnest({_COLUMNS}) as new ({_NAMES})
 where items.lead_id = new.lead_id and items.state in (1, 5)
 returning items.lead_id
 """
+_RESCUE = _SETTLE.replace("items.state in (1, 5)", "items.state = 4")
+_QUARANTINED_PLACES = """
+select account_id, external_id, lead_id, received_at from items
+join unnest($1::integer[], $2::text[]) as asked (account_id, external_id) using (account_id, external_id)
+where state = 4
+"""
 _LEASE = """
 update items set due_at = now() + $2::interval
 where lead_id in (
@@ -121,6 +127,14 @@ class KeptPlace:
 
 
 @dataclass(frozen=True, slots=True)
+class QuarantinedPlace:
+    """A quarantined item, and when its delivery was stored."""
+
+    lead_id: LeadId
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class KeptLead:
     """One lead as a question finds it."""
 
@@ -141,6 +155,22 @@ async def settle(raw: asyncpg.Connection, records: Sequence[ItemRecord]) -> set[
     """Writes what was found about items that waited for it; returns those that still did."""
     rows = await raw.fetch(_SETTLE, *_arrays(records))
     return {row[0] for row in rows}
+
+
+async def rescue(raw: asyncpg.Connection, records: Sequence[ItemRecord]) -> set[UUID]:
+    """Writes what was found about items that were quarantined; returns those that still were."""
+    rows = await raw.fetch(_RESCUE, *_arrays(records))
+    return {row[0] for row in rows}
+
+
+async def quarantined_places(
+    raw: asyncpg.Connection, asked: Sequence[tuple[AccountId, str]]
+) -> dict[tuple[AccountId, str], QuarantinedPlace]:
+    """The quarantined items among these accounts' external ids."""
+    rows = await raw.fetch(
+        _QUARANTINED_PLACES, [each[0] for each in asked], [each[1] for each in asked]
+    )
+    return {(row[0], row[1]): QuarantinedPlace(row[2], row[3]) for row in rows}
 
 
 async def lease(raw: asyncpg.Connection, *, limit: int, duration: timedelta) -> list[LeasedItem]:

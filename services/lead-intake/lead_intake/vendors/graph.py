@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from lead_intake.accounts import Secrets
 
 PAGE_SIZE = 500
+LEAD_FIELDS = (
+    "id,created_time,ad_id,ad_name,adset_id,adset_name,campaign_id,campaign_name,form_id,field_data"
+)
+"""What a lead is asked for; without this list the API leaves out where it comes from."""
 THROTTLING_CODES = frozenset({4, 17, 32, 613, 80000, 80001, 80002, 80003, 80004, 80005, 80006})
 """Error codes of a limit that was reached; 80005 is the one for leads."""
 
@@ -65,7 +69,7 @@ class GraphApi:
             answer = await self._calls.get(
                 f"/{quote(leadgen_id, safe='')}",
                 "/{leadgen_id}",
-                params={"access_token": access_token},
+                params={"access_token": access_token, "fields": LEAD_FIELDS},
             )
             if answer.status != 200:
                 raise FetchFailed(f"status {answer.status}")
