@@ -236,9 +236,9 @@ class GetAssignmentResponse(_message.Message):
     lead_id: _builtins.str
     """UUID of the lead."""
     state: _builtins.str
-    """assigned, waiting or merged."""
+    """assigned, waiting, merged or withdrawn."""
     assignee_id: _builtins.str
-    """The owner; empty while waiting."""
+    """The owner; empty while waiting and once withdrawn."""
     assignment_no: _builtins.int
     """Which assignment this is, from 1; 0 while waiting."""
     @_builtins.property
@@ -305,7 +305,7 @@ class Decision(_message.Message):
     REFUSALS_FIELD_NUMBER: _builtins.int
     STANDINGS_FIELD_NUMBER: _builtins.int
     outcome: _builtins.str
-    """assigned, unassignable, merged or kept."""
+    """assigned, unassignable, merged, kept or withdrawn."""
     assignee_id: _builtins.str
     """The chosen rep; empty when none."""
     cause: _events_pb2.AssignmentCause.ValueType

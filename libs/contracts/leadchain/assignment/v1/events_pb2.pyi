@@ -34,6 +34,8 @@ class _AssignmentCauseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Assig
     """The owner before did not make contact in time (AS-03)."""
     ASSIGNMENT_CAUSE_DRAINED: _AssignmentCause.ValueType  # 3
     """It waited, and somebody became able to take it."""
+    ASSIGNMENT_CAUSE_IMPORT_UNDONE: _AssignmentCause.ValueType  # 4
+    """The import that made the lead was undone; nobody has it any longer."""
 
 class AssignmentCause(_AssignmentCause, metaclass=_AssignmentCauseEnumTypeWrapper):
     """Why a lead was given to somebody."""
@@ -46,6 +48,8 @@ ASSIGNMENT_CAUSE_CONTACT_OVERDUE: AssignmentCause.ValueType  # 2
 """The owner before did not make contact in time (AS-03)."""
 ASSIGNMENT_CAUSE_DRAINED: AssignmentCause.ValueType  # 3
 """It waited, and somebody became able to take it."""
+ASSIGNMENT_CAUSE_IMPORT_UNDONE: AssignmentCause.ValueType  # 4
+"""The import that made the lead was undone; nobody has it any longer."""
 Global___AssignmentCause: _TypeAlias = AssignmentCause  # noqa: Y015
 
 class _RefusalReason:
@@ -331,6 +335,56 @@ class LeadMerged(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LeadMerged: _TypeAlias = LeadMerged  # noqa: Y015
+
+@_typing.final
+class LeadWithdrawn(_message.Message):
+    """A lead of an undone import is closed: nobody had made contact, and nobody else had joined it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    IMPORT_ID_FIELD_NUMBER: _builtins.int
+    ASSIGNEE_ID_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    RECEIVED_AT_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """UUIDv7 of this event."""
+    lead_id: _builtins.str
+    """UUIDv7 of the lead."""
+    import_id: _builtins.str
+    """UUIDv7 of the import."""
+    assignee_id: _builtins.str
+    """The rep who had it until now; empty when nobody had."""
+    channel: _builtins.str
+    """Channel name."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When the fact became true."""
+
+    @_builtins.property
+    def received_at(self) -> _timestamp_pb2.Timestamp:
+        """When lead-intake stored the delivery."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        lead_id: _builtins.str = ...,
+        import_id: _builtins.str = ...,
+        assignee_id: _builtins.str = ...,
+        channel: _builtins.str = ...,
+        received_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at", "received_at", b"received_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignee_id", b"assignee_id", "channel", b"channel", "event_id", b"event_id", "import_id", b"import_id", "lead_id", b"lead_id", "occurred_at", b"occurred_at", "received_at", b"received_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeadWithdrawn: _TypeAlias = LeadWithdrawn  # noqa: Y015
 
 @_typing.final
 class LeadContacted(_message.Message):

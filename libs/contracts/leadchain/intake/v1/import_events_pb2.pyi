@@ -158,7 +158,7 @@ Global___ImportUndone: _TypeAlias = ImportUndone  # noqa: Y015
 
 @_typing.final
 class LeadsWithdrawn(_message.Message):
-    """Leads that an import made are withdrawn: nobody ever asked."""
+    """Whoever imported some leads takes them back: nobody ever asked. Assignment says of which this comes true."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
