@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down status test test-kit test-service test-contract test-e2e chaos bench lint fmt fmt-check types arch \
-        proto proto-check proto-baseline events lock migration k8s-render image lock
+        gazetteer proto proto-check proto-baseline events lock migration k8s-render image lock
 
 bin := .venv/bin
 LEADS ?= 1000
@@ -34,8 +34,8 @@ test-e2e: setup ## the whole chain as separate processes
 	@$(bin)/pytest -q tests/e2e
 chaos: setup ## long: kills each service again and again under load
 	@$(bin)/pytest -q tests/chaos
-bench: setup ## measure the chain and permissions, each figure beside a raw limit of the same run
-	@for part in bench bench.decisions bench.checks bench.audit bench.revocation; do $(bin)/python -m $$part || exit 1; done
+bench: setup ## measure the chain, the intake and permissions, each figure beside a raw limit of the same run
+	@for part in bench bench.normalising bench.channels bench.verifying bench.importing bench.decisions bench.checks bench.audit bench.revocation; do $(bin)/python -m $$part || exit 1; done
 lint: setup fmt-check types arch ## everything that reads code without running it
 fmt: setup ## format and repair
 	@$(bin)/ruff format -q . && $(bin)/ruff check -q --fix . && $(bin)/buf format -w proto
@@ -47,10 +47,12 @@ arch: setup ## who may import whom
 	@$(bin)/lint-imports > /dev/null || $(bin)/lint-imports
 
 ## Contracts
+gazetteer: setup ## generate the tables of places and phone prefixes
+	@$(bin)/python tools/generate_gazetteer.py
 proto: setup ## generate libs/contracts from proto/
 	@$(bin)/python tools/generate_contracts.py
-proto-check: setup ## fail when the generated code is stale
-	@$(bin)/python tools/generate_contracts.py --check
+proto-check: setup ## fail when the generated code or tables are stale
+	@$(bin)/python tools/generate_contracts.py --check && $(bin)/python tools/generate_gazetteer.py --check
 proto-baseline: setup ## accept today's contracts as the released ones
 	@$(bin)/buf build proto -o tests/contract/baseline.binpb
 events: setup ## refresh docs/events.md
