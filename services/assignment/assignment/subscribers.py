@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from leadchain.identity.v1.events_pb2 import LeadIdentified
+from leadchain.intake.v1.import_events_pb2 import LeadsWithdrawn
 from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested, SubjectExportRequested
 from leadchain.permissions.v1.events_pb2 import SessionsRevoked
 from servicekit.erasures import asked, parts
@@ -20,13 +21,18 @@ if TYPE_CHECKING:
 
 
 def subscribe(bus: Bus, desk: commands.Desk, erasures: Erasures) -> None:
-    """Registers what assignment reads: leads whose customer is known, who has left, who is to be forgotten."""
+    """Registers what assignment reads: identified and withdrawn leads, who has left, who is to be forgotten."""
 
     @bus.on_batch(LeadIdentified)
     async def assign_identified_leads(events: Sequence[LeadIdentified], uow: UnitOfWork) -> None:
         """Only a lead whose customer is known can be told from one who asks again."""
         leads = [wire.lead(event, uow.traceparent_of(event)) for event in events]
         await commands.assign_leads(uow, desk, leads)
+
+    @bus.on(LeadsWithdrawn)
+    async def withdraw_leads(event: LeadsWithdrawn, uow: UnitOfWork) -> None:
+        """Nobody shall call people who never asked."""
+        await commands.withdraw_leads(uow, desk, wire.taken_back(event))
 
     @bus.on(SessionsRevoked)
     async def retire_who_left(event: SessionsRevoked, uow: UnitOfWork) -> None:

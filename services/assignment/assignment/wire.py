@@ -16,7 +16,16 @@ from leadchain.intake.v1 import events_pb2 as intake_pb
 from servicekit.errors import Invalid, InvalidMessage
 
 from assignment.domain.decisions import Outcome
-from assignment.domain.leads import Lead, LeadId, Merged, Owned, Precision, Profile, RepId
+from assignment.domain.leads import (
+    Lead,
+    LeadId,
+    Merged,
+    Owned,
+    Precision,
+    Profile,
+    RepId,
+    Withdrawn,
+)
 from assignment.domain.reps import Rep, RepLoad
 from assignment.domain.routing import region_display
 
@@ -25,6 +34,7 @@ if TYPE_CHECKING:
 
     from leadchain.identity.v1.events_pb2 import LeadIdentified
     from leadchain.intake.v1.events_pb2 import Region
+    from leadchain.intake.v1.import_events_pb2 import LeadsWithdrawn
     from leadchain.permissions.v1.events_pb2 import SessionsRevoked
     from servicekit.erasures import Erased, Part
 
@@ -41,6 +51,7 @@ _OUTCOMES = {
     Outcome.UNASSIGNABLE: "unassignable",
     Outcome.MERGED: "merged",
     Outcome.KEPT: "kept",
+    Outcome.WITHDRAWN: "withdrawn",
 }
 
 
@@ -119,6 +130,18 @@ def lead_merged(lead: Lead, into: OpenLead) -> pb.LeadMerged:
     return event
 
 
+def lead_withdrawn(lead: Lead, import_id: UUID, *, assignee: RepId | None) -> pb.LeadWithdrawn:
+    """The fact that a lead is closed, for its import was undone; `assignee` had it until now."""
+    event = pb.LeadWithdrawn(
+        lead_id=str(lead.lead_id),
+        import_id=str(import_id),
+        assignee_id=assignee or "",
+        channel=lead.channel,
+    )
+    event.received_at.FromDatetime(lead.received_at)
+    return event
+
+
 def lead_contacted(lead: Lead, rep_id: RepId, *, response_time_ms: int) -> pb.LeadContacted:
     """The fact that the owner made contact."""
     event = pb.LeadContacted(
@@ -166,6 +189,15 @@ def departed(event: SessionsRevoked) -> list[RepId]:
     if not event.principal_id:
         raise InvalidMessage("nobody is named")
     return [RepId(event.principal_id)] if event.reason == OFFBOARDED else []
+
+
+def taken_back(event: LeadsWithdrawn) -> dict[LeadId, UUID]:
+    """The leads of an undone import, each with the import; raises `InvalidMessage`."""
+    try:
+        import_id = UUID(event.import_id)
+        return dict.fromkeys((LeadId(UUID(each)) for each in event.lead_ids), import_id)
+    except ValueError:
+        raise InvalidMessage("an import or a lead is no UUID") from None
 
 
 def reps(request: rpc_pb.PutRepsRequest) -> list[Rep]:
@@ -290,6 +322,8 @@ def _state_of(assignment: Assignment) -> str:
             return "assigned"
         case Merged():
             return "merged"
+        case Withdrawn():
+            return "withdrawn"
         case _:
             return "waiting"
 

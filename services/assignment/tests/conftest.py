@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from servicekit.testing.databases import Migrated
 
 NOON = datetime(2026, 2, 7, 12, 0, tzinfo=UTC)
+IMPORT = UUID("0199c0de-0000-7000-8000-000000000001")
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
@@ -140,6 +141,12 @@ class Office:
         kinds = {kind.DESCRIPTOR.full_name: kind for kind in EVENTS}
         return [kinds[event_type].FromString(payload) for event_type, payload in rows]
 
+    async def withdraw(self, desk: commands.Desk, *leads: Lead, import_id: UUID = IMPORT) -> int:
+        """Withdraws leads of an undone import; how many were closed."""
+        async with self.database.unit_of_work() as uow:
+            wishes = {lead.lead_id: import_id for lead in leads}
+            return await commands.withdraw_leads(uow, desk, wishes)
+
     async def owners(self) -> dict[UUID, str]:
         """The owner of each owned lead."""
         query = "select lead_id, assignee_id from leads where assignee_id is not null"
@@ -166,6 +173,7 @@ EVENTS = (
     pb.LeadAssigned,
     pb.LeadUnassignable,
     pb.LeadMerged,
+    pb.LeadWithdrawn,
     pb.LeadContacted,
     pb.ContactOverdue,
 )

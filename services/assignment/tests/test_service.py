@@ -21,6 +21,7 @@ from leadchain.assignment.v1 import assignment_service_pb2 as pb
 from leadchain.assignment.v1 import events_pb2
 from leadchain.assignment.v1.assignment_service_pb2_grpc import AssignmentServiceStub
 from leadchain.intake.v1.events_pb2 import RegionPrecision
+from leadchain.intake.v1.import_events_pb2 import LeadsWithdrawn
 from leadchain.permissions.v1.events_pb2 import SessionsRevoked
 from servicekit.auth import mint_token, new_signing_key
 from servicekit.events import new_id, subject_of
@@ -45,6 +46,7 @@ EVENTS = {
         events_pb2.LeadAssigned,
         events_pb2.LeadUnassignable,
         events_pb2.LeadMerged,
+        events_pb2.LeadWithdrawn,
         events_pb2.LeadContacted,
         events_pb2.ContactOverdue,
     )
@@ -275,6 +277,38 @@ async def test_the_book_says_how_each_lead_stands(assignment: Running, build: An
         book_service_pb2.BOOK_STATE_ASSIGNED: 1,
         book_service_pb2.BOOK_STATE_MERGED: 1,
         book_service_pb2.BOOK_STATE_WAITING: 1,
+    }
+
+
+async def test_an_undone_import_closes_its_leads_even_those_that_come_later(
+    assignment: Running, build: Any
+) -> None:
+    await assignment.stub.PutReps(pb.PutRepsRequest(reps=[SHENZHEN]))
+    here, late, bystander = build.lead(), build.lead(), build.lead()
+    import_id = new_id()
+    await assignment.deliver(build.identified(here))
+    await assignment.published(1)
+    lead_ids = [str(here.lead_id), str(late.lead_id)]
+    event = LeadsWithdrawn(event_id=new_id(), import_id=import_id, lead_ids=lead_ids)
+
+    await assignment.state(event, import_id)
+    await assignment.state(event, import_id)
+    await assignment.published(2)
+    for lead in (late, bystander):
+        await assignment.deliver(build.identified(lead))
+
+    said = (await assignment.published(4))[1:]
+    withdrawn = [each.lead_id for each in said if isinstance(each, events_pb2.LeadWithdrawn)]
+    assert withdrawn == lead_ids
+    answer = await assignment.stub.GetAssignment(pb.GetAssignmentRequest(lead_id=str(late.lead_id)))
+    loads = (await assignment.stub.ListReps(pb.ListRepsRequest())).reps
+    assert answer.state == "withdrawn"
+    assert [(load.open_count, load.assigned_count) for load in loads] == [(1, 2)]
+    book = await BookServiceStub(assignment.channel).GetBook(book_service_pb2.GetBookRequest())
+    counts = {cell.state: cell.item_count for cell in book.cells}
+    assert counts == {
+        book_service_pb2.BOOK_STATE_ASSIGNED: 1,
+        book_service_pb2.BOOK_STATE_REJECTED: 2,
     }
 
 

@@ -5,6 +5,7 @@ from assignment.commands.contact import Fired, fire_contact_timers, mark_contact
 from assignment.commands.desk import Desk
 from assignment.commands.privacy import erase_leads, kept_about
 from assignment.commands.reps import open_up, put_reps, retire_reps
+from assignment.commands.withdrawing import withdraw_leads
 
 __all__ = [
     "Desk",
@@ -19,4 +20,5 @@ __all__ = [
     "open_up",
     "put_reps",
     "retire_reps",
+    "withdraw_leads",
 ]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assignment import wire
+from assignment.commands.withdrawing import close_arrived
 from assignment.domain.contact import first_owner
 from assignment.domain.decisions import Cause, Decision, Outcome
 from assignment.domain.leads import LeadId, Merged, Owned, Waiting, sort_arrivals, with_owners
@@ -24,6 +25,7 @@ from assignment.domain.routing import (
 from assignment.store import decisions as decision_store
 from assignment.store import leads as lead_store
 from assignment.store import reps as rep_store
+from assignment.store import withdrawals as withdrawal_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from servicekit.database import UnitOfWork
 
     from assignment.commands.desk import Desk
-    from assignment.domain.leads import Arrivals, Lead, OpenLead, Profile, StoredLead
+    from assignment.domain.leads import Lead, OpenLead, Profile, Standing, StoredLead
     from assignment.domain.routing import Refusal, Router, Ruling
 
 DRAIN_BATCH_SIZE = 250
@@ -44,10 +46,14 @@ _OUTCOMES = {True: Outcome.ASSIGNED, False: Outcome.UNASSIGNABLE}
 async def assign_leads(uow: UnitOfWork, desk: Desk, leads: Sequence[Lead]) -> None:
     """Gives new leads their first owners, joins those of customers with an open lead, and lets the rest wait.
 
-    Leads that are here already are passed over.
+    Leads that are here already are passed over; those that were withdrawn before they came are closed at once.
     """
-    arrivals = await _arrivals(uow.raw, leads)
+    known = await _known(uow.raw, leads)
     router, openings = await desk.router(uow.raw)
+    new = [lead for lead in leads if lead.lead_id not in known]
+    known |= await close_arrived(uow, router, new, openings=openings)
+    open_leads = await lead_store.open_leads(uow.raw, list({lead.golden_id for lead in leads}))
+    arrivals = sort_arrivals(leads, known=known, open_leads=open_leads)
     rulings = await _route_all(uow.raw, router, [lead.profile for lead in arrivals.fresh])
     routed = list(zip(arrivals.fresh, rulings, strict=True))
     owners = _first_owners(routed, uow=uow, desk=desk)
@@ -87,12 +93,11 @@ async def drain_waiting(uow: UnitOfWork, desk: Desk) -> Drained:
     return Drained(len(waiting), len(found))
 
 
-async def _arrivals(raw: asyncpg.Connection, leads: Sequence[Lead]) -> Arrivals:
-    golden_ids = list({lead.golden_id for lead in leads})
-    await lead_store.lock_customers(raw, golden_ids)
-    known = await lead_store.known_leads(raw, [lead.lead_id for lead in leads])
-    open_leads = await lead_store.open_leads(raw, golden_ids)
-    return sort_arrivals(leads, known=known, open_leads=open_leads)
+async def _known(raw: asyncpg.Connection, leads: Sequence[Lead]) -> set[LeadId]:
+    """Those of the leads that are here; nobody adds or withdraws any of them until the transaction ends."""
+    await withdrawal_store.lock_arrivals(raw)
+    await lead_store.lock_customers(raw, list({lead.golden_id for lead in leads}))
+    return await lead_store.known_leads(raw, [lead.lead_id for lead in leads])
 
 
 async def _route_all(
@@ -124,7 +129,7 @@ async def _save(
     owners: dict[LeadId, Owned],
     openings: int,
 ) -> None:
-    placed: list[tuple[Lead, lead_store.Standing]] = [
+    placed: list[tuple[Lead, Standing]] = [
         (lead, owners.get(lead.lead_id, _WAITING)) for lead, _ in routed
     ]
     placed += [(lead, Merged(into.lead_id)) for lead, into in joining]

@@ -17,7 +17,7 @@ from assignment.domain.contact import (
 )
 from assignment.domain.decisions import Cause, Decision, Outcome
 from assignment.domain.leads import LeadId, Owned, RepId
-from assignment.domain.routing import Assigned, is_full, route
+from assignment.domain.routing import Assigned, release, route
 from assignment.store import decisions as decision_store
 from assignment.store import leads as lead_store
 from assignment.store import reps as rep_store
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from assignment.commands.desk import Desk
     from assignment.domain.leads import Lead, StoredLead
-    from assignment.domain.routing import Board, Router, Ruling
+    from assignment.domain.routing import Router, Ruling
     from assignment.domain.rules import ContactSla
 
 TIMERS_BATCH_SIZE = 500
@@ -146,21 +146,13 @@ async def _decide(
         ruling = route(each.lead.profile, router, board, excluded=excluded)
         next_owned = None
         if isinstance(ruling, Assigned):
-            made_room |= _release(router, board, each.owned.assignee_id)
+            made_room |= release(router, board, each.owned.assignee_id)
             next_owned = next_owner(each.owned, ruling.rep_id, now=uow.now, sla=sla)
         hand_overs.append(_HandOver(each, ruling, next_owned))
     await rep_store.save_board(uow.raw, board)
     if made_room:
         await rep_store.open_up(uow.raw)
     return hand_overs
-
-
-def _release(router: Router, board: Board, rep_id: RepId) -> bool:
-    """Takes a lead from a rep; says whether that makes room where there was none."""
-    rep = router.reps.get(rep_id)
-    was_full = rep is not None and is_full(rep, board.open_counts.get(rep_id, 0))
-    board.release(rep_id)
-    return was_full
 
 
 async def _save(uow: UnitOfWork, router: Router, hand_overs: Sequence[_HandOver]) -> None:

@@ -15,7 +15,7 @@ from assignment.domain.leads import LeadId, Owned, RepId
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from assignment.domain.leads import Merged, StoredLead, Waiting
+    from assignment.domain.leads import Standing, StoredLead
     from assignment.domain.rules import ContactSla
 
 CONTACT_TIMER = "contact"
@@ -44,7 +44,7 @@ class Timer:
     due_at: datetime
 
 
-def is_overdue(standing: Waiting | Owned | Merged, assignment_no: int) -> bool:
+def is_overdue(standing: Standing, assignment_no: int) -> bool:
     """Whether a clock that has run out still finds its owner without contact."""
     return (
         isinstance(standing, Owned)

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from assignment.domain.leads import Merged
+from assignment.domain.leads import Merged, Withdrawn
 from assignment.domain.routing import Assigned, Grounds, Ruling, refusals, standings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from assignment.domain.leads import LeadId, RepId, StoredLead
+    from assignment.domain.leads import LeadId, RepId, Standing, StoredLead
     from assignment.domain.reps import Rep
-    from assignment.domain.routing import Refusal, Standing
+    from assignment.domain.routing import Refusal
+    from assignment.domain.routing import Standing as Share
 
 
 class Outcome(IntEnum):
@@ -27,6 +28,9 @@ class Outcome(IntEnum):
     KEPT = 4
     """The owner let the clock run out and keeps the lead: nobody else could take it, or it may not move again."""
 
+    WITHDRAWN = 5
+    """The import that made it was undone."""
+
 
 class Cause(IntEnum):
     """Why a lead was given to somebody; the numbers are those of the contract."""
@@ -34,13 +38,14 @@ class Cause(IntEnum):
     FIRST = 1
     CONTACT_OVERDUE = 2
     DRAINED = 3
+    IMPORT_UNDONE = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """One decision about a lead; `decision_no` counts from 1.
 
-    `ruling` is None where no rule was asked: for a merge, and for a lead whose hops are used up.
+    `ruling` is None where no rule was asked: for a merge, a withdrawal, and a lead whose hops are used up.
     """
 
     lead_id: LeadId
@@ -76,7 +81,7 @@ class Explanation:
     decision: RecordedDecision
     inputs: Mapping[str, str]
     refusals: list[Refusal]
-    standings: list[Standing]
+    standings: list[Share]
 
 
 def explain(decision: RecordedDecision, stored: StoredLead, reps: Sequence[Rep]) -> Explanation:
@@ -101,8 +106,16 @@ def _inputs(decision: RecordedDecision, stored: StoredLead) -> dict[str, str]:
     if decision.weight is not None:
         inputs["source_weight"] = f"{decision.weight:g}"
         inputs["roster_version"] = str(decision.roster_version)
-    elif isinstance(stored.standing, Merged):
-        inputs["into_lead_id"] = str(stored.standing.into_lead_id)
     else:
-        inputs["hops"] = "used up"
+        inputs.update(_without_rule(decision, stored.standing))
     return inputs
+
+
+def _without_rule(decision: RecordedDecision, standing: Standing) -> dict[str, str]:
+    match decision.outcome, standing:
+        case Outcome.WITHDRAWN, Withdrawn(import_id):
+            return {"import_id": str(import_id)}
+        case Outcome.MERGED, Merged(into) | Withdrawn(_, into):
+            return {"into_lead_id": str(into)}
+        case _:
+            return {"hops": "used up"}

@@ -1,10 +1,10 @@
-"""A lead as routing sees it, and the three ways it can stand."""
+"""A lead as routing sees it, and the four ways it can stand."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, NamedTuple, NewType
+from typing import TYPE_CHECKING, NamedTuple, NewType, TypeAlias
 from uuid import UUID
 
 if TYPE_CHECKING:
@@ -75,11 +75,22 @@ class Merged:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """The import that made the lead was undone; `into_lead_id` is the lead that it had joined."""
+
+    import_id: UUID
+    into_lead_id: LeadId | None = None
+
+
+Standing: TypeAlias = Waiting | Owned | Merged | Withdrawn
+
+
+@dataclass(frozen=True, slots=True)
 class StoredLead:
     """A lead with its standing; `decision_count` decisions have been made about it."""
 
     lead: Lead
-    standing: Waiting | Owned | Merged
+    standing: Standing
     decision_count: int
 
 
@@ -88,7 +99,7 @@ class Assignment:
     """How a lead stands; `owned` is who must act, for a merged lead the owner of the lead it joined."""
 
     lead_id: LeadId
-    standing: Waiting | Owned | Merged
+    standing: Standing
     owned: Owned | None
 
 

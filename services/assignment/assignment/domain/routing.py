@@ -229,6 +229,14 @@ def is_full(rep: Rep, open_count: int) -> bool:
     return 0 < rep.capacity <= open_count
 
 
+def release(router: Router, board: Board, rep_id: RepId) -> bool:
+    """Takes a lead from a rep; says whether that makes room where there was none."""
+    rep = router.reps.get(rep_id)
+    was_full = rep is not None and is_full(rep, board.open_counts.get(rep_id, 0))
+    board.release(rep_id)
+    return was_full
+
+
 def heaviest_first(profiles: Sequence[Profile], rules: Rules) -> list[int]:
     """The places of leads in the order in which they are routed: by source weight (AS-01), equals as they came."""
     return sorted(range(len(profiles)), key=lambda i: -rules.weight_of(profiles[i].source_kind))

@@ -41,6 +41,15 @@ from decisions where lead_id = $1 order by decision_no
 _OWNERS = """
 select lead_id, assignee_id from decisions where lead_id = any($1::uuid[]) and assignee_id is not null
 """
+# A timer that another transaction takes is about to find its lead withdrawn; to wait for it could be for ever.
+_CANCEL = """
+delete from timers using (
+  select lead_id, kind, assignment_no from timers
+  where lead_id = any($1::uuid[]) and fired_at is null for update skip locked
+) as running
+where timers.lead_id = running.lead_id and timers.kind = running.kind
+  and timers.assignment_no = running.assignment_no
+"""
 _TAKE_DUE = f"""
 update timers set fired_at = $1
 from (
@@ -111,6 +120,11 @@ async def start_timers(raw: asyncpg.Connection, owners: Mapping[LeadId, Owned]) 
 async def take_due_timers(raw: asyncpg.Connection, *, now: datetime, limit: int) -> list[Timer]:
     """The timers that have run out, the most overdue ones first chosen; taken once, by one replica."""
     return [Timer(*row) for row in await raw.fetch(_TAKE_DUE, now, limit)]
+
+
+async def cancel_timers(raw: asyncpg.Connection, lead_ids: Sequence[LeadId]) -> None:
+    """Removes the running clocks of leads that concern nobody any longer."""
+    await raw.execute(_CANCEL, lead_ids)
 
 
 def _grounds_columns(ruling: Ruling | None, router: Router) -> tuple[object, ...]:

@@ -15,16 +15,23 @@ from assignment.domain.leads import (
     RepId,
     StoredLead,
     Waiting,
+    Withdrawn,
 )
-from assignment.store.rows import STATE_ASSIGNED, STATE_MERGED, STATE_WAITING
+from assignment.store.rows import (
+    STATE_ASSIGNED,
+    STATE_MERGED,
+    STATE_WAITING,
+    STATE_WITHDRAWN,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
+    from uuid import UUID
 
     import asyncpg
 
-Standing = Waiting | Owned | Merged
+    from assignment.domain.leads import Standing
 
 # In order of the key, so that two batches with the same customers cannot wait for each other.
 _LOCK_CUSTOMERS = """
@@ -35,9 +42,9 @@ _KNOWN = """
 select lead_id from unnest($1::uuid[]) as asked (lead_id)
 where exists (select from leads where leads.lead_id = asked.lead_id)
 """
-_OPEN = """
+_OPEN = f"""
 select leads.golden_id, leads.lead_id, leads.assignee_id
-from leads where golden_id = any($1::text[]) and into_lead_id is null
+from leads where golden_id = any($1::text[]) and state < {STATE_MERGED}
 order by leads.lead_id for share
 """
 _ADD_COLUMNS = (
@@ -59,13 +66,14 @@ _ADD_COLUMNS = (
     "contact_due_at",
     "first_assigned_at",
     "into_lead_id",
+    "withdrawn_import_id",
     "decision_count",
     "tried_openings",
 )
 _COLUMNS = """
   lead_id, golden_id, channel, received_at, province, city, region_precision, industry, source_kind, first_action,
   phone_display, traceparent, assignee_id, assignment_no, contact_due_at, first_assigned_at, contacted_at,
-  into_lead_id, decision_count
+  into_lead_id, withdrawn_import_id, decision_count
 """
 _GET = f"select {_COLUMNS} from leads where lead_id = $1"
 _LOCK = f"select {_COLUMNS} from leads where lead_id = any($1::uuid[]) order by lead_id for update"
@@ -84,6 +92,11 @@ _COUNT_DECISIONS = (
     "update leads set decision_count = decision_count + 1 where lead_id = any($1::uuid[])"
 )
 _CONTACTED = "update leads set contacted_at = $2 where lead_id = $1"
+_WITHDRAW = f"""
+update leads set state = {STATE_WITHDRAWN}, assignee_id = null, contact_due_at = null,
+  withdrawn_import_id = t.import_id, decision_count = decision_count + 1
+from unnest($1::uuid[], $2::uuid[]) as t (lead_id, import_id) where leads.lead_id = t.lead_id
+"""
 _TRIED = "update leads set tried_openings = $2 where lead_id = any($1::uuid[])"
 
 
@@ -174,6 +187,11 @@ async def mark_contacted(raw: asyncpg.Connection, lead_id: LeadId, contacted_at:
     await raw.execute(_CONTACTED, lead_id, contacted_at)
 
 
+async def withdraw(raw: asyncpg.Connection, imports: Mapping[LeadId, UUID]) -> None:
+    """Closes locked leads, each as one of an undone import, with one more decision."""
+    await raw.execute(_WITHDRAW, list(imports), list(imports.values()))
+
+
 async def mark_tried(raw: asyncpg.Connection, lead_ids: Sequence[LeadId], *, openings: int) -> None:
     """Lets locked leads wait for the next opening."""
     await raw.execute(_TRIED, lead_ids, openings)
@@ -188,6 +206,7 @@ class _Placed(NamedTuple):
     contact_due_at: datetime | None = None
     first_assigned_at: datetime | None = None
     into_lead_id: LeadId | None = None
+    withdrawn_import_id: UUID | None = None
 
 
 _WAITING = _Placed(STATE_WAITING)
@@ -205,7 +224,9 @@ def _placed(standing: Standing) -> _Placed:
             )
         case Merged():
             return _Placed(STATE_MERGED, into_lead_id=standing.into_lead_id)
-        case _:
+        case Withdrawn():
+            return _Placed(STATE_WITHDRAWN, withdrawn_import_id=standing.import_id)
+        case Waiting():
             return _WAITING
 
 
@@ -231,6 +252,8 @@ def _stored(row: Any) -> StoredLead:
 
 
 def _standing(row: Any) -> Standing:
+    if row["withdrawn_import_id"] is not None:
+        return Withdrawn(row["withdrawn_import_id"], row["into_lead_id"])
     if row["into_lead_id"] is not None:
         return Merged(row["into_lead_id"])
     if row["assignee_id"] is None:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 STATE_ASSIGNED = 1
 STATE_WAITING = 2
 STATE_MERGED = 3
+STATE_WITHDRAWN = 4
 
 _HOT_ROWS = {"fillfactor": "50", "autovacuum_vacuum_scale_factor": "0.01"}
 
@@ -35,15 +36,23 @@ class LeadRow(Base):
             name="assigned",
         ),
         CheckConstraint(
-            f"(state = {STATE_MERGED}) = (into_lead_id is not null)",
+            f"state = {STATE_WITHDRAWN} or (state = {STATE_MERGED}) = (into_lead_id is not null)",
             name="merged",
         ),
-        CheckConstraint(f"state between {STATE_ASSIGNED} and {STATE_MERGED}", name="state"),
+        CheckConstraint(
+            f"(state = {STATE_WITHDRAWN}) = (withdrawn_import_id is not null)", name="withdrawn"
+        ),
+        CheckConstraint(f"state between {STATE_ASSIGNED} and {STATE_WITHDRAWN}", name="state"),
         Index(
             "uq_leads_open_golden_id",
             "golden_id",
             unique=True,
-            postgresql_where=text("into_lead_id is null"),
+            postgresql_where=text(f"state < {STATE_MERGED}"),
+        ),
+        Index(
+            "ix_leads_into_lead_id",
+            "into_lead_id",
+            postgresql_where=text("into_lead_id is not null"),
         ),
         Index(
             "ix_leads_waiting",
@@ -65,6 +74,7 @@ class LeadRow(Base):
     first_assigned_at: Mapped[datetime | None]
     contacted_at: Mapped[datetime | None]
     into_lead_id: Mapped[UUID | None]
+    withdrawn_import_id: Mapped[UUID | None]
     province: Mapped[str] = mapped_column(String(64))
     city: Mapped[str] = mapped_column(String(64))
     region_precision: Mapped[int] = mapped_column(SmallInteger)
@@ -75,6 +85,15 @@ class LeadRow(Base):
     traceparent: Mapped[str | None] = mapped_column(String(64))
     decision_count: Mapped[int]
     tried_openings: Mapped[int] = mapped_column(BigInteger)
+
+
+class WithdrawalRow(Base):
+    """A lead that shall be withdrawn and is not: it has not come yet, or others have joined it."""
+
+    __tablename__ = "withdrawals"
+
+    lead_id: Mapped[UUID] = mapped_column(primary_key=True)
+    import_id: Mapped[UUID]
 
 
 class DecisionRow(Base):
