@@ -2,6 +2,11 @@
 
 A cell is the items that came by one channel in one hour. Each service keeps a book of cells; the books of a settled
 cell must agree, hop by hop, in number and checksum. Where they do not, the items themselves are compared.
+
+Where a lead stands is said by the last service that has it: lead-intake of what it did not hand on, assignment of what
+it has decided. So a lead of an undone import that was handed on has passed lead-intake for good, and is rejected when
+assignment says that it is withdrawn; one that assignment has to keep, for contact was made, stays assigned. Nothing
+depends on which of the two was told first, or how often.
 """
 
 from __future__ import annotations
@@ -24,7 +29,10 @@ UUID_TIME_SHIFT = 80
 
 
 class Standing(IntEnum):
-    """Where an item stands on a service's own book; the numbers of `servicekit.v1.BookState`."""
+    """Where an item stands on a service's own book; the numbers of `servicekit.v1.BookState`.
+
+    Assignment's book has a withdrawn lead as rejected.
+    """
 
     PASSED = 1
     QUARANTINED = 2
@@ -189,7 +197,7 @@ def counted_line(books: Books, cell: Cell) -> Line:
         assigned=_count(decided, Standing.ASSIGNED),
         waiting=_count(decided, Standing.WAITING) + in_flight,
         merged=_count(decided, Standing.MERGED),
-        rejected=_count(intake, Standing.REJECTED),
+        rejected=_count(intake, Standing.REJECTED) + _count(decided, Standing.REJECTED),
         quarantined=_count(intake, Standing.QUARANTINED),
         in_flight=in_flight,
     )
@@ -259,6 +267,7 @@ _DECIDED = {
     Standing.ASSIGNED: Verdict.ASSIGNED,
     Standing.WAITING: Verdict.WAITING,
     Standing.MERGED: Verdict.MERGED,
+    Standing.REJECTED: Verdict.REJECTED,
 }
 
 

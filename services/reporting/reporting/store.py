@@ -58,6 +58,7 @@ class LeadFactRow(Base):
     reminded_at: Mapped[datetime | None]
     reminder_failed_at: Mapped[datetime | None]
     contacted_at: Mapped[datetime | None]
+    withdrawn_at: Mapped[datetime | None]
     overdue_assignments: Mapped[int | None] = mapped_column(BigInteger)
 
     __table_args__ = (
@@ -134,6 +135,7 @@ _JOINS = {
     "LeadAssigned": (("assigned_at", "min", "least"), ("last_assigned_at", "max", "greatest")),
     "LeadUnassignable": (("unassignable_at", "max", "greatest"),),
     "LeadMerged": (("merged_at", "min", "least"),),
+    "LeadWithdrawn": (("withdrawn_at", "min", "least"),),
     "LeadContacted": (("contacted_at", "min", "least"),),
     "OwnershipGranted": (("granted_at", "min", "least"),),
     "ReminderDelivered": (("reminded_at", "min", "least"),),

@@ -14,6 +14,7 @@ from leadchain.assignment.v1.events_pb2 import (
     LeadContacted,
     LeadMerged,
     LeadUnassignable,
+    LeadWithdrawn,
 )
 from leadchain.intake.v1.events_pb2 import DeliveryQuarantined, LeadReceived, LeadRejected
 from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested, SubjectExportRequested
@@ -44,6 +45,7 @@ def subscribe(bus: Bus, erasures: Erasures) -> None:
     _project(bus, LeadAssigned, wire.assigned)
     _project(bus, LeadUnassignable, wire.unassignable)
     _project(bus, LeadMerged, wire.merged)
+    _project(bus, LeadWithdrawn, wire.withdrawn)
     _project(bus, LeadContacted, wire.contacted)
     _project(bus, ContactOverdue, wire.overdue)
     _project(bus, OwnershipGranted, wire.granted)

@@ -73,6 +73,11 @@ def merged(event: assignment.LeadMerged, trace_id: str | None) -> Fact:
     return _fact(event, f"into={event.into_lead_id} assignee={event.assignee_id}", trace_id)
 
 
+def withdrawn(event: assignment.LeadWithdrawn, trace_id: str | None) -> Fact:
+    """A lead is closed, for its import was undone."""
+    return _fact(event, f"import={event.import_id} assignee={event.assignee_id}", trace_id)
+
+
 def contacted(event: assignment.LeadContacted, trace_id: str | None) -> Fact:
     """The owner made contact."""
     summary = f"rep={event.rep_id} response_time_ms={event.response_time_ms}"

@@ -72,6 +72,10 @@ class StoryTeller:
         """It joined an open lead."""
         return self._event(assignment.LeadMerged, after_s, into_lead_id=new_id())
 
+    def withdrawn(self, after_s: float = 30) -> assignment.LeadWithdrawn:
+        """It is closed, for its import was undone."""
+        return self._event(assignment.LeadWithdrawn, after_s, import_id=new_id())
+
     def contacted(self, after_s: float = 60) -> assignment.LeadContacted:
         """Its owner made contact."""
         return self._event(assignment.LeadContacted, after_s, rep_id="rep-01")
@@ -110,6 +114,7 @@ TRANSLATIONS: dict[str, Callable[..., Any]] = {
     "LeadAssigned": wire.assigned,
     "LeadUnassignable": wire.unassignable,
     "LeadMerged": wire.merged,
+    "LeadWithdrawn": wire.withdrawn,
     "LeadContacted": wire.contacted,
     "ContactOverdue": wire.overdue,
     "OwnershipGranted": wire.granted,

@@ -107,6 +107,31 @@ async def test_refused_and_quarantined_items_are_counted_by_the_door(
     assert ledger.missing == []
 
 
+async def test_withdrawn_leads_are_rejected_as_soon_as_assignment_says_so_and_kept_ones_stay(
+    keepers: Keepers, live: Any
+) -> None:
+    for standing in (Standing.ASSIGNED, Standing.REJECTED, Standing.REJECTED, Standing.WAITING):
+        await live(standing)
+
+    ledgers = [await ledger_of(keepers, later_s=later_s) for later_s in (0, 3600)]
+
+    for ledger in ledgers:
+        assert ledger.total() == Line(assigned=1, waiting=1, rejected=2)
+        assert ledger.missing == []
+
+
+async def test_a_withdrawn_lead_is_counted_once_beside_one_that_is_missing(
+    keepers: Keepers, others: Any, live: Any
+) -> None:
+    lost, _ = await live(), await live(Standing.REJECTED)
+    del others.assignment.items[lost]
+
+    ledger = await ledger_of(keepers)
+
+    assert ledger.total() == Line(rejected=1, missing=1)
+    assert [missing.lead_id for missing in ledger.missing] == [lost]
+
+
 @pytest.mark.parametrize("away", ["lead-intake", "identity", "assignment"])
 async def test_a_service_that_is_away_is_named_and_nothing_is_guessed(
     keepers: Keepers, others: Any, live: Any, away: str

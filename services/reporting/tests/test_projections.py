@@ -76,6 +76,7 @@ async def test_events_in_any_order_and_repeated_leave_the_same_row(
         "reminded_at": NOON + timedelta(seconds=14),
         "reminder_failed_at": NOON + timedelta(seconds=904),
         "contacted_at": NOON + timedelta(seconds=950),
+        "withdrawn_at": None,
         "overdue_assignments": 0b10,
         "outcome": "assigned",
     }
@@ -95,6 +96,10 @@ async def test_events_in_any_order_and_repeated_leave_the_same_row(
         (["received", "unassignable"], "waiting"),
         (["received", "assigned", "contacted"], "assigned"),
         (["received", "merged"], "merged"),
+        (["received", "assigned", "withdrawn"], "withdrawn"),
+        (["withdrawn", "assigned", "received"], "withdrawn"),
+        (["received", "merged", "withdrawn"], "withdrawn"),
+        (["received", "unassignable", "withdrawn"], "withdrawn"),
     ],
 )
 async def test_the_outcome_of_a_lead_follows_from_what_happened(

@@ -42,6 +42,20 @@ async def test_an_undone_import_leaves_no_lead_and_names_each_that_is_withdrawn(
     assert ImportUndone.FromString(event["payload"]).undone_by == "leadctl"
 
 
+async def test_the_book_leaves_it_to_assignment_what_becomes_of_leads_that_were_handed_on(
+    uploader: Any, files: Any
+) -> None:
+    ended = await uploader.imported(files.csv_of([files.lead(1), files.lead(2, phone="")]))
+    passed, quarantined, rejected = 1, 2, 3
+    before = await uploader.rows.fetch("select state from book order by state")
+
+    await undone(uploader, ended.import_id)
+
+    after = await uploader.rows.fetch("select state from book order by state")
+    assert [row[0] for row in before] == [passed, quarantined]
+    assert [row[0] for row in after] == [passed, rejected]
+
+
 async def test_leads_that_were_stated_since_or_only_updated_stay(uploader: Any, files: Any) -> None:
     await uploader.imported(files.csv_of([files.lead(1)]))
     second = await uploader.imported(
