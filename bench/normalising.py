@@ -20,7 +20,7 @@ import msgspec
 import yaml
 from lead_intake.channels.channel_files import load_channels
 from lead_intake.domain.leads import Understood
-from lead_intake.normalising.companies import read_company
+from lead_intake.normalising.companies import company_name
 from lead_intake.normalising.credit_codes import read_credit_code
 from lead_intake.normalising.divisions import load_divisions
 from lead_intake.normalising.emails import read_email
@@ -93,7 +93,7 @@ def parts() -> list[tuple[str, Callable[[Any], object], Callable[[dict[str, Any]
         return finding
 
     def mapped(document: Any) -> object:
-        return {name: read.of(document) for name, read in rules.mapping}
+        return rules.table.values_of(document)
 
     def field(name: str) -> Callable[[dict[str, Any]], Any]:
         return lambda made: made["fields"][name]
@@ -107,7 +107,7 @@ def parts() -> list[tuple[str, Callable[[Any], object], Callable[[dict[str, Any]
         ("  industry", lexicons.industries.read, field("industry")),
         ("  name", read_name, field("name")),
         ("  e-mail", read_email, field("email")),
-        ("  company", read_company, field("company")),
+        ("  company", company_name, field("company")),
         ("  credit code", read_credit_code, field("uscc")),
     ]
 

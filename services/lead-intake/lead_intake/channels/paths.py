@@ -30,6 +30,29 @@ def compiled(path: str) -> Search:
     return plain if plain is not None else _interpreted(expression)
 
 
+def places(path: str) -> tuple[tuple[str, ...], ...] | None:
+    """The first names, at most two, of each alternative of a valid plain path: without them it finds nothing.
+
+    None for a path that is not plain.
+    """
+    return _places(jmespath.compile(path).parsed)
+
+
+def _places(node: dict[str, Any]) -> tuple[tuple[str, ...], ...] | None:
+    match node:
+        case {"type": "field", "value": str(name)}:
+            return ((name,),)
+        case {"type": "subexpression", "children": [outer, inner]}:
+            before, behind = _places(outer), _places(inner)
+            is_chain = before is not None and behind is not None and len(before + behind) == 2
+            return ((*before[0], *behind[0])[:2],) if is_chain else None  # type: ignore[index]
+        case {"type": "or_expression", "children": [first, second]}:
+            left, right = _places(first), _places(second)
+            return None if left is None or right is None else left + right
+        case _:
+            return None
+
+
 def _interpreted(expression: jmespath.parser.ParsedResult) -> Search:
     """The library's search; a function that meets a value of another type finds nothing."""
 

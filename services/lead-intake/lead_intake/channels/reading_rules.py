@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from lead_intake.channels import paths
+from lead_intake.channels.field_tables import FieldTable
 from lead_intake.channels.transforms import TRANSFORMS
 from lead_intake.domain.facts import FactKind
 from lead_intake.domain.leads import RejectReason
@@ -60,24 +61,28 @@ class InvalidMapping(ValueError):  # noqa: N818 - errors are named by what is wr
 class Read:
     """Finds one value in a document, transforms it, and translates it where `words` says how; others become empty.
 
-    `absent` is what comes of a document that does not have it; most fields of most documents are absent.
+    `absent` is what comes of a document that does not have it; most fields of most documents are absent. `places` are
+    the names without which it is absent, as `paths.places` gives them; None where that is not known.
     """
 
     path: str
     search: paths.Search
     via: Callable[[Any], Any]
     words: Mapping[str, str] | None = None
+    places: tuple[tuple[str, ...], ...] | None = None
     absent: Any = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "absent", self._translated(self.via(None)))
+        absent = self.via(None)
+        words = self.words
+        object.__setattr__(self, "absent", absent if words is None else words.get(absent, ""))
 
     def of(self, document: Any) -> Any:
         """The value."""
         found = self.search(document)
-        return self.absent if found is None else self._translated(self.via(found))
-
-    def _translated(self, value: Any) -> Any:
+        if found is None:
+            return self.absent
+        value = self.via(found)
         return value if self.words is None else self.words.get(value, "")
 
 
@@ -147,6 +152,10 @@ class ReadingRules:
     constants: Mapping[str, str]
     required: frozenset[str]
     double_click_s: int
+    table: FieldTable = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "table", FieldTable(self.mapping))
 
     @property
     def is_enriched(self) -> bool:
@@ -198,7 +207,8 @@ def _read(rule: Mapping[str, Any]) -> Read:
     via = TRANSFORMS.get(rule["via"])
     if via is None:
         raise InvalidMapping(f"{rule['via']}: no such transform")
-    return Read(rule["path"], paths.compiled(rule["path"]), via, rule.get("words"))
+    path = rule["path"]
+    return Read(path, paths.compiled(path), via, rule.get("words"), paths.places(path))
 
 
 def _optional_read(rule: Mapping[str, Any] | None) -> Read | None:

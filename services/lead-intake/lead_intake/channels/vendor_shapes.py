@@ -118,7 +118,8 @@ def of_query(name: str) -> Callable[[Any], str]:
     pattern = re.compile(rf"[?&]{name}=([^&#]{{0,{TEXT_LENGTH_MAX}}})")
 
     def parameter(value: Any) -> str:
-        found = pattern.search(value) if isinstance(value, str) else None
+        is_there = isinstance(value, str) and name in value
+        found = pattern.search(value) if is_there else None
         return unquote_plus(found[1]).strip()[:TEXT_LENGTH_MAX] if found else ""
 
     return parameter

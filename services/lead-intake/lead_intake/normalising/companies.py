@@ -13,6 +13,7 @@ from dataclasses import dataclass
 TEXT_LENGTH_MAX = 120
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
+_PLAIN = re.compile(r"[\u3400-\u9fffA-Za-z0-9]+")  # what compatibility forms leave as it is
 _BRACKETS = str.maketrans("\u3014\u3015【】[]{}《》「」\uff08\uff09", "()()()()()()()")
 _BESIDE_CHINESE = re.compile(r"(?<=[^\x00-\x7f])\s+|\s+(?=[^\x00-\x7f])")
 _SPACES_AND_BRACKETS = re.compile(r"[\s()]+")
@@ -63,10 +64,16 @@ class CompanyName:
 _NONE = CompanyName()
 
 
-def read_company(text: str) -> CompanyName:
-    """The company that a text names."""
+def company_name(text: str) -> str:
+    """The whole name, tidied, of the company that a text names; empty where it is no name."""
     name = _tidied(text[:TEXT_LENGTH_MAX])
-    if not name or _NOT_A_NAME.fullmatch(name):
+    return "" if _NOT_A_NAME.fullmatch(name) else name
+
+
+def read_company(text: str) -> CompanyName:
+    """The company that a text names, and the parts of its name."""
+    name = company_name(text)
+    if not name:
         return _NONE
     rest, branch = _without_branch(name)
     rest, form = _without_form(rest)
@@ -76,6 +83,8 @@ def read_company(text: str) -> CompanyName:
 
 
 def _tidied(text: str) -> str:
+    if _PLAIN.fullmatch(text):
+        return text
     if not text.isascii():
         text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).translate(_BRACKETS)
         text = _BESIDE_CHINESE.sub("", text)

@@ -13,7 +13,7 @@ import yaml
 from lead_intake.domain.places import Method, Precision, Region
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 _PEOPLES = (
     "(?:维吾尔|哈萨克|柯尔克孜|塔吉克|蒙古|锡伯|鄂伦春|达斡尔)族?|(?:各|回|藏|苗|彝|壮|布依|朝鲜|满|侗|瑶|白|土家|哈尼|傣|黎|傈僳|佤"
@@ -34,9 +34,9 @@ class Division:
     around: tuple[Division, ...]
     region: Region
 
-    def is_inside(self, others: Iterable[Division]) -> bool:
+    def is_inside(self, others: frozenset[Division]) -> bool:
         """Whether it lies in one of the others."""
-        return any(each in others for each in self.around)
+        return not others.isdisjoint(self.around)
 
 
 @dataclass(slots=True)

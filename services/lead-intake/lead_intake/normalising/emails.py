@@ -14,6 +14,10 @@ TEXT_LENGTH_MAX = 254
 LOCAL_LENGTH_MAX = 64
 LABEL_LENGTH_MAX = 63
 
+_PLAIN_LENGTH_MAX = 63
+_PLAIN = re.compile(
+    r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*@(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}"
+)
 _AROUND = re.compile(r"^(?:mailto:|<|\s)+|[>\s.,;]+$", re.IGNORECASE)
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
 _LOCAL = re.compile(r"[^\s@<>()\[\]\\,;:\"\x00-\x1f\x7f]+")
@@ -65,6 +69,9 @@ _NONE = EmailAddress()
 
 def read_email(text: str) -> EmailAddress:
     """The address that a text is; without one where it is none, or longer than 254 characters."""
+    plain = text.lower()
+    if len(plain) <= _PLAIN_LENGTH_MAX and _PLAIN.fullmatch(plain) and text.isascii():
+        return EmailAddress(plain, _LIKELY_DOMAINS.get(plain.rpartition("@")[2], ""))
     if "@" not in text and "\uff20" not in text and "\ufe6b" not in text:
         return _NONE
     if len(text) > TEXT_LENGTH_MAX:

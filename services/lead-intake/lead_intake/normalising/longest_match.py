@@ -30,10 +30,10 @@ class Vocabulary:
         position, size = 0, len(text)
         while position <= size - WORD_LENGTH_MIN:
             for length in lengths.get(text[position : position + WORD_LENGTH_MIN], ()):
-                end = min(position + length, size)
-                if text[position:end] in words and not _is_cut(text, position, end):
-                    yield position, end
-                    position = end
+                word = text[position : position + length]
+                if word in words and not _is_cut(text, position, position + len(word)):
+                    yield position, position + len(word)
+                    position += len(word)
                     break
             else:
                 position += 1

@@ -15,6 +15,7 @@ TEXT_LENGTH_MAX = 80
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
 _BETWEEN_CHINESE = re.compile(r"(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])")
+_PLAIN = re.compile(r"[\u3400-\u9fff]+")  # what compatibility forms leave as it is
 _AROUND = " \t\r\n,.;:!?。、·-_*#~\"'()[]<>《》【】"
 _HONORIFICS = (
     "董事长|副总经理|总经理|销售经理|采购经理|项目经理|总监|经理|主管|主任|部长|科长|厂长|院长|校长|局长|处长|店长|站长"
@@ -105,6 +106,8 @@ def _addressed(name: str, honorific: str) -> PersonName:
 
 
 def _tidied(text: str) -> str:
+    if _PLAIN.fullmatch(text):
+        return text
     if not text.isascii():
         text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
         text = _BETWEEN_CHINESE.sub("", text)

@@ -56,6 +56,7 @@ class Gazetteer:
         self._by_code = by_code
         self._words = words
         self._simplified = simplified
+        self._traditional = frozenset(map(chr, simplified))
         self._vocabulary = Vocabulary({*words.strong, *words.weak})
 
     def resolve(self, text: str) -> Region:
@@ -85,7 +86,9 @@ class Gazetteer:
         """
         if not text or text.isspace():
             return fitting
-        text = _tidied(text).translate(self._simplified)
+        text = _tidied(text)
+        if not self._traditional.isdisjoint(text):
+            text = text.translate(self._simplified)
         spans = list(self._vocabulary.apart(text))
         chained = frozenset(_chained(text, spans))
         for start, end in spans:
@@ -174,16 +177,16 @@ def _chained(text: str, spans: list[Span]) -> Iterator[Span]:
 def _inside(found: Fitting, fitting: Fitting) -> Fitting:
     """What was found inside of what fits; or what fits, where it lies inside of what was found."""
     return (
-        frozenset(each for each in found if each.is_inside(fitting))
+        frozenset([each for each in found if each.is_inside(fitting)])
         or found & fitting
-        or frozenset(each for each in fitting if each.is_inside(found))
+        or frozenset([each for each in fitting if each.is_inside(found)])
     )
 
 
 def _region(fitting: Fitting) -> Region:
     if not fitting:
         return _UNKNOWN
-    outermost = frozenset(each for each in fitting if not each.is_inside(fitting))
+    outermost = frozenset([each for each in fitting if not each.is_inside(fitting)])
     if len(outermost) == 1:
         (division,) = outermost
         return division.region

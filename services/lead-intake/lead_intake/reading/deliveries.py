@@ -110,7 +110,7 @@ def _mapped(
     for rule in rules.reject:
         if rule.read.of(document):
             return Rejected(rule.reason, external_id)
-    values = {**rules.constants, **{name: read.of(document) for name, read in rules.mapping}}
+    values = {**rules.constants, **rules.table.values_of(document)}
     if rules.facts is FactKind.LEAD:
         return _lead(rules, values, lexicons, external_id=external_id)
     return _fact(rules, values, external_id=external_id)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lead_intake.domain.consents import Consent
 from lead_intake.domain.leads import Contact, Inquiry, Source
 from lead_intake.domain.places import Precision
-from lead_intake.normalising.companies import read_company
+from lead_intake.normalising.companies import company_name
 from lead_intake.normalising.credit_codes import CreditCode, read_credit_code
 from lead_intake.normalising.emails import EmailAddress, read_email
 from lead_intake.normalising.industries import read_industry
@@ -102,21 +102,21 @@ def read_contact(values: Mapping[str, Any]) -> ReadContact:
         openid=given("openid", ""),
         unionid=given("unionid", ""),
         external_userid=given("external_userid", ""),
-        company=read_company(written).name if (written := given("company", "")) else "",
+        company=company_name(written) if (written := given("company", "")) else "",
         uscc=code.code,
         remark=given("remark", ""),
         answers=given("answers") or {},
     )
-    remarkable = {
-        "masked_phone": masked is not None,
-        "several_phones": bool(contact.other_phones),
-        "hotline": any(each.kind is PhoneKind.HOTLINE for each in numbers),
-        "odd_name": name.fault in _ODD_NAMES,
-        "odd_email": email.is_mistyped or bool(given("email") and not email.address),
-        "odd_uscc": bool(given("uscc") and not code.code),
-    }
+    remarkable = (
+        ("masked_phone", masked is not None),
+        ("several_phones", contact.other_phones),
+        ("hotline", PhoneKind.HOTLINE in [each.kind for each in numbers]),
+        ("odd_name", name.fault in _ODD_NAMES),
+        ("odd_email", email.likely_domain or (not email.address and given("email"))),
+        ("odd_uscc", not code.code and given("uscc")),
+    )
     shown = phone or masked
-    flags = tuple([flag for flag, is_so in remarkable.items() if is_so])
+    flags = tuple([flag for flag, is_so in remarkable if is_so])
     return ReadContact(contact, shown.display if shown else "", flags)
 
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from lead_intake.normalising.credit_codes import CodeFault, read_credit_code
 from stdnum.cn import uscc
 
+SIGNS = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 BODY = "91440300MA5EXAMP2"
 CODE = BODY + uscc.calc_check_digit(BODY)
 WIDE = "".join(chr(ord(sign) + 0xFEE0) for sign in CODE)
@@ -63,3 +64,13 @@ def test_one_wrong_digit_is_always_found(place: int, digit: str) -> None:
     typed = CODE[:place] + digit + CODE[place + 1 :]
 
     assert (read_credit_code(typed).fault is CodeFault.NONE) is (typed == CODE)
+
+
+@given(st.text("0123456789", min_size=6, max_size=6), st.text(SIGNS, min_size=11, max_size=11))
+def test_a_code_is_right_when_the_library_says_so(digits: str, signs: str) -> None:
+    body, last = f"91{digits}{signs[:9]}", signs[9]
+
+    read = read_credit_code(body + last)
+
+    assert bool(read.code) is uscc.is_valid(body + last)
+    assert read_credit_code(body + uscc.calc_check_digit(body)).fault is CodeFault.NONE
