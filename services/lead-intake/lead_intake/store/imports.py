@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lead_intake.domain.imports import Counts, Import, ImportId, ImportState
+from lead_intake.domain.subjects import RequestKind
 from lead_intake.store.rows_imports import ImportRow
 
 if TYPE_CHECKING:
@@ -62,14 +63,27 @@ select import_id, coalesce(sum(row_count), 0)::integer,
   coalesce(sum(rejected_count), 0)::integer, coalesce(sum(quarantined_count), 0)::integer
 from import_chunks where import_id = any($1::uuid[]) group by import_id
 """
-_EXPIRED = """
+_EXPIRE = """
 update imports set expired = true,
   state = case when state in (0, 1, 4) then 5 else state end,
   problem = case when state in (0, 1, 4) then 'expired' else problem end
-where import_id in (
-  select import_id from imports where created_at < $1 and not expired and state not in (2, 6)
+"""
+# An import that was under way when a person of it was forgotten is found here as soon as it has ended. A request may be
+# answered somewhat after its import has grown old.
+_EXPIRED = f"""
+{_EXPIRE} where import_id in (
+  select import_id from imports
+  where not expired and state not in (2, 6) and (created_at < $1 or import_id in (
+    select chunk.import_id from subject_requests as asked
+    join items on items.lead_id = any(asked.lead_ids)
+    join import_chunks as chunk on chunk.chunk_id = items.delivery_id
+    where asked.kind = {RequestKind.ERASURE:d} and asked.requested_at > $1 - interval '1 day'
+  ))
   order by import_id limit $2 for update skip locked
 ) returning import_id
+"""
+_EXPIRE_THESE = f"""
+{_EXPIRE} where import_id = any($1::uuid[]) and not expired and state <> 2 returning import_id, created_at
 """
 
 
@@ -185,8 +199,19 @@ async def add_withdrawn(
 
 
 async def expire(raw: asyncpg.Connection, *, before: datetime, limit: int) -> list[UUID]:
-    """Ends imports announced before a time that are not under way; the ids of those whose content can go."""
+    """Ends imports announced before a time, or of people who were forgotten; the ids of those whose content can go.
+
+    Those under way go on.
+    """
     return [row[0] for row in await raw.fetch(_EXPIRED, before, limit)]
+
+
+async def expire_these(
+    raw: asyncpg.Connection, import_ids: Sequence[UUID]
+) -> list[tuple[ImportId, datetime]]:
+    """Ends those of these imports that are not under way; whose content can go, and when each was announced."""
+    rows = await raw.fetch(_EXPIRE_THESE, list(import_ids))
+    return [(ImportId(row[0]), row[1]) for row in rows]
 
 
 def _import(row: asyncpg.Record | None) -> Import | None:

@@ -30,6 +30,10 @@ update deliveries set raw = null
 where raw is not null and delivery_id in (select delivery_id from items where lead_id = any($1::uuid[]))
 returning delivery_id, received_at
 """
+_FILES = """
+select distinct import_id from items join import_chunks on import_chunks.chunk_id = items.delivery_id
+where items.lead_id = any($1::uuid[]) order by import_id
+"""
 _UNPUBLISHED = (
     "select exists (select from outbox where published_at is null and key = any($1::text[]))"
 )
@@ -79,6 +83,11 @@ async def drop_points(raw: asyncpg.Connection, lead_ids: Sequence[UUID]) -> None
 async def drop_raws(raw: asyncpg.Connection, lead_ids: Sequence[UUID]) -> list[Deleted]:
     """Takes the bodies of the deliveries away in which these items came; returns the deliveries."""
     return [Deleted(*row) for row in await raw.fetch(_DROP_RAWS, lead_ids)]
+
+
+async def files_of(raw: asyncpg.Connection, lead_ids: Sequence[UUID]) -> list[UUID]:
+    """The imports by which these items came, or were stated last."""
+    return [row[0] for row in await raw.fetch(_FILES, lead_ids)]
 
 
 async def has_unpublished(raw: asyncpg.Connection, lead_ids: Sequence[UUID]) -> bool:
