@@ -151,7 +151,9 @@ async def _replay_all(
             if not is_quiet and 0 < told.replayed_count < told.total_count:
                 complain(f"{told.replayed_count} of {told.total_count}")
     return pb.ReplayQuarantinedResponse(
-        replayed_count=told.replayed_count, unchanged_count=told.unchanged_count
+        replayed_count=told.replayed_count,
+        unchanged_count=told.unchanged_count,
+        not_replayable_count=told.not_replayable_count,
     )
 
 
@@ -194,4 +196,9 @@ def _render_replay(console: Console, answer: pb.ReplayQuarantinedResponse) -> No
     if answer.unchanged_count:
         console.print(
             f"{answer.unchanged_count} stay: the rules in force set them aside themselves (--force)"
+        )
+    if answer.not_replayable_count:
+        console.print(
+            f"{answer.not_replayable_count} are rows of imported files: put them right (imports errors) and "
+            "import the file again"
         )

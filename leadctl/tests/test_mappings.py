@@ -101,7 +101,7 @@ class _Intake(intake_grpc.IntakeServiceServicer):
     async def ReplayMatching(self, _request, _context):
         yield intake.ReplayMatchingResponse(total_count=1200, replayed_count=500)
         yield intake.ReplayMatchingResponse(
-            total_count=1200, replayed_count=1000, unchanged_count=200
+            total_count=1203, replayed_count=1000, unchanged_count=200, not_replayable_count=3
         )
 
     async def RemoveAccount(self, request, _context):
@@ -238,6 +238,7 @@ def test_a_bulk_replay_says_how_far_it_is_and_what_stays(there: Installation) ->
     assert "500 of 1200" in shown.output
     assert "1000 items will be mapped again" in shown.output
     assert "200 stay" in shown.output
+    assert "3 are rows of imported files" in shown.output
 
 
 def test_an_account_is_closed_by_approval_and_its_history_shown(there: Installation) -> None:

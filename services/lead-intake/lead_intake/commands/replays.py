@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from servicekit.database import Database, UnitOfWork
 
-    from lead_intake.store.replays import Choice
+    from lead_intake.store.replays import Choice, Counted
 
 AT_ONCE_MAX = 100_000
 PART = 500
@@ -21,20 +21,24 @@ PART = 500
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """How many items match, how many of them are mapped again so far, and how many are left alone."""
+    """How many items match, how many of them are mapped again so far, and how many are left alone.
+
+    Those that are not replayable are rows of imported files, which are put right in the file.
+    """
 
     total_count: int
     replayed_count: int
     unchanged_count: int
+    not_replayable_count: int
 
 
 async def replay(uow: UnitOfWork, choice: Choice) -> Replayed:
     """Lets quarantined items be mapped again, 100,000 at most; counts those that these very rules quarantined."""
-    total, worth_it = await store.count(uow.raw, choice)
+    counted = await store.count(uow.raw, choice)
     taken = await store.take(uow.raw, choice, after=store.BEGINNING, limit=AT_ONCE_MAX)
     if taken.delivery_ids:
         await deliveries.receive_again(uow.raw, taken.delivery_ids)
-    return Replayed(total, taken.count, total - worth_it)
+    return _replayed(counted, taken.count)
 
 
 async def replay_in_parts(
@@ -42,10 +46,10 @@ async def replay_in_parts(
 ) -> AsyncIterator[Replayed]:
     """The same for any number, oldest first, five hundred in a transaction; each item is taken once at most."""
     async with database.raw() as raw:
-        total, worth_it = await store.count(raw, choice)
+        counted = await store.count(raw, choice)
     replayed, place = 0, store.BEGINNING
     while True:
-        yield Replayed(total, replayed, total - worth_it)
+        yield _replayed(counted, replayed)
         async with database.unit_of_work() as uow:
             taken = await store.take(uow.raw, choice, after=place, limit=PART)
             if taken.delivery_ids:
@@ -54,3 +58,7 @@ async def replay_in_parts(
             return
         on_part()
         replayed, place = replayed + taken.count, taken.last
+
+
+def _replayed(counted: Counted, replayed_count: int) -> Replayed:
+    return Replayed(counted.total, replayed_count, counted.unchanged, counted.without_body)

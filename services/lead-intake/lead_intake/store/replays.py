@@ -26,14 +26,17 @@ state = 4 and ($1 = '' or channel = $1) and ($2 = '' or account = $2) and ($3 = 
   and ($4::uuid[] is null or lead_id = any($4))
 """
 _IS_WORTH_IT = "($7 or reason <> all($8::text[]) or mapping_version is distinct from now.version)"
+# A row of an imported file has no delivery: its chunk forgets what it held once it has its outcome.
+_HAS_BODY = "exists (select from deliveries where deliveries.delivery_id = items.delivery_id)"
 _COUNT = f"""
-select count(*)::integer, (count(*) filter (where {_IS_WORTH_IT}))::integer
+select count(*)::integer, (count(*) filter (where {_HAS_BODY} and {_IS_WORTH_IT}))::integer,
+  (count(*) filter (where not {_HAS_BODY}))::integer
 from items left join {_CURRENT} using (account_id) where {_MATCHES}
 """
 _REPLAY = f"""
 with chosen as (
   select lead_id from items left join {_CURRENT} using (account_id)
-  where {_MATCHES} and {_IS_WORTH_IT} and (received_at, lead_id) > ($9, $10)
+  where {_MATCHES} and {_IS_WORTH_IT} and {_HAS_BODY} and (received_at, lead_id) > ($9, $10)
   order by received_at, lead_id limit $11 for update of items skip locked
 )
 update items set state = case when external_id is null then 5 else 1 end, reason = null, detail = null,
@@ -57,6 +60,20 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """Items that match, those of them that would be taken, and those that have nothing left to be mapped from."""
+
+    total: int
+    worth_it: int
+    without_body: int
+
+    @property
+    def unchanged(self) -> int:
+        """Those that the rules in force would set aside again."""
+        return self.total - self.worth_it - self.without_body
+
+
+@dataclass(frozen=True, slots=True)
 class Taken:
     """Items that were taken: how many, the deliveries to map again, and where to go on."""
 
@@ -65,10 +82,9 @@ class Taken:
     last: tuple[datetime, UUID]
 
 
-async def count(raw: asyncpg.Connection, choice: Choice) -> tuple[int, int]:
-    """How many items match, and how many of them would be taken."""
-    row = await raw.fetchrow(_COUNT, *_arguments(choice))
-    return row[0], row[1]
+async def count(raw: asyncpg.Connection, choice: Choice) -> Counted:
+    """How many items match, and what would become of them."""
+    return Counted(*await raw.fetchrow(_COUNT, *_arguments(choice)))
 
 
 async def take(

@@ -76,7 +76,9 @@ def view_response(view: QuarantineView) -> pb.GetQuarantinedResponse:
 def replayed_response(replayed: Replayed) -> pb.ReplayQuarantinedResponse:
     """What a replay did."""
     return pb.ReplayQuarantinedResponse(
-        replayed_count=replayed.replayed_count, unchanged_count=replayed.unchanged_count
+        replayed_count=replayed.replayed_count,
+        unchanged_count=replayed.unchanged_count,
+        not_replayable_count=replayed.not_replayable_count,
     )
 
 
@@ -86,6 +88,7 @@ def progress_response(replayed: Replayed) -> pb.ReplayMatchingResponse:
         total_count=replayed.total_count,
         replayed_count=replayed.replayed_count,
         unchanged_count=replayed.unchanged_count,
+        not_replayable_count=replayed.not_replayable_count,
     )
 
 

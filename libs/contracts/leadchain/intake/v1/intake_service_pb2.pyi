@@ -852,19 +852,23 @@ class ReplayQuarantinedResponse(_message.Message):
 
     REPLAYED_COUNT_FIELD_NUMBER: _builtins.int
     UNCHANGED_COUNT_FIELD_NUMBER: _builtins.int
+    NOT_REPLAYABLE_COUNT_FIELD_NUMBER: _builtins.int
     replayed_count: _builtins.int
     """Items that will be mapped again."""
     unchanged_count: _builtins.int
     """Items left alone, because the rules in force are those that set them aside."""
+    not_replayable_count: _builtins.int
+    """Items whose body is not kept, rows of imported files: the file is put right and imported again."""
     def __init__(
         self,
         *,
         replayed_count: _builtins.int = ...,
         unchanged_count: _builtins.int = ...,
+        not_replayable_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["replayed_count", b"replayed_count", "unchanged_count", b"unchanged_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["not_replayable_count", b"not_replayable_count", "replayed_count", b"replayed_count", "unchanged_count", b"unchanged_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -913,22 +917,26 @@ class ReplayMatchingResponse(_message.Message):
     TOTAL_COUNT_FIELD_NUMBER: _builtins.int
     REPLAYED_COUNT_FIELD_NUMBER: _builtins.int
     UNCHANGED_COUNT_FIELD_NUMBER: _builtins.int
+    NOT_REPLAYABLE_COUNT_FIELD_NUMBER: _builtins.int
     total_count: _builtins.int
     """Items that match."""
     replayed_count: _builtins.int
     """Items that will be mapped again, so far."""
     unchanged_count: _builtins.int
     """Items left alone, because the rules in force are those that set them aside."""
+    not_replayable_count: _builtins.int
+    """Items whose body is not kept, rows of imported files: the file is put right and imported again."""
     def __init__(
         self,
         *,
         total_count: _builtins.int = ...,
         replayed_count: _builtins.int = ...,
         unchanged_count: _builtins.int = ...,
+        not_replayable_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["replayed_count", b"replayed_count", "total_count", b"total_count", "unchanged_count", b"unchanged_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["not_replayable_count", b"not_replayable_count", "replayed_count", b"replayed_count", "total_count", b"total_count", "unchanged_count", b"unchanged_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
