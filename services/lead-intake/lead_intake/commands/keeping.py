@@ -16,6 +16,7 @@ from lead_intake.domain.leads import Item, Rejected, RejectReason, Understood
 from lead_intake.store import items, recent_inquiries
 from lead_intake.store.recent_inquiries import Said
 from lead_intake.wire import leads as wire
+from lead_intake.wire.stamps import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -70,6 +71,7 @@ async def keep_items(
     kept = await keep(uow.raw, records)
     for item, event in events:
         if item.lead_id in kept:
+            stamp(event.occurred_at, uow.now)
             uow.publish(event, key=str(item.lead_id), cause=item.origin.traceparent)
     await desk.people.keep(uow, [item for item in found if item.lead_id in kept])
     if len(kept) < len(records):

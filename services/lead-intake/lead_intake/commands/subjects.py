@@ -40,6 +40,7 @@ from lead_intake.store import subjects as store
 from lead_intake.store import subjects_erasure as kept
 from lead_intake.store import suppressions
 from lead_intake.wire import subjects as wire
+from lead_intake.wire.contact_indexes import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -199,12 +200,12 @@ NAMELESS = Point(PointKind.NONE, b"")
 def _points(contact: Contact, seals: Seals) -> Iterator[Point]:
     for phone in (contact.phone_e164, *contact.other_phones):
         if phone:
-            yield Point(PointKind.PHONE, seals.phones.of(phone))
+            yield Point(PointKind.PHONE, digest_of(seals.phones, phone))
     if contact.email:
-        yield Point(PointKind.EMAIL, seals.emails.of(email_key(contact.email)))
+        yield Point(PointKind.EMAIL, digest_of(seals.emails, email_key(contact.email)))
     for wechat in (contact.wechat, contact.openid, contact.unionid, contact.external_userid):
         if wechat:
-            yield Point(PointKind.WECHAT, seals.wechats.of(wechat_key(wechat)))
+            yield Point(PointKind.WECHAT, digest_of(seals.wechats, wechat_key(wechat)))
 
 
 async def _keep(uow: UnitOfWork, answer: Answer, seals: Seals) -> None:

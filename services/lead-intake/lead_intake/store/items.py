@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from lead_intake.domain.leads import AccountId, DeliveryId, ItemState, LeadId
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime, timedelta
     from uuid import UUID
 
     import asyncpg
 
-_COLUMNS = """$1::uuid[], $2::uuid[], $3::smallint[], $4::integer[], $5::text[], $6::text[], $7::text[],
-  $8::timestamptz[], $9::smallint[], $10::text[], $11::text[], $12::bytea[], $13::integer[], $14::text[],
-  $15::smallint[], $16::uuid[]"""
+_COLUMNS = """$1::uuid[], $2::uuid[], $3::text::smallint[], $4::text::integer[], $5::text[], $6::text[], $7::text[],
+  $8::timestamptz[], $9::text::smallint[], $10::text[], $11::text[], $12::bytea[], $13::text::integer[], $14::text[],
+  $15::text::smallint[], $16::uuid[]"""
 _NAMES = """lead_id, delivery_id, position, account_id, account, channel, external_id,
   received_at, state, reason, detail, facts, mapping_version, traceparent, kind, repeats_lead_id"""
 _INSERT = f"""
@@ -70,6 +71,12 @@ from (
 ) as asked
 where items.account_id = asked.account_id and items.external_id = asked.external_id
 """
+_FIELDS = (
+    "lead_id", "delivery_id", "position", "account_id", "account", "channel", "external_id", "received_at", "state",
+    "reason", "detail", "facts", "mapping_version", "traceparent", "kind", "repeats_lead_id",
+)  # fmt: skip
+_NUMBERS = frozenset({"position", "account_id", "state", "mapping_version", "kind"})
+_VALUES = attrgetter(*_FIELDS)
 _GET = "select lead_id, state, reason, facts, traceparent from items where lead_id = $1"
 
 
@@ -223,10 +230,19 @@ async def get(raw: asyncpg.Connection, lead_id: LeadId) -> KeptLead | None:
     return None if row is None else KeptLead(row[0], ItemState(row[1]), *row[2:])
 
 
-def _arrays(records: Sequence[ItemRecord]) -> list[list[object]]:
-    names = (
-        "lead_id", "delivery_id", "position", "account_id", "account", "channel", "external_id",
-        "received_at", "state", "reason", "detail", "facts", "mapping_version", "traceparent", "kind",
-        "repeats_lead_id",
-    )  # fmt: skip
-    return [[getattr(record, name) for record in records] for name in names]
+def _arrays(records: Sequence[ItemRecord]) -> list[object]:
+    """The columns of records, one array each, as `_COLUMNS` takes them."""
+    return [
+        written_array(column) if name in _NUMBERS else _short(column)
+        for name, column in zip(_FIELDS, zip(*map(_VALUES, records), strict=True), strict=True)
+    ]
+
+
+def written_array(numbers: Iterable[int]) -> str:
+    """Numbers as PostgreSQL writes an array of them: the driver would look at each one of a list for what it is."""
+    return f"{{{','.join(map(int.__repr__, numbers))}}}"
+
+
+def _short(column: Sequence[object]) -> Sequence[object]:
+    """A column; of one that is null throughout nothing is sent, for `unnest` fills a short array up with nulls."""
+    return () if column[0] is None and column.count(None) == len(column) else column

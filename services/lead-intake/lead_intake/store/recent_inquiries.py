@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lead_intake.store.items import written_array
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 _REMEMBER = """
 insert into recent_inquiries as recent (account_id, digest, lead_id, said_at, expires_at)
-select * from unnest($1::integer[], $2::bytea[], $3::uuid[], $4::timestamptz[], $5::timestamptz[])
+select * from unnest($1::text::integer[], $2::bytea[], $3::uuid[], $4::timestamptz[], $5::timestamptz[])
   as said (account_id, digest, lead_id, said_at, expires_at)
 order by account_id, digest
 on conflict (account_id, digest) do update
@@ -49,7 +51,7 @@ async def remember(
         return {}
     rows = await raw.fetch(
         _REMEMBER,
-        [each.account_id for each in said],
+        written_array(each.account_id for each in said),
         [each.digest for each in said],
         [each.lead_id for each in said],
         [each.said_at for each in said],

@@ -16,6 +16,7 @@ from lead_intake.domain.subjects import (
     RequestState,
     SubjectRequest,
 )
+from lead_intake.store.items import written_array
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 _ADD_POINTS = """
 insert into contact_points (lead_id, kind, index, received_at)
-select * from unnest($1::uuid[], $2::smallint[], $3::bytea[], $4::timestamptz[]) on conflict do nothing
+select * from unnest($1::uuid[], $2::text::smallint[], $3::bytea[], $4::timestamptz[]) on conflict do nothing
 """
 _POINTS_OF_LEAD = "select kind, index from contact_points where lead_id = $1 and kind > 0"
 _LEADS_NAMED = """
@@ -99,7 +100,7 @@ async def add_points(
     await raw.execute(
         _ADD_POINTS,
         [lead_id for lead_id, _, _ in named],
-        [point.kind for _, point, _ in named],
+        written_array(point.kind for _, point, _ in named),
         [point.digest for _, point, _ in named],
         [received_at for _, _, received_at in named],
     )

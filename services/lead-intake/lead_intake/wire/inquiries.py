@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from leadchain.intake.v1 import events_pb2
 
 from lead_intake.domain.leads import Trust
 from lead_intake.domain.places import Method, Precision
+from lead_intake.wire.contact_indexes import digest_of
 from lead_intake.wire.stamps import stamp
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ _PRECISION = {
     Precision.AMBIGUOUS: events_pb2.REGION_PRECISION_AMBIGUOUS,
 }
 CANDIDATES_MAX = 10
+REGIONS_REMEMBERED = 4096
 
 
 def lead_facts(
@@ -44,11 +47,11 @@ def lead_facts(
         source_kind=inquiry.source_kind,
         first_action=inquiry.first_action,
         sealed_contact=sealed_contact(contact, item.lead_id, seals),
-        phone_index=seals.phones.of(contact.phone_key) if contact.phone_e164 else b"",
+        phone_index=digest_of(seals.phones, contact.phone_key) if contact.phone_e164 else b"",
         phone_display=inquiry.phone_display,
         mapping_version=origin.mapping_version,
-        email_index=seals.emails.of(contact.email) if contact.email else b"",
-        wechat_index=seals.wechats.of(wechat) if wechat else b"",
+        email_index=digest_of(seals.emails, contact.email) if contact.email else b"",
+        wechat_index=digest_of(seals.wechats, wechat) if wechat else b"",
         flags=inquiry.flags,
         stage=inquiry.stage,
         product=inquiry.product,
@@ -57,7 +60,7 @@ def lead_facts(
         addressed_to=inquiry.addressed_to,
         consent_notice_version=inquiry.consent.notice_version if inquiry.consent else "",
     )
-    _set_region(facts.region, inquiry.region)
+    facts.region.CopyFrom(_region(inquiry.region))
     _set_source(facts, inquiry)
     stamp(facts.received_at, origin.received_at)
     stamp(facts.inquired_at, inquiry.inquired_at or origin.received_at)
@@ -86,14 +89,18 @@ def sealed_contact(contact: Contact, item_id: UUID, seals: Seals) -> bytes:
     return seals.seal_contact(message.SerializeToString(), item_id)
 
 
-def _set_region(target: events_pb2.Region, region: Region) -> None:
-    target.province = region.province
-    target.city = region.city
-    target.precision = _PRECISION[region.precision]
-    target.district = region.district
-    target.code = region.code
-    target.candidates.extend(region.candidates[:CANDIDATES_MAX])
-    target.is_hint = region.method is Method.HINT
+# There are a few thousand places, and most leads come from a few of them.
+@lru_cache(maxsize=REGIONS_REMEMBERED)
+def _region(region: Region) -> events_pb2.Region:
+    return events_pb2.Region(
+        province=region.province,
+        city=region.city,
+        precision=_PRECISION[region.precision],
+        district=region.district,
+        code=region.code,
+        candidates=region.candidates[:CANDIDATES_MAX],
+        is_hint=region.method is Method.HINT,
+    )
 
 
 def _set_source(facts: events_pb2.LeadFacts, inquiry: Inquiry) -> None:
@@ -101,10 +108,12 @@ def _set_source(facts: events_pb2.LeadFacts, inquiry: Inquiry) -> None:
     if not any((source.form, source.campaign, source.adgroup, source.creative, source.keyword,
                 source.click_ids, source.landing_url)):  # fmt: skip
         return
-    facts.source.form = source.form
-    facts.source.campaign = source.campaign
-    facts.source.adgroup = source.adgroup
-    facts.source.creative = source.creative
-    facts.source.keyword = source.keyword
-    facts.source.landing_url = source.landing_url
-    facts.source.click_ids.update(source.click_ids)
+    target = facts.source
+    target.form = source.form
+    target.campaign = source.campaign
+    target.adgroup = source.adgroup
+    target.creative = source.creative
+    target.keyword = source.keyword
+    target.landing_url = source.landing_url
+    if source.click_ids:
+        target.click_ids.update(source.click_ids)
