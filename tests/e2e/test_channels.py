@@ -501,11 +501,6 @@ def renamed_field():
             "map: {wechat: {path: fields.fld9Eabcef, via: text}}",
             "666",
             id="with an id of the sender's",
-            marks=pytest.mark.xfail(
-                strict=True,
-                raises=TimeoutError,
-                reason="a replayed item that has an id of the sender's is fetched from Facebook",
-            ),
         ),
     ],
 )

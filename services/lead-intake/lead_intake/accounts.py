@@ -139,6 +139,10 @@ class Accounts:
         """By which version of its rules each account is read, as far as known here."""
         return {id_: account.channel.version for id_, account in self._by_id.items()}
 
+    def fetching(self) -> list[AccountId]:
+        """The accounts whose deliveries hold only ids, as far as known here."""
+        return [id_ for id_, account in self._by_id.items() if account.channel.reading.is_enriched]
+
     def was_seen(self, account_id: AccountId, at: datetime) -> None:
         """Notes that a delivery of the account was stored; written down with the next refresh."""
         self._seen[account_id] = at

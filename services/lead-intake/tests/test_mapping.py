@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from leadchain.intake.v1 import events_pb2
+from leadchain.intake.v1 import intake_service_pb2 as pb
 from servicekit.sealing import BlindIndex, KeyRing
 from servicekit.testing.waiting import eventually
 
@@ -203,3 +204,20 @@ async def test_a_sender_that_names_an_item_again_and_better_rescues_it(
     assert before["reason"] == "no_contact_point"
     assert (item["lead_id"], item["received_at"]) == (before["lead_id"], before["received_at"])
     assert ("LeadReceived", str(item["lead_id"])) in await intake.events()
+
+
+async def test_a_replayed_item_that_has_a_senders_id_is_read_from_its_delivery(
+    intake: Any, samples: Any
+) -> None:
+    path = await intake.put_account("generic_signed", secrets=[samples.form_secret])
+    raw = json.dumps({"lead_id": "L-2", "name": "示例"}).encode()
+    async with intake.http.post(path, data=raw, headers=samples.sign_form(raw)) as answer:
+        assert answer.status < 300
+    await intake.settled(1)
+
+    answer = await intake.rpc.ReplayQuarantined(pb.ReplayQuarantinedRequest(force=True))
+
+    assert answer.replayed_count == 1
+    [item] = await intake.settled(1)
+    assert (item["reason"], item["external_id"]) == ("no_contact_point", "L-2")
+    assert intake.graph.stats.fetched == 0

@@ -194,9 +194,8 @@ async def _without_repetitions(uow: UnitOfWork, again: list[Item]) -> list[Item]
     for item in again:
         key = (item.origin.account_id, item.finding.external_id)
         repeated = Quarantined(QuarantineReason.UNKNOWN_EVENT, "external_id repeated")
-        finding = repeated if key in known else item.finding
-        if item.finding.external_id:
-            known.add(key)
+        first = known.setdefault(key, item.lead_id) if item.finding.external_id else item.lead_id
+        finding = item.finding if first == item.lead_id else repeated
         kept.append(Item(item.lead_id, item.position, item.origin, finding))
     return kept
 

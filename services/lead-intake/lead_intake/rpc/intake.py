@@ -138,7 +138,9 @@ class IntakeServicer(IntakeServiceServicer):
     ) -> pb.ReplayQuarantinedResponse:
         """Maps quarantined items again."""
         _require_operator()
-        choice = quarantine_wire.choice(request, self._desk.accounts.versions())
+        choice = quarantine_wire.choice(
+            request, self._desk.accounts.versions(), self._desk.accounts.fetching()
+        )
         async with self._database.unit_of_work() as uow:
             replayed = await replays.replay(uow, choice)
         self._on_replay()
@@ -149,7 +151,9 @@ class IntakeServicer(IntakeServiceServicer):
     ) -> AsyncIterator[pb.ReplayMatchingResponse]:
         """Maps any number of quarantined items again, part by part."""
         _require_operator()
-        choice = quarantine_wire.choice(request, self._desk.accounts.versions())
+        choice = quarantine_wire.choice(
+            request, self._desk.accounts.versions(), self._desk.accounts.fetching()
+        )
         async for told in replays.replay_in_parts(self._database, choice, on_part=self._on_replay):
             yield quarantine_wire.progress_response(told)
 

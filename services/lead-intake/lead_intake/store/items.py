@@ -60,7 +60,7 @@ union all
 select delivery_id, position, lead_id, state from items where delivery_id = any($1::uuid[]) and position > 0
 """
 _KNOWN = """
-select account_id, external_id from items
+select account_id, external_id, lead_id from items
 join unnest($1::integer[], $2::text[]) as asked (account_id, external_id) using (account_id, external_id)
 """
 _REPEATED = """
@@ -205,10 +205,10 @@ async def places(
 
 async def known_external_ids(
     raw: asyncpg.Connection, asked: Sequence[tuple[AccountId, str]]
-) -> set[tuple[AccountId, str | None]]:
-    """Which of these accounts' external ids have an item."""
+) -> dict[tuple[AccountId, str | None], LeadId]:
+    """The items that these accounts' external ids have already."""
     rows = await raw.fetch(_KNOWN, [each[0] for each in asked], [each[1] for each in asked])
-    return {(row[0], row[1]) for row in rows}
+    return {(row[0], row[1]): LeadId(row[2]) for row in rows}
 
 
 async def count_repetitions(

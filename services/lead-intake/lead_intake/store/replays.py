@@ -35,12 +35,13 @@ from items left join {_CURRENT} using (account_id) where {_MATCHES}
 """
 _REPLAY = f"""
 with chosen as (
-  select lead_id from items left join {_CURRENT} using (account_id)
+  select lead_id, external_id is not null and account_id = any($12::integer[]) as is_fetched
+  from items left join {_CURRENT} using (account_id)
   where {_MATCHES} and {_IS_WORTH_IT} and {_HAS_BODY} and (received_at, lead_id) > ($9, $10)
   order by received_at, lead_id limit $11 for update of items skip locked
 )
-update items set state = case when external_id is null then 5 else 1 end, reason = null, detail = null,
-  attempt_count = 0, due_at = case when external_id is not null then now() end
+update items set state = case when is_fetched then 1 else 5 end, reason = null, detail = null,
+  attempt_count = 0, due_at = case when is_fetched then now() end
 from chosen where items.lead_id = chosen.lead_id
 returning items.lead_id, received_at, delivery_id, state
 """
@@ -50,12 +51,14 @@ returning items.lead_id, received_at, delivery_id, state
 class Choice:
     """Which quarantined items to take; `lead_ids` None is any.
 
-    What the rules of a version in `current` set aside themselves stays, unless `force`.
+    Bodies of the accounts in `fetching` are fetched again, those of others are in their deliveries. What the rules of
+    a version in `current` set aside themselves stays, unless `force`.
     """
 
     wanted: Wanted
     lead_ids: Sequence[UUID] | None
     current: Mapping[AccountId, int]
+    fetching: Sequence[AccountId]
     force: bool = False
 
 
@@ -91,7 +94,7 @@ async def take(
     raw: asyncpg.Connection, choice: Choice, *, after: tuple[datetime, UUID], limit: int
 ) -> Taken:
     """Takes the oldest items that came after a place, at most `limit`."""
-    rows = await raw.fetch(_REPLAY, *_arguments(choice), *after, limit)
+    rows = await raw.fetch(_REPLAY, *_arguments(choice), *after, limit, choice.fetching)
     again = {row[2] for row in rows if row[3] == ItemState.REPLAYING}
     last = max(((row[1], row[0]) for row in rows), default=after)
     return Taken(len(rows), sorted(again), last)

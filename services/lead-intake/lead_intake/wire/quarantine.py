@@ -13,7 +13,7 @@ from lead_intake.store.quarantine import Wanted
 from lead_intake.store.replays import Choice
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from lead_intake.commands.replays import Replayed
     from lead_intake.domain.leads import AccountId
@@ -37,6 +37,7 @@ def wanted(channel: str, account: str, reason: int) -> Wanted:
 def choice(
     request: pb.ReplayQuarantinedRequest | pb.ReplayMatchingRequest,
     current: Mapping[AccountId, int],
+    fetching: Sequence[AccountId],
 ) -> Choice:
     """Which items are to be mapped again; raises `Invalid`."""
     named = request.lead_ids if isinstance(request, pb.ReplayQuarantinedRequest) else ()
@@ -45,7 +46,7 @@ def choice(
     except ValueError:
         raise Invalid("a lead id is a UUID") from None
     items = wanted(request.channel, request.account, request.reason)
-    return Choice(items, lead_ids, current, force=request.force)
+    return Choice(items, lead_ids, current, fetching, force=request.force)
 
 
 def page_response(page: QuarantinePage) -> pb.ListQuarantinedResponse:
