@@ -149,7 +149,7 @@ def undo(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Withdraw the leads that an import made, within seven days; says what had to stay."""
+    """Take back the leads that an import made, within seven days; those contacted stay with their owner."""
 
     async def work(known: Services) -> pb.ImportProgress:
         with known.asking(SERVICE) as connection:

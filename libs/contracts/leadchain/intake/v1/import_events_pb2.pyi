@@ -131,7 +131,7 @@ class ImportUndone(_message.Message):
     undone_by: _builtins.str
     """Who undid it."""
     withdrawn_count: _builtins.int
-    """Leads that were withdrawn."""
+    """Leads that were taken back; those that were contacted stay with their owner."""
     kept_count: _builtins.int
     """Rows of the import that stay: leads that were stated again since, and leads that it only updated."""
     @_builtins.property

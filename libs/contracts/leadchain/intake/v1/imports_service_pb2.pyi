@@ -642,7 +642,7 @@ class ImportProgress(_message.Message):
     problem: _builtins.str
     """Why it failed; empty otherwise."""
     withdrawn_count: _builtins.int
-    """Leads withdrawn by an undo."""
+    """Leads that an undo took back; those that were contacted stay with their owner."""
     kept_count: _builtins.int
     """Rows that an undo had to leave."""
     @_builtins.property
