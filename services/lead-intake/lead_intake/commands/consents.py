@@ -33,10 +33,9 @@ async def record(uow: UnitOfWork, named: Sequence[tuple[Item, tuple[Point, ...]]
     Each item comes with how it names its person. One without a consent, or that names nobody, leaves no receipt.
     """
     receipts = [
-        (point.digest, receipt)
+        (receipt, [point.digest for point in points])
         for item, points in named
         for receipt in _receipts(item, uow)
-        for point in points
     ]
     if receipts:
         await store.add(uow.raw, receipts)
@@ -61,7 +60,7 @@ async def withdraw(
         recorded_by=by,
         ended_at=uow.now,
     )
-    await store.add(uow.raw, [(point.digest, receipt) for point in points])
+    await store.add(uow.raw, [(receipt, [point.digest for point in points])])
     return ended
 
 

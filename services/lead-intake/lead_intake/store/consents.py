@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import lead_intake.store.rows_privacy  # noqa: F401 - its tables belong to the service's
 from lead_intake.domain.consents import Consent, ConsentEvent, Receipt
 from lead_intake.domain.retention import Deleted
+from lead_intake.store.items import written_array
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,10 +22,12 @@ insert into consents (subject_index, consent_id, event, lead_id, notice_version,
                       delivery_id, form_version, recorded_by, ended_at)
 select subject_index, consent_id, event, lead_id, notice_version, string_to_array(purposes, ','), basis, given_at,
        recorded_at, delivery_id, form_version, recorded_by, ended_at
-from unnest($1::bytea[], $2::uuid[], $3::smallint[], $4::uuid[], $5::text[], $6::text[], $7::text[],
-            $8::timestamptz[], $9::timestamptz[], $10::uuid[], $11::text[], $12::text[], $13::timestamptz[])
-  as t (subject_index, consent_id, event, lead_id, notice_version, purposes, basis, given_at, recorded_at, delivery_id,
-        form_version, recorded_by, ended_at)
+from unnest($1::uuid[], $2::text::smallint[], $3::uuid[], $4::text[], $5::text[], $6::text[],
+            $7::timestamptz[], $8::timestamptz[], $9::uuid[], $10::text[], $11::text[], $12::timestamptz[])
+  with ordinality
+  as receipt (consent_id, event, lead_id, notice_version, purposes, basis, given_at, recorded_at, delivery_id,
+              form_version, recorded_by, ended_at, number)
+join unnest($13::text::integer[], $14::bytea[]) as subject (number, subject_index) using (number)
 on conflict do nothing
 """
 _OF_SUBJECT = """
@@ -46,13 +49,17 @@ delete from consents where (subject_index, consent_id) in (
 """
 
 
-async def add(raw: asyncpg.Connection, receipts: Sequence[tuple[bytes, Receipt]]) -> None:
-    """Writes receipts, each under one name of its person."""
-    columns = [
-        [subject_index for subject_index, _ in receipts],
-        *zip(*(_columns(receipt) for _, receipt in receipts), strict=True),
+async def add(raw: asyncpg.Connection, receipts: Sequence[tuple[Receipt, Sequence[bytes]]]) -> None:
+    """Writes receipts, at least one, each under every name of its person."""
+    columns: list[Any] = list(zip(*(_columns(receipt) for receipt, _ in receipts), strict=True))
+    columns[_EVENT] = written_array(columns[_EVENT])
+    names = [
+        (number, digest)
+        for number, (_, digests) in enumerate(receipts, start=1)
+        for digest in digests
     ]
-    await raw.execute(_ADD, *columns)
+    numbers = written_array(number for number, _ in names)
+    await raw.execute(_ADD, *columns, numbers, [digest for _, digest in names])
 
 
 async def of_subject(raw: asyncpg.Connection, digests: Sequence[bytes]) -> list[Receipt]:
@@ -71,6 +78,10 @@ async def end(
 async def drop_ended(raw: asyncpg.Connection, *, before: datetime, limit: int) -> list[Deleted]:
     """Deletes receipts that ended before a time, at most `limit`."""
     return [Deleted(*row) for row in await raw.fetch(_EXPIRED, before, limit)]
+
+
+_EVENT = 1
+"""Which of the columns holds the event."""
 
 
 def _columns(receipt: Receipt) -> tuple[object, ...]:
