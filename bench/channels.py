@@ -44,7 +44,7 @@ def main() -> None:
 def table(runs: int) -> Table:
     """Microseconds an item, and how many items a second, for the first sample of each channel and template."""
     channels, lexicons = load_channels(), load_lexicons()
-    files = {**channels, **load_templates(channels)}
+    files = {**channels, **load_templates()}
     shown = Table("channel or template", "items", "µs an item", "a second", "times bare decoding")
     for name, samples in load_samples().items():
         file, sample = files[name], samples[0]

@@ -58,7 +58,7 @@ from servicekit.streams import apply_streams, load_definitions
 from bench.programs import Figures, measured
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
     from lead_intake.importing.templates import Template
 
@@ -246,7 +246,7 @@ async def door(database_url: str, nats_url: str, path: str) -> Figures:
     return watch.figures()
 
 
-def working(one: Opened, nats_url: str, templates: dict[str, Template]) -> Service:
+def working(one: Opened, nats_url: str, templates: Mapping[str, Template]) -> Service:
     """The parts of lead-intake that imports need, set up as the service does."""
     bus = Bus(nats_url, database=one.database)
     calm: Any = Calm()

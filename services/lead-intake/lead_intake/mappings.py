@@ -46,7 +46,7 @@ class Catalogue:
         templates: Mapping[str, ChannelFile] | None = None,
     ) -> None:
         self.channels = channels
-        self.templates = load_templates(channels) if templates is None else templates
+        self.templates = load_templates() if templates is None else templates
 
     def base(self, channel: str, template: str) -> ChannelFile:
         """The channel or the template of it; raises `NotServable` when it is not installed."""

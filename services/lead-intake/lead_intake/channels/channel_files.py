@@ -11,6 +11,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -75,14 +76,20 @@ class ChannelFile:
         return self.facts is FactKind.LEAD
 
 
-def load_channels() -> dict[str, ChannelFile]:
-    """The installed channels by name; raises `InvalidChannelFile`."""
+@cache
+def load_channels() -> Mapping[str, ChannelFile]:
+    """The installed channels by name, compiled once in a process; raises `InvalidChannelFile`."""
     files = [compile_channel(document) for document in _documents("installed")]
-    return {file.channel: file for file in files}
+    return MappingProxyType({file.channel: file for file in files})
 
 
-def load_templates(channels: Mapping[str, ChannelFile]) -> dict[str, ChannelFile]:
-    """The installed templates by name, each its channel with parts changed; raises `InvalidChannelFile`."""
+@cache
+def load_templates() -> Mapping[str, ChannelFile]:
+    """The installed templates by name, each an installed channel with parts changed; raises `InvalidChannelFile`.
+
+    Compiled once in a process.
+    """
+    channels = load_channels()
     templates: dict[str, ChannelFile] = {}
     for document in _documents("templates"):
         name, channel = document["template"], channels.get(document["channel"])
@@ -91,7 +98,7 @@ def load_templates(channels: Mapping[str, ChannelFile]) -> dict[str, ChannelFile
         changes = {key: value for key, value in document.items() if key in OVERRIDABLE}
         file = overridden(channel, changes, version=document["version"])
         templates[name] = replace(file, title=document["title"])
-    return templates
+    return MappingProxyType(templates)
 
 
 def compile_channel(document: Mapping[str, Any]) -> ChannelFile:
@@ -164,4 +171,4 @@ def _documents(folder: str) -> Iterator[dict[str, Any]]:
     place = resources.files("lead_intake.channels").joinpath(folder)
     found: list[Traversable] = [each for each in place.iterdir() if each.name.endswith(".yaml")]
     for file in sorted(found, key=lambda each: each.name):
-        yield yaml.safe_load(file.read_text("utf-8"))
+        yield yaml.load(file.read_text("utf-8"), Loader=yaml.CSafeLoader)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import resources
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -44,19 +46,21 @@ class Sample:
     is_pulled: bool = False
 
 
-def load_samples() -> dict[str, tuple[Sample, ...]]:
-    """Every sample by the channel or template that it belongs to."""
+@cache
+def load_samples() -> Mapping[str, tuple[Sample, ...]]:
+    """Every sample by the channel or template that it belongs to; read once in a process."""
     folder = resources.files("lead_intake.channels").joinpath("samples")
     files = sorted(folder.iterdir(), key=lambda each: each.name)
-    return {
+    samples = {
         file.name.removesuffix(".yaml"): tuple(map(_sample, _read(file.read_text("utf-8"))))
         for file in files
         if file.name.endswith(".yaml")
     }
+    return MappingProxyType(samples)
 
 
 def _read(text: str) -> Sequence[Mapping[str, Any]]:
-    found: Sequence[Mapping[str, Any]] = yaml.safe_load(text)
+    found: Sequence[Mapping[str, Any]] = yaml.load(text, Loader=yaml.CSafeLoader)
     return found
 
 

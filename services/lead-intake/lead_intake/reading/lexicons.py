@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from lead_intake.normalising.industries import IndustryLexicon, load_lexicon
 from lead_intake.normalising.phone_places import PhonePlaces, load_phone_places
@@ -18,7 +19,8 @@ class Lexicons:
     phone_places: PhonePlaces
 
 
+@cache
 def load_lexicons() -> Lexicons:
-    """Those that ship with the service."""
+    """Those that ship with the service, loaded once in a process."""
     gazetteer = load_gazetteer()
     return Lexicons(gazetteer, load_lexicon(), load_phone_places(gazetteer))

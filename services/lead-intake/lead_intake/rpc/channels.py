@@ -31,7 +31,7 @@ SERVICE = "leadchain.intake.v1.ChannelsService"
 
 def serve(chassis: Chassis, desk: Desk) -> None:
     """Answers ChannelsService on the chassis' gRPC host."""
-    templates = load_templates(desk.accounts.channels)
+    templates = load_templates()
     catalogue = queries.Catalogue(desk.accounts, templates, load_samples())
     servicer = ChannelsServicer(chassis.database, catalogue, desk.lexicons)
     chassis.grpc.add(add_ChannelsServiceServicer_to_server, servicer, SERVICE)

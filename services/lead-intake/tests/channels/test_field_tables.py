@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lead_intake.channels.channel_files import ChannelFile
 
 CHANNELS = load_channels()
-FILES = {**CHANNELS, **load_templates(CHANNELS)}
+FILES = {**CHANNELS, **load_templates()}
 LEAVES = st.none() | st.booleans() | st.integers() | st.sampled_from(["", "x", "1"])
 PATHS = ["a", "a.b", "a.b || a.c", "b || a.c", "a.b.c || c", "a[0]", "@", "a.b && c", "(a || b).c"]
 

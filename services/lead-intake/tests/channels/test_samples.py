@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lead_intake.channels.reading_rules import ReadingRules
 
 CHANNELS = load_channels()
-TEMPLATES = load_templates(CHANNELS)
+TEMPLATES = load_templates()
 FILES = {**CHANNELS, **TEMPLATES}
 SAMPLES = load_samples()
 LEXICONS = load_lexicons()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 CHANNELS = load_channels()
-TEMPLATES = load_templates(CHANNELS)
+TEMPLATES = load_templates()
 STATES = {2: "accepted", 3: "rejected", 4: "quarantined"}
 NEVER_POSTED = "file_import"
 

@@ -14,7 +14,7 @@ from lead_intake.channels.transforms import TRANSFORMS
 from lead_intake.channels.unread_keys import unread_keys
 
 CHANNELS = load_channels()
-FILES = {**CHANNELS, **load_templates(CHANNELS)}
+FILES = {**CHANNELS, **load_templates()}
 HALF_PAST_ONE = datetime(2026, 1, 25, 5, 30, tzinfo=UTC)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),

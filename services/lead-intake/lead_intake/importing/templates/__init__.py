@@ -6,7 +6,9 @@ import json
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import jsonschema
@@ -57,11 +59,15 @@ class Template:
         return len({self.names[tidied(each)] for each in header if tidied(each) in self.names})
 
 
-def load_templates() -> dict[str, Template]:
-    """The templates that ship with the service, the usual one first; raises `InvalidTemplate`."""
+@cache
+def load_templates() -> Mapping[str, Template]:
+    """The templates that ship with the service, the usual one first; raises `InvalidTemplate`.
+
+    Read once in a process.
+    """
     folder = resources.files("lead_intake.importing.templates")
     read = [compile_template(yaml.safe_load(folder.joinpath(f).read_text("utf-8"))) for f in FILES]
-    return {each.template: each for each in read}
+    return MappingProxyType({each.template: each for each in read})
 
 
 def compile_template(document: Mapping[str, Any]) -> Template:
