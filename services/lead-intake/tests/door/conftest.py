@@ -22,6 +22,7 @@ from lead_intake.accounts import Accounts, Secrets
 from lead_intake.channels.channel_files import compile_channel
 from lead_intake.domain.leads import AccountId
 from lead_intake.seals import Seals
+from lead_intake.settings import Settings
 from lead_intake.store import accounts as account_rows
 from lead_intake.verifiers.protocol import Envelope
 from lead_intake.webhooks import oauth2
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from lead_intake.settings import Settings
+    from lead_intake.channels.channel_files import ChannelFile
 
 LEAD = json.dumps(
     {"event": "lead", "name": "示例", "phone": "13800138001", "id": 2**60, "rate": 1.5},
@@ -308,9 +309,27 @@ class RunningDoor:
         ]
 
 
+@cache
+def channels_of_cases() -> list[ChannelFile]:
+    """The channels of every case, compiled once."""
+    return [compile_channel(case.document()) for case in CASES.values()]
+
+
+def door_settings(url: str, keys: Any, samples: Any) -> Settings:
+    """Settings of a door alone, which knows neither bus nor permissions."""
+    return Settings(
+        database_url=url,
+        nats_url="nats://127.0.0.1:1",
+        permissions_grpc="127.0.0.1:1",
+        jwks_file=keys.jwks_file,
+        field_keys=f"k1:{samples.key}",
+        index_key=samples.key,
+    )
+
+
 @pytest.fixture
 def start_door(
-    intake_settings: Callable[..., Settings],
+    migrated_url: str, keys: Any, samples: Any
 ) -> Callable[..., AbstractAsyncContextManager[RunningDoor]]:
     """Starts a door for channel documents; those of every case by default."""
 
@@ -321,14 +340,9 @@ def start_door(
         trusted_hops: int = 0,
         queue_max: int = 1000,
     ) -> AsyncIterator[RunningDoor]:
-        settings = intake_settings()
-        seals = Seals.of(settings)
-        files = [
-            compile_channel(document)
-            for document in documents or [case.document() for case in CASES.values()]
-        ]
-        url = settings.database_url.get_secret_value()
-        database = Database(url, service="lead-intake", pool_size=3)
+        seals = Seals.of(door_settings(migrated_url, keys, samples))
+        files = [compile_channel(document) for document in documents] or channels_of_cases()
+        database = Database(migrated_url, service="lead-intake", pool_size=3)
         channels = {file.channel: file for file in files}
         accounts = Accounts(database, channels, seals, templates={})
         commits = GroupCommit(database, queue_max=queue_max)
@@ -343,7 +357,7 @@ def start_door(
             for part in (database, accounts, poller, host):
                 await part.start()
                 stack.push_async_callback(part.stop)
-            rows = await asyncpg.connect(url)
+            rows = await asyncpg.connect(migrated_url)
             stack.push_async_callback(rows.close)
             address = f"http://127.0.0.1:{host.port}"
             http = aiohttp.ClientSession(address, timeout=aiohttp.ClientTimeout(total=20))

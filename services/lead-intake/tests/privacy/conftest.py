@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import grpc
 import nats
 import pytest
+from lead_intake.commands.subjects import SETTLE
 from leadchain.intake.v1 import privacy_service_pb2 as pb
 from leadchain.intake.v1.privacy_service_pb2_grpc import PrivacyServiceStub
 from servicekit.events import OutgoingEvent, headers_of, new_id, subject_of
@@ -73,7 +75,13 @@ class Rights:
         return await self.asked((await self.call("RequestExport", request)).request_id)
 
     async def asked(self, request_id: str) -> str:
-        """Waits until the services are asked."""
+        """Waits until the services are asked; the request is made older than it has to be for that."""
+        await self.intake.rows.execute(
+            "update subject_requests set requested_at = requested_at - $2::interval "
+            "where request_id = $1 and state = 1",
+            UUID(request_id),
+            SETTLE,
+        )
 
         async def is_asked() -> bool:
             found = await self.request(request_id)
