@@ -9,6 +9,7 @@ import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from servicekit.service import Service
+    from servicekit.streams import StreamDefinition
     from servicekit.testing.databases import Migrated
 
 STREAMS_FILE = Path(__file__).parents[3] / "deploy" / "nats" / "streams.yaml"
@@ -243,6 +245,16 @@ def keys(tmp_path: Path) -> Keys:
     return Keys(private, file)
 
 
+@cache
+def small_streams() -> tuple[StreamDefinition, ...]:
+    """The product's streams, small enough that every account of a test run can hold them."""
+    return tuple(
+        replace(each, max_size_bytes=STREAM_BYTES_MAX)
+        for each in load_definitions(STREAMS_FILE)
+        if each.name != "ADVISORIES"
+    )
+
+
 @pytest.fixture
 async def migrated_url(database_url: str, migrated: Migrated) -> str:
     await migrated.migrate(database_url, "lead_intake")
@@ -253,10 +265,7 @@ async def migrated_url(database_url: str, migrated: Migrated) -> str:
 async def intake_settings(
     migrated_url: str, nats_url: str, keys: Keys, unused_tcp_port: int, permissions_grpc: str
 ) -> Callable[..., Settings]:
-    definitions = [d for d in load_definitions(STREAMS_FILE) if d.name != "ADVISORIES"]
-    await apply_streams(
-        nats_url, [replace(d, max_size_bytes=STREAM_BYTES_MAX) for d in definitions]
-    )
+    await apply_streams(nats_url, small_streams())
 
     def make(**named: Any) -> Settings:
         usual: dict[str, Any] = {

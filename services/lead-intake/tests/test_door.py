@@ -312,7 +312,7 @@ async def test_no_bytes_make_the_door_fail_and_every_success_is_stored(intake: A
             accepted.add(answer["id"])
 
     @settings(
-        max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+        max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
     )
     @given(st.one_of(st.binary(max_size=300), json_bytes()))
     def bombard(raw: bytes) -> None:
@@ -338,7 +338,7 @@ async def test_no_headers_make_the_door_fail(intake: Any) -> None:
     async def send(headers: dict[str, str]) -> None:
         assert await post(intake, intake.paths[FORM], b"{}", headers) in {401, 415}
 
-    @settings(max_examples=80, deadline=None)
+    @settings(max_examples=50, deadline=None)
     @given(st.dictionaries(st.sampled_from(names), st.text(HEADER_CHARACTERS, max_size=60)))
     def bombard(headers: dict[str, str]) -> None:
         asyncio.run_coroutine_threadsafe(send(headers), loop).result(20)

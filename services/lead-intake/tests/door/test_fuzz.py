@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SUCCESS = {200, 202, 204}
 REFUSALS = {400, 401, 403, 404, 405, 413, 415, 422, 429, 431}
 CHECKED = settings(
-    max_examples=200,
+    max_examples=50,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -341,7 +341,7 @@ INSTANCES = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(old=SCHEMAS, new=SCHEMAS, instances=INSTANCES, keep=st.sets(st.sampled_from(NAMES)))
 def test_whatever_is_called_compatible_stays_valid(
     old: dict[str, Any], new: dict[str, Any], instances: list[Any], keep: set[str]

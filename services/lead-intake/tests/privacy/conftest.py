@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import importlib
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -17,7 +16,6 @@ from lead_intake.commands.subjects import SETTLE
 from leadchain.intake.v1 import privacy_service_pb2 as pb
 from leadchain.intake.v1.privacy_service_pb2_grpc import PrivacyServiceStub
 from servicekit.events import OutgoingEvent, headers_of, new_id, subject_of
-from servicekit.streams import apply_streams, load_definitions
 from servicekit.testing.waiting import eventually
 
 if TYPE_CHECKING:
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
 
 ASKED = ("identity", "assignment", "notification", "reporting", "permissions")
 PHONE = "13800138004"
-STREAMS_FILE = Path(__file__).parents[4] / "deploy" / "nats" / "streams.yaml"
 
 
 @dataclass
@@ -161,27 +158,15 @@ def form(**fields: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def every_stream(nats_url: str) -> str:
-    """The bus with the streams of every service."""
-    definitions = [
-        replace(each, max_size_bytes=16 * 1024 * 1024)
-        for each in load_definitions(STREAMS_FILE)
-        if each.name != "ADVISORIES"
-    ]
-    await apply_streams(nats_url, definitions)
-    return nats_url
-
-
-@pytest.fixture
 def start_rights(
-    start_intake: Any, every_stream: str, keys: Any, unused_tcp_port_factory: Callable[[], int]
+    start_intake: Any, nats_url: str, keys: Any, unused_tcp_port_factory: Callable[[], int]
 ) -> Any:
     """Starts a lead-intake; twice on the same database where a test wants a restart."""
 
     @asynccontextmanager
     async def start(**named: Any) -> AsyncIterator[Rights]:
         port = unused_tcp_port_factory()
-        bus = await nats.connect(every_stream)
+        bus = await nats.connect(nats_url)
         try:
             async with (
                 start_intake(grpc_port=port, **named) as intake,
