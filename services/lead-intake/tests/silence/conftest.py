@@ -222,7 +222,7 @@ def start_watched(
     async def start(**named: Any) -> AsyncIterator[Watched]:
         token = grpc.aio.Metadata(("authorization", f"Bearer {keys.token('operator')}"))
         port = unused_tcp_port_factory()
-        usual = {"watch_scale": 0.005, "grpc_port": port}
+        usual = {"watch_scale": 0.001, "grpc_port": port}
         async with (
             start_intake(**{**usual, **named}) as intake,
             grpc.aio.insecure_channel(
