@@ -7,7 +7,7 @@ erasure is remembered and carried out again, the last time when the streams have
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
@@ -18,8 +18,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from servicekit.errors import InvalidMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-    from datetime import datetime
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 
     import asyncpg
     from sqlalchemy import MetaData
@@ -59,6 +58,10 @@ class Erased(NamedTuple):
     record_count: int
     holds: tuple[str, ...] = ()
 
+    def answer(self, request_id: str) -> dict[str, Any]:
+        """The fields of the event that answers a request to erase."""
+        return {"request_id": request_id, "erased_count": self.record_count, "holds": self.holds}
+
 
 class Part(NamedTuple):
     """One part of an answer: its number from 1, of how many, and a JSON array of records."""
@@ -67,6 +70,16 @@ class Part(NamedTuple):
     part_count: int
     record_count: int
     records: bytes
+
+    def answer(self, request_id: str) -> dict[str, Any]:
+        """The fields of the event that answers a request to tell what is kept."""
+        return {
+            "request_id": request_id,
+            "part": self.number,
+            "part_count": self.part_count,
+            "record_count": self.record_count,
+            "records": self.records,
+        }
 
 
 class Asked(NamedTuple):
@@ -158,8 +171,8 @@ async def forget_messages(
     return _affected(sent) + _affected(letters)
 
 
-def parts(records: Sequence[dict[str, Any]]) -> list[Part]:
-    """Records as the parts of an answer, one at least."""
+def parts(records: Sequence[Mapping[str, Any]]) -> list[Part]:
+    """Records as the parts of an answer, one at least; times become ISO 8601, ids texts."""
     batches = list(_batches(records)) or [[]]
     return [
         Part(number, len(batches), len(batch), b"[" + b",".join(batch) + b"]")
@@ -167,11 +180,13 @@ def parts(records: Sequence[dict[str, Any]]) -> list[Part]:
     ]
 
 
-def _batches(records: Sequence[dict[str, Any]]) -> Iterator[list[bytes]]:
+def _batches(records: Sequence[Mapping[str, Any]]) -> Iterator[list[bytes]]:
     batch: list[bytes] = []
     size = 0
     for record in records:
-        encoded = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
+        encoded = json.dumps(
+            dict(record), ensure_ascii=False, separators=(",", ":"), default=_written
+        ).encode()
         if batch and size + len(encoded) > PART_BYTES_MAX:
             yield batch
             batch, size = [], 0
@@ -179,6 +194,10 @@ def _batches(records: Sequence[dict[str, Any]]) -> Iterator[list[bytes]]:
         size += len(encoded) + 1
     if batch:
         yield batch
+
+
+def _written(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 async def _postpone(

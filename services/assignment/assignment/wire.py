@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from leadchain.assignment.v1 import assignment_service_pb2 as rpc_pb
@@ -251,28 +251,12 @@ def contacted_response(contacted_at: datetime) -> rpc_pb.MarkContactedResponse:
 
 def subject_erased(request_id: str, erased: Erased) -> SubjectErasedInAssignment:
     """The fact that everything personal of somebody's leads is gone from here."""
-    return SubjectErasedInAssignment(
-        request_id=request_id, erased_count=erased.record_count, holds=erased.holds
-    )
+    return SubjectErasedInAssignment(**erased.answer(request_id))
 
 
 def subject_exported(request_id: str, part: Part) -> SubjectExportedFromAssignment:
     """One part of what is kept here about somebody's leads."""
-    return SubjectExportedFromAssignment(
-        request_id=request_id,
-        part=part.number,
-        part_count=part.part_count,
-        record_count=part.record_count,
-        records=part.records,
-    )
-
-
-def kept(row: Any) -> dict[str, Any]:
-    """What is kept about one lead, as its person is told; times as ISO 8601."""
-    return {
-        name: value.isoformat() if isinstance(value, datetime) else value and str(value)
-        for name, value in dict(row).items()
-    }
+    return SubjectExportedFromAssignment(**part.answer(request_id))
 
 
 def _profile(region: Region, industry: str, source_kind: str) -> Profile:

@@ -146,20 +146,12 @@ def customer_response(customer: domain.Customer, leads: Sequence[LeadId]) -> pb.
 
 def subject_erased(request_id: str, erased: Erased) -> SubjectErasedInIdentity:
     """The fact that everything personal of somebody's leads is gone from here."""
-    return SubjectErasedInIdentity(
-        request_id=request_id, erased_count=erased.record_count, holds=erased.holds
-    )
+    return SubjectErasedInIdentity(**erased.answer(request_id))
 
 
 def subject_exported(request_id: str, part: Part) -> SubjectExportedFromIdentity:
     """One part of what is kept here about somebody's leads."""
-    return SubjectExportedFromIdentity(
-        request_id=request_id,
-        part=part.number,
-        part_count=part.part_count,
-        record_count=part.record_count,
-        records=part.records,
-    )
+    return SubjectExportedFromIdentity(**part.answer(request_id))
 
 
 def kept(row: Any) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,66 +13,26 @@ from leadchain.identity.v1.privacy_events_pb2 import (
 )
 from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested, SubjectExportRequested
 from servicekit.bus import Bus
-from servicekit.dead_letters import DeadLetter
 from servicekit.erasures import Erasures
 from servicekit.events import new_id
+from servicekit.testing.hearing import Hearing
 
 if TYPE_CHECKING:
     from servicekit.database import Database
 
-NOW = datetime(2026, 2, 7, 12, 0, tzinfo=UTC)
-
-
-class Service:
-    """identity's reading of requests, each event handled in a transaction of its own."""
-
-    def __init__(self, database: Database, bus: Bus) -> None:
-        self.database = database
-        self.bus = bus
-
-    async def hears(self, event: Any) -> None:
-        """One event arrives."""
-        event.event_id = event.event_id or new_id()
-        name = f"identity-{event.DESCRIPTOR.name}"
-        letter = DeadLetter(
-            consumer=name, event_id=event.event_id, event_type=event.DESCRIPTOR.full_name,
-            payload=event.SerializeToString(), error="", attempt_count=1, first_failed_at=NOW,
-            quarantined_at=NOW, traceparent=None,
-        )  # fmt: skip
-        await self.bus.replay(letter)
-
-    async def states(self, kind: Any) -> list[Any]:
-        """What it has stated of one kind."""
-        async with self.database.raw() as raw:
-            rows = await raw.fetch(
-                "select payload from outbox where event_type = $1 order by id",
-                kind.DESCRIPTOR.full_name,
-            )
-        return [kind.FromString(row[0]) for row in rows]
-
-    async def rows(self, query: str, *arguments: object) -> list[Any]:
-        """Whatever a test wants to see."""
-        async with self.database.raw() as raw:
-            return [tuple(row) for row in await raw.fetch(query, *arguments)]
-
-    async def execute(self, query: str, *arguments: object) -> None:
-        """Whatever a test has to bring about."""
-        async with self.database.unit_of_work() as uow:
-            await uow.raw.execute(query, *arguments)
-
 
 @pytest.fixture
-async def service(database: Database, reader: Any) -> Service:
+async def service(database: Database, reader: Any) -> Hearing:
     bus = Bus("nats://127.0.0.1:1", database=database)
     erasures = Erasures(
         database, commands.erase_leads, spared=[SubjectErasureRequested.DESCRIPTOR.full_name]
     )
     subscribers.subscribe(bus, reader, erasures)
-    return Service(database, bus)
+    return Hearing("identity", database, bus)
 
 
 async def test_the_phone_of_a_forgotten_person_is_a_strangers(
-    service: Service, received: Any
+    service: Hearing, received: Any
 ) -> None:
     first, other = received(), received(phone="+8613800138002")
     await service.hears(first)
@@ -92,7 +51,7 @@ async def test_the_phone_of_a_forgotten_person_is_a_strangers(
 
 
 async def test_a_customer_who_has_another_lead_stays_known_and_the_answer_says_so(
-    service: Service, received: Any
+    service: Hearing, received: Any
 ) -> None:
     first, second = received(), received()
     await service.hears(first)
@@ -106,7 +65,7 @@ async def test_a_customer_who_has_another_lead_stays_known_and_the_answer_says_s
 
 
 async def test_sealed_contacts_that_were_sent_on_go_with_the_person(
-    service: Service, received: Any
+    service: Hearing, received: Any
 ) -> None:
     event = received()
     await service.hears(event)
@@ -118,7 +77,7 @@ async def test_sealed_contacts_that_were_sent_on_go_with_the_person(
     assert kept == []
 
 
-async def test_an_erasure_that_comes_twice_is_answered_once(service: Service) -> None:
+async def test_an_erasure_that_comes_twice_is_answered_once(service: Hearing) -> None:
     event = SubjectErasureRequested(request_id=new_id(), lead_ids=[new_id()])
 
     await service.hears(event)
@@ -127,7 +86,7 @@ async def test_an_erasure_that_comes_twice_is_answered_once(service: Service) ->
     assert len(await service.states(SubjectErasedInIdentity)) == 1
 
 
-async def test_an_export_tells_how_a_lead_was_recognised(service: Service, received: Any) -> None:
+async def test_an_export_tells_how_a_lead_was_recognised(service: Hearing, received: Any) -> None:
     event = received()
     await service.hears(event)
 

@@ -159,28 +159,12 @@ def _reminder(
 
 def subject_erased(request_id: str, erased: Erased) -> SubjectErasedInNotification:
     """The fact that everything personal of somebody's leads is gone from here."""
-    return SubjectErasedInNotification(
-        request_id=request_id, erased_count=erased.record_count, holds=erased.holds
-    )
+    return SubjectErasedInNotification(**erased.answer(request_id))
 
 
 def subject_exported(request_id: str, part: Part) -> SubjectExportedFromNotification:
     """One part of what is kept here about somebody's leads."""
-    return SubjectExportedFromNotification(
-        request_id=request_id,
-        part=part.number,
-        part_count=part.part_count,
-        record_count=part.record_count,
-        records=part.records,
-    )
-
-
-def kept(row: Any) -> dict[str, Any]:
-    """What is kept about one lead, as its person is told; times as ISO 8601."""
-    return {
-        name: value.isoformat() if isinstance(value, datetime) else value and str(value)
-        for name, value in dict(row).items()
-    }
+    return SubjectExportedFromNotification(**part.answer(request_id))
 
 
 def _identity(reminder: Reminder) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -15,66 +14,26 @@ from leadchain.notification.v1.privacy_events_pb2 import (
 )
 from notification import commands, subscribers
 from servicekit.bus import Bus
-from servicekit.dead_letters import DeadLetter
 from servicekit.erasures import Erasures
 from servicekit.events import new_id
+from servicekit.testing.hearing import Hearing
 
 if TYPE_CHECKING:
     from servicekit.database import Database
 
-NOW = datetime(2026, 2, 7, 12, 0, tzinfo=UTC)
-
-
-class Service:
-    """notification's reading of requests, each event handled in a transaction of its own."""
-
-    def __init__(self, database: Database, bus: Bus) -> None:
-        self.database = database
-        self.bus = bus
-
-    async def hears(self, event: Any) -> None:
-        """One event arrives."""
-        event.event_id = event.event_id or new_id()
-        name = f"notification-{event.DESCRIPTOR.name}"
-        letter = DeadLetter(
-            consumer=name, event_id=event.event_id, event_type=event.DESCRIPTOR.full_name,
-            payload=event.SerializeToString(), error="", attempt_count=1, first_failed_at=NOW,
-            quarantined_at=NOW, traceparent=None,
-        )  # fmt: skip
-        await self.bus.replay(letter)
-
-    async def states(self, kind: Any) -> list[Any]:
-        """What it has stated of one kind."""
-        async with self.database.raw() as raw:
-            rows = await raw.fetch(
-                "select payload from outbox where event_type = $1 order by id",
-                kind.DESCRIPTOR.full_name,
-            )
-        return [kind.FromString(row[0]) for row in rows]
-
-    async def rows(self, query: str, *arguments: object) -> list[Any]:
-        """Whatever a test wants to see."""
-        async with self.database.raw() as raw:
-            return [tuple(row) for row in await raw.fetch(query, *arguments)]
-
-    async def execute(self, query: str, *arguments: object) -> None:
-        """Whatever a test has to bring about."""
-        async with self.database.unit_of_work() as uow:
-            await uow.raw.execute(query, *arguments)
-
 
 @pytest.fixture
-async def service(database: Database) -> Service:
+async def service(database: Database) -> Hearing:
     bus = Bus("nats://127.0.0.1:1", database=database)
     erasures = Erasures(
         database, commands.erase_leads, spared=[SubjectErasureRequested.DESCRIPTOR.full_name]
     )
     subscribers.subscribe(bus, ZoneInfo("Asia/Shanghai"), erasures)
-    return Service(database, bus)
+    return Hearing("notification", database, bus)
 
 
 async def test_what_a_reminder_shows_of_a_phone_is_forgotten(
-    service: Service, assigned: Any
+    service: Hearing, assigned: Any
 ) -> None:
     event, other = assigned(), assigned()
     await service.hears(event)
@@ -94,7 +53,7 @@ async def test_what_a_reminder_shows_of_a_phone_is_forgotten(
 
 
 async def test_a_reminder_that_comes_after_the_erasure_is_cleaned_by_its_repetition(
-    service: Service, assigned: Any
+    service: Hearing, assigned: Any
 ) -> None:
     event = assigned()
     await service.hears(SubjectErasureRequested(request_id=new_id(), lead_ids=[event.lead_id]))
@@ -107,7 +66,7 @@ async def test_a_reminder_that_comes_after_the_erasure_is_cleaned_by_its_repetit
     assert "8001" not in card[0]
 
 
-async def test_an_export_tells_who_was_reminded(service: Service, assigned: Any) -> None:
+async def test_an_export_tells_who_was_reminded(service: Hearing, assigned: Any) -> None:
     event = assigned()
     await service.hears(event)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from leadchain.assignment.v1.events_pb2 import LeadAssigned
@@ -16,9 +16,9 @@ from leadchain.permissions.v1.privacy_events_pb2 import (
 from permissions import subscribers
 from permissions.commands import privacy
 from servicekit.bus import Bus
-from servicekit.dead_letters import DeadLetter
 from servicekit.erasures import Erasures
 from servicekit.events import new_id
+from servicekit.testing.hearing import Hearing
 
 if TYPE_CHECKING:
     from servicekit.database import Database
@@ -26,56 +26,18 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 2, 7, 12, 0, tzinfo=UTC)
 
 
-class Service:
-    """permissions's reading of requests, each event handled in a transaction of its own."""
-
-    def __init__(self, database: Database, bus: Bus) -> None:
-        self.database = database
-        self.bus = bus
-
-    async def hears(self, event: Any) -> None:
-        """One event arrives."""
-        event.event_id = event.event_id or new_id()
-        name = f"permissions-{event.DESCRIPTOR.name}"
-        letter = DeadLetter(
-            consumer=name, event_id=event.event_id, event_type=event.DESCRIPTOR.full_name,
-            payload=event.SerializeToString(), error="", attempt_count=1, first_failed_at=NOW,
-            quarantined_at=NOW, traceparent=None,
-        )  # fmt: skip
-        await self.bus.replay(letter)
-
-    async def states(self, kind: Any) -> list[Any]:
-        """What it has stated of one kind."""
-        async with self.database.raw() as raw:
-            rows = await raw.fetch(
-                "select payload from outbox where event_type = $1 order by id",
-                kind.DESCRIPTOR.full_name,
-            )
-        return [kind.FromString(row[0]) for row in rows]
-
-    async def rows(self, query: str, *arguments: object) -> list[Any]:
-        """Whatever a test wants to see."""
-        async with self.database.raw() as raw:
-            return [tuple(row) for row in await raw.fetch(query, *arguments)]
-
-    async def execute(self, query: str, *arguments: object) -> None:
-        """Whatever a test has to bring about."""
-        async with self.database.unit_of_work() as uow:
-            await uow.raw.execute(query, *arguments)
-
-
 @pytest.fixture
-async def service(database: Database) -> Service:
+async def service(database: Database) -> Hearing:
     bus = Bus("nats://127.0.0.1:1", database=database)
     erasures = Erasures(
         database, privacy.erase_leads, spared=[SubjectErasureRequested.DESCRIPTOR.full_name]
     )
     subscribers.subscribe(bus, erasures)
-    return Service(database, bus)
+    return Hearing("permissions", database, bus)
 
 
 async def test_a_reason_that_was_given_about_a_lead_is_forgotten_and_the_log_says_so(
-    service: Service,
+    service: Hearing,
 ) -> None:
     lead_id = new_id()
     await requested(service, lead_id, seq=41)
@@ -93,7 +55,7 @@ async def test_a_reason_that_was_given_about_a_lead_is_forgotten_and_the_log_say
     assert entry == ("personal_erased",)
 
 
-async def test_an_export_tells_who_owns_a_lead(service: Service) -> None:
+async def test_an_export_tells_who_owns_a_lead(service: Hearing) -> None:
     event = LeadAssigned(lead_id=new_id(), assignee_id="rep-01", assignment_no=1)
     event.occurred_at.FromDatetime(NOW)
     event.received_at.FromDatetime(NOW)
@@ -106,7 +68,7 @@ async def test_an_export_tells_who_owns_a_lead(service: Service) -> None:
     assert (record["lead_id"], record["owner_id"]) == (event.lead_id, "rep-01")
 
 
-async def requested(service: Service, lead_id: str, *, seq: int) -> None:
+async def requested(service: Hearing, lead_id: str, *, seq: int) -> None:
     """Access to a lead was requested, with a reason that is kept beside the log's entry `seq`."""
     await service.execute(
         "insert into audit_personal (seq, field, about, salt, value) values ($1, 'reason', 'rep-01', $2, $3)",

@@ -46,7 +46,7 @@ async def erase_leads(_uow: UnitOfWork, _lead_ids: Sequence[UUID]) -> Erased:
 
 async def kept_about(uow: UnitOfWork, lead_ids: Sequence[UUID]) -> list[dict[str, Any]]:
     """What is kept about these leads: what happened to them, and when."""
-    return [wire.kept(row) for row in await store.kept_about(uow.raw, lead_ids)]
+    return [dict(row) for row in await store.kept_about(uow.raw, lead_ids)]
 
 
 class LedgerCheck:

@@ -119,28 +119,12 @@ def not_reminded(event: notification.ReminderFailed, trace_id: str | None) -> Fa
 
 def subject_erased(request_id: str, erased: Erased) -> SubjectErasedInReporting:
     """The fact that everything personal of somebody's leads is gone from here."""
-    return SubjectErasedInReporting(
-        request_id=request_id, erased_count=erased.record_count, holds=erased.holds
-    )
+    return SubjectErasedInReporting(**erased.answer(request_id))
 
 
 def subject_exported(request_id: str, part: Part) -> SubjectExportedFromReporting:
     """One part of what is kept here about somebody's leads."""
-    return SubjectExportedFromReporting(
-        request_id=request_id,
-        part=part.number,
-        part_count=part.part_count,
-        record_count=part.record_count,
-        records=part.records,
-    )
-
-
-def kept(row: Any) -> dict[str, Any]:
-    """What is kept about one lead, as its person is told; times as ISO 8601."""
-    return {
-        name: value.isoformat() if isinstance(value, datetime) else value and str(value)
-        for name, value in dict(row).items()
-    }
+    return SubjectExportedFromReporting(**part.answer(request_id))
 
 
 def discrepancy(missing: Missing) -> LedgerDiscrepancy:

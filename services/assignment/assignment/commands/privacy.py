@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from servicekit.erasures import Erased
 
-from assignment import wire
 from assignment.store import privacy as store
 
 if TYPE_CHECKING:
@@ -25,4 +24,4 @@ async def erase_leads(uow: UnitOfWork, lead_ids: Sequence[UUID]) -> Erased:
 
 async def kept_about(uow: UnitOfWork, lead_ids: Sequence[UUID]) -> list[dict[str, Any]]:
     """What is kept about these leads: place, industry, owner and clock."""
-    return [wire.kept(row) for row in await store.kept_about(uow.raw, lead_ids)]
+    return [dict(row) for row in await store.kept_about(uow.raw, lead_ids)]

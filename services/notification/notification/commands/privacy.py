@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from servicekit.erasures import Erased
 
-from notification import store, wire
+from notification import store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,4 +24,4 @@ async def erase_leads(uow: UnitOfWork, lead_ids: Sequence[UUID]) -> Erased:
 
 async def kept_about(uow: UnitOfWork, lead_ids: Sequence[UUID]) -> list[dict[str, Any]]:
     """What is kept about these leads: who was reminded, and when."""
-    return [wire.kept(row) for row in await store.kept_about(uow.raw, lead_ids)]
+    return [dict(row) for row in await store.kept_about(uow.raw, lead_ids)]

@@ -9,7 +9,6 @@ from servicekit.erasures import Erased
 from permissions.commands import recording
 from permissions.domain.audit import Event
 from permissions.store import privacy as store
-from permissions.wire import privacy as wire
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,4 +33,4 @@ async def erase_leads(uow: UnitOfWork, lead_ids: Sequence[UUID]) -> Erased:
 
 async def kept_about(uow: UnitOfWork, lead_ids: Sequence[UUID]) -> list[dict[str, Any]]:
     """What is kept about these leads: who owns them, and since when."""
-    return [wire.kept(row) for row in await store.kept_about(uow.raw, lead_ids)]
+    return [dict(row) for row in await store.kept_about(uow.raw, lead_ids)]
