@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +11,12 @@ from leadchain.intake.v1 import channels_service_pb2 as pb
 from leadchain.intake.v1 import channels_service_pb2_grpc as pb_grpc
 from leadchain.intake.v1 import events_pb2
 from leadctl.channels import channels_app
-from leadctl.identities import AUDIENCE, ISSUER, Identities
-from servicekit.auth import TokenVerifier
-from servicekit.grpc_server import GrpcServer
-from typer.testing import CliRunner, Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from typer.testing import Result
 
 
 @dataclass
@@ -62,46 +58,22 @@ class _Channels(pb_grpc.ChannelsServiceServicer):
 
 @dataclass
 class Installation:
-    """A lead-intake with channels, and the options that lead a command to it."""
+    """A lead-intake with channels, and commands that ask it."""
 
-    identities: Identities
-    channels: _Channels = field(default_factory=_Channels)
-    port: int = 0
+    served: Any
+    channels: _Channels
 
     def run(self, *command: str) -> Result:
         """The command's end."""
-        token = self.identities.token_file("leadctl")
-        options = ["--target", f"lead-intake=127.0.0.1:{self.port}", "--token-file", str(token)]
-        return CliRunner().invoke(channels_app, [*command, *options])
-
-    async def serve(self, ready: threading.Event, done: threading.Event) -> None:
-        """Serve until `done`."""
-        verifier = TokenVerifier(self.identities.jwks_file, issuer=ISSUER, audience=AUDIENCE)
-        server = GrpcServer("127.0.0.1", 0, verifier=verifier)
-        server.add(
-            pb_grpc.add_ChannelsServiceServicer_to_server,
-            self.channels,
-            "leadchain.intake.v1.ChannelsService",
-        )
-        await server.start()
-        self.port = server.port
-        ready.set()
-        await asyncio.to_thread(done.wait, 120)
-        await server.stop()
+        return self.served.run(channels_app, *command)
 
 
 @pytest.fixture
-def there(tmp_path: Path) -> Iterator[Installation]:
-    identities = Identities(tmp_path / "secrets")
-    identities.mint("leadctl", scopes=["operator"])
-    installation = Installation(identities)
-    ready, done = threading.Event(), threading.Event()
-    serving = threading.Thread(target=lambda: asyncio.run(installation.serve(ready, done)))
-    serving.start()
-    assert ready.wait(20)
-    yield installation
-    done.set()
-    serving.join(20)
+def there(serve: Any) -> Iterator[Installation]:
+    channels = _Channels()
+    add = pb_grpc.add_ChannelsServiceServicer_to_server
+    with serve((add, channels, "leadchain.intake.v1.ChannelsService")) as served:
+        yield Installation(served, channels)
 
 
 def test_list_shows_trust_and_the_worst_share_of_what_was_understood(there: Installation) -> None:

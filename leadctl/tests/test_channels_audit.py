@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import typer
 from leadchain.intake.v1 import watching_service_pb2 as pb
 from leadchain.intake.v1 import watching_service_pb2_grpc as watching_grpc
-from leadctl.channels_audit import audit
-from leadctl.channels_expect import expect
-from leadctl.identities import AUDIENCE, ISSUER, Identities
-from servicekit.auth import TokenVerifier
-from servicekit.grpc_server import GrpcServer
-from typer.testing import CliRunner, Result
+from leadctl.channels import channels_app
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterator
+
+    from typer.testing import Result
 
 
 @dataclass
@@ -45,51 +38,26 @@ class Watching(watching_grpc.WatchingServiceServicer):
 
 @dataclass
 class There:
-    """A lead-intake that answers audits, and the command that asks it."""
+    """A lead-intake that answers audits, and the commands that ask it."""
 
+    served: Any
     watching: Watching
-    token_file: Path
-    port: int = 0
 
     def run(self, *options: str) -> Result:
-        """The command's end."""
-        return self._end(audit, *options)
+        """The audit's end."""
+        return self.served.run(channels_app, "audit", *options)
 
     def expect(self, *arguments: str) -> Result:
         """The end of the command that says what is expected."""
-        return self._end(expect, *arguments)
-
-    def _end(self, command: Callable[..., None], *options: str) -> Result:
-        app = typer.Typer()
-        app.command()(command)
-        target = f"--target=lead-intake=127.0.0.1:{self.port}"
-        return CliRunner().invoke(app, [target, f"--token-file={self.token_file}", *options])
-
-    async def serve(self, verifier: TokenVerifier, ready: threading.Event, done: threading.Event):
-        """Serve until `done`."""
-        server = GrpcServer("127.0.0.1", 0, verifier=verifier)
-        add = watching_grpc.add_WatchingServiceServicer_to_server
-        server.add(add, self.watching, "leadchain.intake.v1.WatchingService")
-        await server.start()
-        self.port = server.port
-        ready.set()
-        await asyncio.to_thread(done.wait, 60)
-        await server.stop()
+        return self.served.run(channels_app, "expect", *arguments)
 
 
 @pytest.fixture
-def there(tmp_path: Path) -> Iterator[There]:
-    identities = Identities(tmp_path / "secrets")
-    identities.mint("leadctl", scopes=["operator"])
-    there = There(Watching(), identities.token_file("leadctl"))
-    verifier = TokenVerifier(identities.jwks_file, issuer=ISSUER, audience=AUDIENCE)
-    ready, done = threading.Event(), threading.Event()
-    thread = threading.Thread(target=lambda: asyncio.run(there.serve(verifier, ready, done)))
-    thread.start()
-    assert ready.wait(20)
-    yield there
-    done.set()
-    thread.join(20)
+def there(serve: Any) -> Iterator[There]:
+    watching = Watching()
+    add = watching_grpc.add_WatchingServiceServicer_to_server
+    with serve((add, watching, "leadchain.intake.v1.WatchingService")) as served:
+        yield There(served, watching)
 
 
 def account(**named) -> pb.AuditedAccount:

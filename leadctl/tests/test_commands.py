@@ -1,12 +1,11 @@
 """The commands ask services over real gRPC and show the answer, or one line that says why there is none."""
 
-import asyncio
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from leadchain.assignment.v1 import assignment_service_pb2 as assignment
@@ -19,12 +18,9 @@ from leadchain.notification.v1 import notification_service_pb2_grpc as notificat
 from leadchain.reporting.v1 import reporting_service_pb2 as reporting
 from leadchain.reporting.v1 import reporting_service_pb2_grpc as reporting_grpc
 from leadctl.__main__ import app
-from leadctl.identities import AUDIENCE, ISSUER, Identities
 from leadctl.presentation import parsed_moment
 from leadctl.trace_tree import parents_first
-from servicekit.auth import TokenVerifier
 from servicekit.errors import NotFound
-from servicekit.grpc_server import GrpcServer
 from servicekit.telemetry import SpanRecord
 from servicekit.v1 import operations_service_pb2 as operations
 from servicekit.v1 import operations_service_pb2_grpc as operations_grpc
@@ -35,6 +31,7 @@ LEAD = "01a20073-1560-702f-bc7f-019744272e17"
 STRANGER = "01a20073-1560-702f-bc7f-000000000000"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 SERVICES = ("lead-intake", "identity", "assignment", "permissions", "notification", "reporting")
+PREFIX = "leadchain."
 
 
 class _Intake(intake_grpc.IntakeServiceServicer):
@@ -168,55 +165,18 @@ class _Operations(operations_grpc.OperationsServiceServicer):
 
 @dataclass
 class Installation:
-    """Services that say what a test wants, and the options that lead a command to them."""
+    """Services that say what a test wants, and commands that ask them."""
 
-    identities: Identities
-    port: int = 0
-    assignment: _Assignment = field(default_factory=_Assignment)
-    notification: _Notification = field(default_factory=_Notification)
-    operations: _Operations = field(default_factory=_Operations)
-    reporting: _Reporting = field(default_factory=_Reporting)
+    served: Any
+    assignment: _Assignment
+    notification: _Notification
+    operations: _Operations
+    reporting: _Reporting
 
     def run(self, *command: str, token_file: Path | None = None) -> Result:
         """The command's end."""
-        options = [f"--target={name}=127.0.0.1:{self.port}" for name in SERVICES]
-        token = token_file or self.identities.token_file("leadctl")
-        return CliRunner().invoke(app, [*command, *options, "--token-file", str(token)])
-
-    async def serve(self, ready: threading.Event, done: threading.Event) -> None:
-        """Serve until `done`."""
-        verifier = TokenVerifier(self.identities.jwks_file, issuer=ISSUER, audience=AUDIENCE)
-        server = GrpcServer("127.0.0.1", 0, verifier=verifier)
-        servicers = (
-            (intake_grpc.add_IntakeServiceServicer_to_server, _Intake(), "intake.v1.IntakeService"),
-            (
-                assignment_grpc.add_AssignmentServiceServicer_to_server,
-                self.assignment,
-                "assignment.v1.AssignmentService",
-            ),
-            (
-                reporting_grpc.add_ReportingServiceServicer_to_server,
-                self.reporting,
-                "reporting.v1.ReportingService",
-            ),
-            (
-                notification_grpc.add_NotificationServiceServicer_to_server,
-                self.notification,
-                "notification.v1.NotificationService",
-            ),
-        )
-        for add, servicer, name in servicers:
-            server.add(add, servicer, f"leadchain.{name}")
-        server.add(
-            operations_grpc.add_OperationsServiceServicer_to_server,
-            self.operations,
-            "servicekit.v1.OperationsService",
-        )
-        await server.start()
-        self.port = server.port
-        ready.set()
-        await asyncio.to_thread(done.wait, 120)
-        await server.stop()
+        options = self.served.options(*SERVICES, token_file=token_file)
+        return CliRunner().invoke(app, [*command, *options])
 
 
 def test_show_tells_what_a_lead_said_who_has_it_and_its_reminders(there: Installation) -> None:
@@ -291,7 +251,7 @@ def test_an_unknown_lead_is_one_line_and_exit_code_1(there: Installation) -> Non
 
 
 def test_a_service_that_is_away_is_one_line_and_exit_code_1(there: Installation) -> None:
-    token = str(there.identities.token_file("leadctl"))
+    token = str(there.served.identities.token_file("leadctl"))
     command = ["ledger", "--target", "reporting=127.0.0.1:1", "--token-file", token]
 
     shown = CliRunner().invoke(app, command)
@@ -464,8 +424,11 @@ def test_the_outbox_is_replayed_from_a_moment_on(there: Installation) -> None:
 
 def test_backlog_shows_every_service_and_names_the_one_that_is_away(there: Installation) -> None:
     all_there = there.run("backlog")
-    targets = [f"--target=assignment=127.0.0.1:{there.port}", "--target=identity=127.0.0.1:1"]
-    token = str(there.identities.token_file("leadctl"))
+    targets = [
+        f"--target=assignment=127.0.0.1:{there.served.port}",
+        "--target=identity=127.0.0.1:1",
+    ]
+    token = str(there.served.identities.token_file("leadctl"))
     one_away = CliRunner().invoke(app, ["backlog", *targets, "--token-file", token, "--json"])
 
     assert all_there.exit_code == 0
@@ -476,18 +439,38 @@ def test_backlog_shows_every_service_and_names_the_one_that_is_away(there: Insta
 
 
 @pytest.fixture
-def there(tmp_path: Path) -> Iterator[Installation]:
+def there(serve: Any) -> Iterator[Installation]:
     """An installation that is served while the test runs."""
-    identities = Identities(tmp_path / "secrets")
-    identities.mint("leadctl", scopes=["operator"])
-    installation = Installation(identities)
-    ready, done = threading.Event(), threading.Event()
-    serving = threading.Thread(target=lambda: asyncio.run(installation.serve(ready, done)))
-    serving.start()
-    assert ready.wait(20)
-    yield installation
-    done.set()
-    serving.join(20)
+    assigning, notifying = _Assignment(), _Notification()
+    operating, reporting_back = _Operations(), _Reporting()
+    with serve(
+        (
+            intake_grpc.add_IntakeServiceServicer_to_server,
+            _Intake(),
+            f"{PREFIX}intake.v1.IntakeService",
+        ),
+        (
+            assignment_grpc.add_AssignmentServiceServicer_to_server,
+            assigning,
+            f"{PREFIX}assignment.v1.AssignmentService",
+        ),
+        (
+            reporting_grpc.add_ReportingServiceServicer_to_server,
+            reporting_back,
+            f"{PREFIX}reporting.v1.ReportingService",
+        ),
+        (
+            notification_grpc.add_NotificationServiceServicer_to_server,
+            notifying,
+            f"{PREFIX}notification.v1.NotificationService",
+        ),
+        (
+            operations_grpc.add_OperationsServiceServicer_to_server,
+            operating,
+            "servicekit.v1.OperationsService",
+        ),
+    ) as served:
+        yield Installation(served, assigning, notifying, operating, reporting_back)
 
 
 def _span(span_id: str, parent_id: str | None, start_ms: int) -> SpanRecord:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
-import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +11,13 @@ import pytest
 from leadchain.intake.v1 import forms_service_pb2 as pb
 from leadchain.intake.v1 import forms_service_pb2_grpc as pb_grpc
 from leadctl.__main__ import app
-from leadctl.identities import AUDIENCE, ISSUER, Identities
-from servicekit.auth import TokenVerifier
 from servicekit.errors import Forbidden
-from servicekit.grpc_server import GrpcServer
-from typer.testing import CliRunner, Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from typer.testing import Result
 
 
 @dataclass
@@ -103,50 +99,22 @@ class _Forms(pb_grpc.FormsServiceServicer):
 
 @dataclass
 class Installation:
-    """A lead-intake with forms, and the options that lead a command to it."""
+    """A lead-intake with forms, and commands that ask it."""
 
-    identities: Identities
-    forms: _Forms = field(default_factory=_Forms)
-    port: int = 0
+    served: Any
+    forms: _Forms
 
     def run(self, *command: str) -> Result:
         """The command's end."""
-        options = [
-            f"--target=lead-intake=127.0.0.1:{self.port}",
-            f"--token-file={self.identities.token_file('leadctl')}",
-        ]
-        return CliRunner().invoke(app, ["forms", *command, *options])
-
-    async def serve(self, ready: threading.Event, done: threading.Event) -> None:
-        """Serve until `done`."""
-        verifier = TokenVerifier(self.identities.jwks_file, issuer=ISSUER, audience=AUDIENCE)
-        server = GrpcServer("127.0.0.1", 0, verifier=verifier)
-        server.add(
-            pb_grpc.add_FormsServiceServicer_to_server,
-            self.forms,
-            "leadchain.intake.v1.FormsService",
-        )
-        await server.start()
-        self.port = server.port
-        ready.set()
-        await asyncio.to_thread(done.wait, 120)
-        await server.stop()
+        return self.served.run(app, "forms", *command)
 
 
 @pytest.fixture
-def there(tmp_path: Path) -> Iterator[Installation]:
-    identities = Identities(tmp_path / "secrets")
-    identities.mint("leadctl", scopes=["operator"])
-    installation = Installation(identities)
-    ready, done = threading.Event(), threading.Event()
-    thread = threading.Thread(target=lambda: asyncio.run(installation.serve(ready, done)))
-    thread.start()
-    try:
-        assert ready.wait(20)
-        yield installation
-    finally:
-        done.set()
-        thread.join(20)
+def there(serve: Any) -> Iterator[Installation]:
+    forms = _Forms()
+    add = pb_grpc.add_FormsServiceServicer_to_server
+    with serve((add, forms, "leadchain.intake.v1.FormsService")) as served:
+        yield Installation(served, forms)
 
 
 @pytest.fixture

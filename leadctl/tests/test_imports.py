@@ -1,22 +1,18 @@
 """`leadctl import` and `leadctl imports` against a service that says what a test wants."""
 
-import asyncio
 import hashlib
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from leadchain.intake.v1 import imports_service_pb2 as pb
 from leadchain.intake.v1 import imports_service_pb2_grpc as pb_grpc
 from leadctl.__main__ import app
-from leadctl.identities import AUDIENCE, ISSUER, Identities
-from servicekit.auth import TokenVerifier
 from servicekit.errors import Conflict
-from servicekit.grpc_server import GrpcServer
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 IMPORT = "01a20073-1560-702f-bc7f-019744272e17"
 PART_BYTES = 10
@@ -105,42 +101,20 @@ class _Imports(pb_grpc.ImportsServiceServicer):
 class There:
     """The service, and commands that ask it."""
 
-    identities: Identities
-    imports: _Imports = field(default_factory=_Imports)
-    port: int = 0
+    served: Any
+    imports: _Imports
 
     def run(self, *command: str) -> Result:
         """The command's end."""
-        token = str(self.identities.token_file("leadctl"))
-        options = [f"--target=lead-intake=127.0.0.1:{self.port}", "--token-file", token]
-        return CliRunner().invoke(app, [*command, *options])
-
-    async def serve(self, ready: threading.Event, done: threading.Event) -> None:
-        """Serve until `done`."""
-        verifier = TokenVerifier(self.identities.jwks_file, issuer=ISSUER, audience=AUDIENCE)
-        server = GrpcServer("127.0.0.1", 0, verifier=verifier)
-        name = "leadchain.intake.v1.ImportsService"
-        server.add(pb_grpc.add_ImportsServiceServicer_to_server, self.imports, name)
-        await server.start()
-        self.port = server.port
-        ready.set()
-        await asyncio.to_thread(done.wait, 120)
-        await server.stop()
+        return self.served.run(app, *command)
 
 
 @pytest.fixture
-def there(tmp_path: Path) -> Iterator[There]:
-    """The service, served while the test runs."""
-    identities = Identities(tmp_path / "secrets")
-    identities.mint("leadctl", scopes=["operator"])
-    found = There(identities)
-    ready, done = threading.Event(), threading.Event()
-    serving = threading.Thread(target=lambda: asyncio.run(found.serve(ready, done)))
-    serving.start()
-    assert ready.wait(20)
-    yield found
-    done.set()
-    serving.join(20)
+def there(serve: Any) -> Iterator[There]:
+    imports = _Imports()
+    add = pb_grpc.add_ImportsServiceServicer_to_server
+    with serve((add, imports, "leadchain.intake.v1.ImportsService")) as served:
+        yield There(served, imports)
 
 
 @pytest.fixture

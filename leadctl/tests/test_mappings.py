@@ -1,12 +1,11 @@
 """The commands about accounts, mappings and quarantine: what they ask, what they show, and whom to ask first."""
 
-import asyncio
 import json
 import shlex
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from leadchain.intake.v1 import config_events_pb2 as events
@@ -17,11 +16,8 @@ from leadchain.intake.v1 import mappings_service_pb2_grpc as mappings_grpc
 from leadctl.__main__ import app
 from leadctl.clients import NotAnswered
 from leadctl.consent import needed_by
-from leadctl.identities import AUDIENCE, ISSUER, Identities
-from servicekit.auth import TokenVerifier
 from servicekit.errors import Forbidden
-from servicekit.grpc_server import GrpcServer
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 LEAD = "01a20073-1560-702f-bc7f-019744272e17"
 FORM = ("website_form", "main")
@@ -120,49 +116,26 @@ class _Intake(intake_grpc.IntakeServiceServicer):
 
 @dataclass
 class Installation:
-    """A lead-intake of stand-ins on one port, and a token for it."""
+    """A lead-intake of stand-ins, and commands that ask it."""
 
-    identities: Identities
-    port: int = 0
-    mappings: _Mappings = field(default_factory=_Mappings)
+    served: Any
+    mappings: _Mappings
 
     def run(self, *command: str) -> Result:
         """The command's end."""
-        options = ["--target", f"lead-intake=127.0.0.1:{self.port}"]
-        token = str(self.identities.token_file("leadctl"))
-        return CliRunner().invoke(app, [*command, *options, "--token-file", token])
-
-    async def serve(self, ready: threading.Event, done: threading.Event) -> None:
-        """Serve until `done`."""
-        verifier = TokenVerifier(self.identities.jwks_file, issuer=ISSUER, audience=AUDIENCE)
-        server = GrpcServer("127.0.0.1", 0, verifier=verifier)
-        prefix = "leadchain.intake.v1."
-        server.add(
-            mappings_grpc.add_MappingsServiceServicer_to_server,
-            self.mappings,
-            f"{prefix}MappingsService",
-        )
-        server.add(
-            intake_grpc.add_IntakeServiceServicer_to_server, _Intake(), f"{prefix}IntakeService"
-        )
-        await server.start()
-        self.port = server.port
-        ready.set()
-        await asyncio.to_thread(done.wait, 120)
-        await server.stop()
+        return self.served.run(app, *command)
 
 
 @pytest.fixture(scope="module")
-def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    installation = Installation(Identities(tmp_path_factory.mktemp("identities")))
-    installation.identities.mint("leadctl", scopes=["operator"])
-    ready, done = threading.Event(), threading.Event()
-    thread = threading.Thread(target=lambda: asyncio.run(installation.serve(ready, done)))
-    thread.start()
-    assert ready.wait(20)
-    yield installation
-    done.set()
-    thread.join(20)
+def there(serve: Any) -> Iterator[Installation]:
+    mappings, prefix = _Mappings(), "leadchain.intake.v1."
+    add = mappings_grpc.add_MappingsServiceServicer_to_server
+    add_intake = intake_grpc.add_IntakeServiceServicer_to_server
+    with serve(
+        (add, mappings, f"{prefix}MappingsService"),
+        (add_intake, _Intake(), f"{prefix}IntakeService"),
+    ) as served:
+        yield Installation(served, mappings)
 
 
 @pytest.fixture

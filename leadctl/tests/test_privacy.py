@@ -1,23 +1,18 @@
 """`leadctl privacy` asks a service over real gRPC; whom it is about never stands in the command."""
 
-import asyncio
 import json
 import stat
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
 import pytest
 from leadchain.intake.v1 import privacy_service_pb2 as pb
 from leadchain.intake.v1 import privacy_service_pb2_grpc as pb_grpc
 from leadchain.intake.v1.privacy_events_pb2 import SUBJECT_REQUEST_KIND_ERASURE
 from leadctl.__main__ import app
-from leadctl.identities import AUDIENCE, ISSUER, Identities
-from servicekit.auth import TokenVerifier
 from servicekit.errors import Conflict
-from servicekit.grpc_server import GrpcServer
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 REQUEST = "01a20073-1560-702f-bc7f-019744272e17"
 PHONE = "13800138001"
@@ -101,48 +96,22 @@ def _a_request(request_id):
 
 @dataclass
 class Installation:
-    """lead-intake's privacy service, and the options that lead a command to it."""
+    """lead-intake's privacy service, and commands that ask it."""
 
-    identities: Identities
-    privacy: _Privacy = field(default_factory=_Privacy)
-    port: int = 0
+    served: Any
+    privacy: _Privacy
 
     def run(self, *command: str, typed: str = PHONE) -> Result:
         """The command's end, with what somebody typed when asked."""
-        token = self.identities.token_file("leadctl")
-        options = [f"--target=lead-intake=127.0.0.1:{self.port}", "--token-file", str(token)]
-        return CliRunner().invoke(app, ["privacy", *command, *options], input=typed + "\n")
-
-    async def serve(self, ready: threading.Event, done: threading.Event) -> None:
-        """Serves until `done`."""
-        verifier = TokenVerifier(self.identities.jwks_file, issuer=ISSUER, audience=AUDIENCE)
-        server = GrpcServer("127.0.0.1", 0, verifier=verifier)
-        server.add(
-            pb_grpc.add_PrivacyServiceServicer_to_server,
-            self.privacy,
-            "leadchain.intake.v1.PrivacyService",
-        )
-        await server.start()
-        self.port = server.port
-        ready.set()
-        await asyncio.to_thread(done.wait, 120)
-        await server.stop()
+        return self.served.run(app, "privacy", *command, typed=typed + "\n")
 
 
 @pytest.fixture
-def there(tmp_path: Path) -> Iterator[Installation]:
-    identities = Identities(tmp_path / "secrets")
-    identities.mint("leadctl", scopes=["operator"])
-    installation = Installation(identities)
-    ready, done = threading.Event(), threading.Event()
-    thread = threading.Thread(target=lambda: asyncio.run(installation.serve(ready, done)))
-    thread.start()
-    try:
-        assert ready.wait(30)
-        yield installation
-    finally:
-        done.set()
-        thread.join()
+def there(serve: Any) -> Iterator[Installation]:
+    privacy = _Privacy()
+    add = pb_grpc.add_PrivacyServiceServicer_to_server
+    with serve((add, privacy, "leadchain.intake.v1.PrivacyService")) as served:
+        yield Installation(served, privacy)
 
 
 def test_a_person_is_suppressed_by_a_phone_that_the_command_does_not_show(there):
