@@ -6,7 +6,6 @@ import asyncio
 import base64
 import json
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -17,9 +16,8 @@ from leadchain.identity.v1.events_pb2 import LeadIdentified
 from leadchain.intake.v1 import privacy_service_pb2 as pb
 from leadchain.intake.v1.events_pb2 import LeadFacts, LeadReceived
 from leadchain.intake.v1.privacy_service_pb2_grpc import PrivacyServiceStub
-from leadctl.clients import Services
 from leadctl.demo.deliveries import Delivery, Kind
-from leadctl.demo.environment import demo_stack, introduce_people, open_doors
+from leadctl.demo.environment import introduce_people, open_doors
 from leadctl.demo.sender import signed_headers
 from servicekit.sealing import KeyRing, SealingError
 from servicekit.testing.waiting import eventually
@@ -27,6 +25,7 @@ from servicekit.testing.waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
 
+    from leadctl.clients import Services
     from leadctl.stack.stack import Stack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -44,23 +43,6 @@ FORM = {
     "consent": {"checked_at": "2026-01-25T13:30:00+08:00", "notice_version": "2026-01"},
     "hp": "",
 }  # fmt: skip
-
-
-@pytest.fixture
-async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    running = demo_stack(Path(tmp_path_factory.mktemp("stack")))
-    try:
-        await running.up()
-        yield running
-    finally:
-        await running.down(purge=True)
-
-
-@pytest.fixture
-async def known(stack: Stack) -> AsyncIterator[Services]:
-    targets = {name: target.grpc for name, target in stack.targets().items()}
-    async with Services(targets, stack.operator_token_file()) as services:
-        yield services
 
 
 async def test_nothing_in_six_databases_or_in_any_log_names_a_forgotten_person(
