@@ -86,9 +86,17 @@ class HttpHost:
             return
         self._beat.cancel()
         self._beat = None
+        if not self._server.server_state.connections:
+            self._close_doors()  # the server's own way gives clients time, also when there are none
+            return
         await self._server.shutdown(sockets=[self._socket])
         for connection in list(self._server.server_state.connections):
             connection.transport.abort()
+
+    def _close_doors(self) -> None:
+        for server in self._server.servers:
+            server.close()
+        self._socket.close()
 
     def problem(self) -> str | None:
         """Why no requests are served; None when they are."""
