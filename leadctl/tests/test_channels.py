@@ -11,6 +11,7 @@ from leadchain.intake.v1 import channels_service_pb2 as pb
 from leadchain.intake.v1 import channels_service_pb2_grpc as pb_grpc
 from leadchain.intake.v1 import events_pb2
 from leadctl.channels import channels_app
+from leadctl.testing import Served, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +61,7 @@ class _Channels(pb_grpc.ChannelsServiceServicer):
 class Installation:
     """A lead-intake with channels, and commands that ask it."""
 
-    served: Any
+    served: Served
     channels: _Channels
 
     def run(self, *command: str) -> Result:
@@ -69,10 +70,10 @@ class Installation:
 
 
 @pytest.fixture
-def there(serve: Any) -> Iterator[Installation]:
+def there(tmp_path: Path) -> Iterator[Installation]:
     channels = _Channels()
     add = pb_grpc.add_ChannelsServiceServicer_to_server
-    with serve((add, channels, "leadchain.intake.v1.ChannelsService")) as served:
+    with serving(tmp_path, (add, channels, "leadchain.intake.v1.ChannelsService")) as served:
         yield Installation(served, channels)
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from leadchain.intake.v1 import watching_service_pb2 as pb
 from leadchain.intake.v1 import watching_service_pb2_grpc as watching_grpc
 from leadctl.channels import channels_app
+from leadctl.testing import Served, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from typer.testing import Result
 
@@ -40,7 +42,7 @@ class Watching(watching_grpc.WatchingServiceServicer):
 class There:
     """A lead-intake that answers audits, and the commands that ask it."""
 
-    served: Any
+    served: Served
     watching: Watching
 
     def run(self, *options: str) -> Result:
@@ -53,10 +55,10 @@ class There:
 
 
 @pytest.fixture
-def there(serve: Any) -> Iterator[There]:
+def there(tmp_path: Path) -> Iterator[There]:
     watching = Watching()
     add = watching_grpc.add_WatchingServiceServicer_to_server
-    with serve((add, watching, "leadchain.intake.v1.WatchingService")) as served:
+    with serving(tmp_path, (add, watching, "leadchain.intake.v1.WatchingService")) as served:
         yield There(served, watching)
 
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from leadchain.assignment.v1 import assignment_service_pb2 as assignment
@@ -19,6 +18,7 @@ from leadchain.reporting.v1 import reporting_service_pb2 as reporting
 from leadchain.reporting.v1 import reporting_service_pb2_grpc as reporting_grpc
 from leadctl.__main__ import app
 from leadctl.presentation import parsed_moment
+from leadctl.testing import Served, serving
 from leadctl.trace_tree import parents_first
 from servicekit.errors import NotFound
 from servicekit.telemetry import SpanRecord
@@ -167,7 +167,7 @@ class _Operations(operations_grpc.OperationsServiceServicer):
 class Installation:
     """Services that say what a test wants, and commands that ask them."""
 
-    served: Any
+    served: Served
     assignment: _Assignment
     notification: _Notification
     operations: _Operations
@@ -439,11 +439,12 @@ def test_backlog_shows_every_service_and_names_the_one_that_is_away(there: Insta
 
 
 @pytest.fixture
-def there(serve: Any) -> Iterator[Installation]:
+def there(tmp_path: Path) -> Iterator[Installation]:
     """An installation that is served while the test runs."""
     assigning, notifying = _Assignment(), _Notification()
     operating, reporting_back = _Operations(), _Reporting()
-    with serve(
+    with serving(
+        tmp_path,
         (
             intake_grpc.add_IntakeServiceServicer_to_server,
             _Intake(),

@@ -11,6 +11,7 @@ import pytest
 from leadchain.intake.v1 import forms_service_pb2 as pb
 from leadchain.intake.v1 import forms_service_pb2_grpc as pb_grpc
 from leadctl.__main__ import app
+from leadctl.testing import Served, serving
 from servicekit.errors import Forbidden
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class _Forms(pb_grpc.FormsServiceServicer):
 class Installation:
     """A lead-intake with forms, and commands that ask it."""
 
-    served: Any
+    served: Served
     forms: _Forms
 
     def run(self, *command: str) -> Result:
@@ -110,10 +111,10 @@ class Installation:
 
 
 @pytest.fixture
-def there(serve: Any) -> Iterator[Installation]:
+def there(tmp_path: Path) -> Iterator[Installation]:
     forms = _Forms()
     add = pb_grpc.add_FormsServiceServicer_to_server
-    with serve((add, forms, "leadchain.intake.v1.FormsService")) as served:
+    with serving(tmp_path, (add, forms, "leadchain.intake.v1.FormsService")) as served:
         yield Installation(served, forms)
 
 

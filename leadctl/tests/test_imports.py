@@ -5,12 +5,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 from leadchain.intake.v1 import imports_service_pb2 as pb
 from leadchain.intake.v1 import imports_service_pb2_grpc as pb_grpc
 from leadctl.__main__ import app
+from leadctl.testing import Served, serving
 from servicekit.errors import Conflict
 from typer.testing import Result
 
@@ -101,7 +101,7 @@ class _Imports(pb_grpc.ImportsServiceServicer):
 class There:
     """The service, and commands that ask it."""
 
-    served: Any
+    served: Served
     imports: _Imports
 
     def run(self, *command: str) -> Result:
@@ -110,10 +110,10 @@ class There:
 
 
 @pytest.fixture
-def there(serve: Any) -> Iterator[There]:
+def there(tmp_path: Path) -> Iterator[There]:
     imports = _Imports()
     add = pb_grpc.add_ImportsServiceServicer_to_server
-    with serve((add, imports, "leadchain.intake.v1.ImportsService")) as served:
+    with serving(tmp_path, (add, imports, "leadchain.intake.v1.ImportsService")) as served:
         yield There(served, imports)
 
 

@@ -5,7 +5,6 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 from leadchain.intake.v1 import config_events_pb2 as events
@@ -16,6 +15,7 @@ from leadchain.intake.v1 import mappings_service_pb2_grpc as mappings_grpc
 from leadctl.__main__ import app
 from leadctl.clients import NotAnswered
 from leadctl.consent import needed_by
+from leadctl.testing import Served, serving
 from servicekit.errors import Forbidden
 from typer.testing import Result
 
@@ -118,7 +118,7 @@ class _Intake(intake_grpc.IntakeServiceServicer):
 class Installation:
     """A lead-intake of stand-ins, and commands that ask it."""
 
-    served: Any
+    served: Served
     mappings: _Mappings
 
     def run(self, *command: str) -> Result:
@@ -127,11 +127,12 @@ class Installation:
 
 
 @pytest.fixture(scope="module")
-def there(serve: Any) -> Iterator[Installation]:
+def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     mappings, prefix = _Mappings(), "leadchain.intake.v1."
     add = mappings_grpc.add_MappingsServiceServicer_to_server
     add_intake = intake_grpc.add_IntakeServiceServicer_to_server
-    with serve(
+    with serving(
+        tmp_path_factory.mktemp("installation"),
         (add, mappings, f"{prefix}MappingsService"),
         (add_intake, _Intake(), f"{prefix}IntakeService"),
     ) as served:

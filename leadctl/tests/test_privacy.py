@@ -4,13 +4,14 @@ import json
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
 
 import pytest
 from leadchain.intake.v1 import privacy_service_pb2 as pb
 from leadchain.intake.v1 import privacy_service_pb2_grpc as pb_grpc
 from leadchain.intake.v1.privacy_events_pb2 import SUBJECT_REQUEST_KIND_ERASURE
 from leadctl.__main__ import app
+from leadctl.testing import Served, serving
 from servicekit.errors import Conflict
 from typer.testing import Result
 
@@ -98,7 +99,7 @@ def _a_request(request_id):
 class Installation:
     """lead-intake's privacy service, and commands that ask it."""
 
-    served: Any
+    served: Served
     privacy: _Privacy
 
     def run(self, *command: str, typed: str = PHONE) -> Result:
@@ -107,10 +108,10 @@ class Installation:
 
 
 @pytest.fixture
-def there(serve: Any) -> Iterator[Installation]:
+def there(tmp_path: Path) -> Iterator[Installation]:
     privacy = _Privacy()
     add = pb_grpc.add_PrivacyServiceServicer_to_server
-    with serve((add, privacy, "leadchain.intake.v1.PrivacyService")) as served:
+    with serving(tmp_path, (add, privacy, "leadchain.intake.v1.PrivacyService")) as served:
         yield Installation(served, privacy)
 
 
