@@ -1,10 +1,10 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status test test-kit test-service test-contract test-e2e chaos bench lint fmt fmt-check types arch \
+.PHONY: help setup demo up down status test test-kit test-service test-contract test-e2e chaos peers bench lint fmt fmt-check types arch \
         gazetteer proto proto-check proto-baseline events lock migration k8s-render image lock
 
 bin := .venv/bin
 LEADS ?= 1000
-typed := libs/servicekit/servicekit libs/accesskit/accesskit auditor/auditor leadctl/leadctl $(patsubst %/__init__.py,%,$(wildcard services/*/*/__init__.py))
+typed := libs/servicekit/servicekit libs/accesskit/accesskit libs/matchkit/matchkit auditor/auditor leadctl/leadctl $(patsubst %/__init__.py,%,$(wildcard services/*/*/__init__.py))
 
 help: ## show this help
 	@awk -F ':.*## ' '/^## /{printf "\n%s\n", substr($$0,4)} /^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,8 @@ test-e2e: setup ## the whole chain as separate processes
 	@$(bin)/pytest -q tests/e2e
 chaos: setup ## long: kills each service again and again under load
 	@$(bin)/pytest -q tests/chaos
+peers: setup ## other people's matchers, which the bench is held against, in an environment of their own
+	@$(bin)/uv venv -q --allow-existing --python $(bin)/python .venv-peers && $(bin)/uv pip sync -q --python .venv-peers/bin/python --require-hashes requirements-peers.lock
 bench: setup ## measure the chain, the intake and permissions, each figure beside a raw limit of the same run
 	@for part in bench bench.normalising bench.channels bench.verifying bench.importing bench.decisions bench.checks bench.audit bench.revocation; do $(bin)/python -m $$part || exit 1; done
 lint: setup fmt-check types arch ## everything that reads code without running it
@@ -69,3 +71,4 @@ k8s-render: setup ## print an environment's manifests: make k8s-render o=product
 	@$(bin)/kubectl kustomize deploy/k8s/overlays/$(o)
 lock: ## renew requirements.lock
 	@$(bin)/uv lock -q && $(bin)/uv export -q --format requirements-txt --all-groups --all-extras --no-emit-workspace --no-header -o requirements.lock
+	@$(bin)/uv pip compile -q --upgrade --generate-hashes --no-header --no-annotate --python-version 3.11 requirements-peers.in -o requirements-peers.lock
