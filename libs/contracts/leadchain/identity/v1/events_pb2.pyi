@@ -35,6 +35,12 @@ class _MatchBasisEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MatchBasis
     """Same phone."""
     MATCH_BASIS_NONE: _MatchBasis.ValueType  # 4
     """Nothing to match on; the lead is a customer of its own until a factor arrives."""
+    MATCH_BASIS_IDENTIFIER: _MatchBasis.ValueType  # 5
+    """Another exact identifier: e-mail, resident ID, WeChat."""
+    MATCH_BASIS_SCORE: _MatchBasis.ValueType  # 6
+    """The evidence together: posterior of at least 0.85."""
+    MATCH_BASIS_STEWARD: _MatchBasis.ValueType  # 7
+    """A steward's word."""
 
 class MatchBasis(_MatchBasis, metaclass=_MatchBasisEnumTypeWrapper):
     """On what a lead was recognised."""
@@ -49,6 +55,12 @@ MATCH_BASIS_PHONE: MatchBasis.ValueType  # 3
 """Same phone."""
 MATCH_BASIS_NONE: MatchBasis.ValueType  # 4
 """Nothing to match on; the lead is a customer of its own until a factor arrives."""
+MATCH_BASIS_IDENTIFIER: MatchBasis.ValueType  # 5
+"""Another exact identifier: e-mail, resident ID, WeChat."""
+MATCH_BASIS_SCORE: MatchBasis.ValueType  # 6
+"""The evidence together: posterior of at least 0.85."""
+MATCH_BASIS_STEWARD: MatchBasis.ValueType  # 7
+"""A steward's word."""
 Global___MatchBasis: _TypeAlias = MatchBasis  # noqa: Y015
 
 @_typing.final

@@ -1,0 +1,14 @@
+"""Keep statements."""
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Adds nothing yet."""
+
+
+def downgrade() -> None:
+    """Removes nothing yet."""

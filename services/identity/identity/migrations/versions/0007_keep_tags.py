@@ -1,0 +1,14 @@
+"""Keep tags."""
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Adds nothing yet."""
+
+
+def downgrade() -> None:
+    """Removes nothing yet."""
