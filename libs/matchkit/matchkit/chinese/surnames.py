@@ -4,6 +4,8 @@ A dictionary of characters misreads surnames (it reads 单 as dan, 曾 as ceng, 
 have a reading of their own here. Where people really use two readings, both are given, the commoner first.
 """
 
+from functools import cache, lru_cache
+
 from matchkit.chinese.syllables import fold_latin, romanised
 
 _COMMON = (
@@ -80,24 +82,20 @@ def surname_length(name: str) -> int:
     return 1 if name else 0
 
 
+@lru_cache(maxsize=4096)
 def surname_readings(surname: str) -> tuple[str, ...]:
     """The toneless pinyin of a Chinese surname, commonest reading first; never empty."""
-    known = _READ.get(surname)
-    if known is None:
-        known = (romanised(surname),)
-    return known
+    return _OWN_READINGS.get(surname) or (romanised(surname),)
 
 
 def romanised_surnames(word: str) -> tuple[str, ...]:
     """The pinyin surnames that a folded Latin word may stand for; empty when it is no known surname."""
-    own = (word,) if word in PINYIN_SURNAMES else ()
+    own = (word,) if word in pinyin_surnames() else ()
     return own + tuple(each for each in FOREIGN_SPELLINGS.get(word, ()) if each != word)
 
 
-_READ = {
-    surname: _OWN_READINGS.get(surname) or (romanised(surname),)
-    for surname in (*_OWN_READINGS, *SINGLE_SURNAMES, *COMPOUND_SURNAMES)
-}
-
-PINYIN_SURNAMES = frozenset(reading for readings in _READ.values() for reading in readings)
-"""Every reading of every known surname, folded."""
+@cache
+def pinyin_surnames() -> frozenset[str]:
+    """Every reading of every known surname, folded."""
+    known = (*_OWN_READINGS, *SINGLE_SURNAMES, *COMPOUND_SURNAMES)
+    return frozenset(reading for surname in known for reading in surname_readings(surname))

@@ -1,0 +1,61 @@
+"""Telephone numbers of mainland China in E.164, with an extension after `;ext=`; other countries pass when in E.164.
+
+A mobile is 11 digits from 13 to 19; a landline has an area code of two to three digits after the 0 and seven
+or eight digits; 400 and 800 numbers have ten. What is masked with stars or crosses is no number here.
+"""
+
+import re
+
+from matchkit.chinese.script import fold
+
+EXTENSION_DIGITS_MAX = 6
+
+
+def read(raw: str) -> str | None:
+    """`+8613800138000` or `+8675512345678;ext=801`; None when masked, too short, too long or not a number."""
+    if _MOBILE_E164.fullmatch(raw):
+        return raw
+    text = fold(raw)
+    if _MASK.search(text):
+        return None
+    main, extension = _cut_extension(text)
+    number = _e164(main)
+    if number is None:
+        return None
+    return f"{number};ext={extension}" if extension else number
+
+
+def is_mobile(number: str) -> bool:
+    """Whether a number from `read` is a mainland mobile, which one person carries."""
+    return len(number) == 14 and number.startswith("+861")
+
+
+def _cut_extension(text: str) -> tuple[str, str]:
+    found = _EXTENSION.search(text)
+    if found is None:
+        return text, ""
+    return text[: found.start()], found[1]
+
+
+def _e164(text: str) -> str | None:
+    digits = _NOT_DIGIT.sub("", text)
+    if text.lstrip(" (").startswith("+") and not digits.startswith("86"):
+        return f"+{digits}" if 8 <= len(digits) <= 15 else None
+    national = _national(digits, trunk=text.lstrip(" (").startswith(("+", "00")))
+    return f"+86{national}" if national else None
+
+
+def _national(digits: str, *, trunk: bool) -> str | None:
+    """The number without country code and trunk zero, when it has the shape of one."""
+    digits = digits.removeprefix("00") if trunk else digits
+    if digits.startswith("86") and len(digits) > 11:
+        digits = digits[2:]
+    digits = digits.lstrip("0")
+    return digits if _NATIONAL.fullmatch(digits) else None
+
+
+_MOBILE_E164 = re.compile(r"\+861[3-9][0-9]{9}")
+_MASK = re.compile(r"[*#\u2022\u25cf]|x{2,}")
+_EXTENSION = re.compile(rf"(?:;ext=|转|ext\.?|分机|x|-(?=[0-9]{{1,5}}$)) ?([0-9]{{1,{EXTENSION_DIGITS_MAX}}})$")
+_NOT_DIGIT = re.compile(r"[^0-9]")
+_NATIONAL = re.compile(r"1[3-9][0-9]{9}|[48]00[0-9]{7}|10[0-9]{8}|2[0-9]{9}|[3-9][0-9]{2}[0-9]{7,8}")

@@ -1,0 +1,125 @@
+"""Names of people: Chinese in either script, romanised, with titles, by surname alone or with an initial."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rapidfuzz.distance import Levenshtein
+
+from matchkit.chinese.person_names import Form, Name, read
+from matchkit.kinds.kind import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LEVELS = (
+    "exact",
+    "same_pinyin",
+    "homophone",
+    "initial",
+    "one_character",
+    "surname_only",
+    "same_surname",
+    "incomparable",
+    "differs",
+)
+"""`same_pinyin` joins two scripts; `homophone` is the same sound in other characters, usually another person."""
+
+(
+    EXACT,
+    SAME_PINYIN,
+    HOMOPHONE,
+    INITIAL,
+    ONE_CHARACTER,
+    SURNAME_ONLY,
+    SAME_SURNAME,
+    INCOMPARABLE,
+    DIFFERS,
+) = range(len(LEVELS))
+
+
+def term(value: Name) -> str | None:
+    """The full name; None for a part of one."""
+    return value[1] or None
+
+
+def compare(a: Name, b: Name) -> int:
+    """Index into `LEVELS`; symmetric."""
+    if a[1] == b[1] and a[1]:
+        return EXACT
+    if a[0] == b[0] == Form.FULL:
+        return _compare_full(a, b)
+    if a[2] and b[2]:
+        return SURNAME_ONLY if a[2] == b[2] else DIFFERS
+    return _compare_readings(a, b)
+
+
+def _compare_full(a: Name, b: Name) -> int:
+    if a[3][0] == b[3][0] or not set(a[3]).isdisjoint(b[3]):
+        return HOMOPHONE
+    given_a, given_b = a[1][len(a[2]) :], b[1][len(b[2]) :]
+    if a[2] == b[2]:
+        return ONE_CHARACTER if _is_slip(given_a, given_b) else SAME_SURNAME
+    return ONE_CHARACTER if given_a == given_b and len(given_a) > 1 else DIFFERS
+
+
+def _is_slip(a: str, b: str) -> bool:
+    """Whether given names share a character: one of two mistyped, one left out, the two swapped."""
+    return max(len(a), len(b)) > 1 and not set(a).isdisjoint(b)
+
+
+def _compare_readings(a: Name, b: Name) -> int:
+    if not a[3] or not b[3]:
+        return _compare_foreign(a, b)
+    has_initial = Form.INITIAL in (a[0], b[0])
+    return min(
+        _compare_reading(x, y, has_initial=has_initial) for x in a[3] for y in b[3]
+    )
+
+
+def _compare_reading(a: tuple[str, str], b: tuple[str, str], *, has_initial: bool) -> int:
+    if a[0] != b[0]:
+        return DIFFERS
+    if not a[1] or not b[1]:
+        return SURNAME_ONLY
+    if has_initial:
+        return INITIAL if a[1][0] == b[1][0] else SAME_SURNAME
+    if a[1] == b[1]:
+        return SAME_PINYIN
+    return ONE_CHARACTER if Levenshtein.distance(a[1], b[1], score_cutoff=1) < 2 else SAME_SURNAME
+
+
+def _compare_foreign(a: Name, b: Name) -> int:
+    """Two names outside pinyin compare by their letters; one beside a Chinese name says nothing."""
+    if a[3] or b[3]:
+        return INCOMPARABLE
+    return ONE_CHARACTER if Levenshtein.normalized_similarity(a[1], b[1]) >= 0.85 else DIFFERS
+
+
+def _surnames(value: Name) -> Iterable[str]:
+    return {surname for surname, _ in value[3]}
+
+
+def _pinyin(value: Name) -> Iterable[str]:
+    if value[0] == Form.INITIAL:
+        return ()
+    return {f"{surname} {given}" for surname, given in value[3] if given}
+
+
+def _initials(value: Name) -> Iterable[str]:
+    return {f"{surname} {given[0]}" for surname, given in value[3] if given}
+
+
+def _value(value: Name) -> Iterable[str]:
+    return (value[1],) if value[1] else ()
+
+
+PERSON_NAME = Kind(
+    name="person_name",
+    levels=LEVELS,
+    normalise=read,
+    compare=compare,
+    term=term,
+    parts={"value": _value, "surname": _surnames, "pinyin": _pinyin, "initials": _initials},
+)
+"""Parts `surname`, `pinyin` and `initials` are toneless and cross scripts; several readings give several."""

@@ -1,0 +1,79 @@
+"""Telephone numbers; one slip in a mobile is a likely typing error, beside a switchboard it is a neighbour."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rapidfuzz.distance import OSA
+
+from matchkit.chinese.phone_numbers import is_mobile, read
+from matchkit.kinds.kind import Kind, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LEVELS = ("exact", "extension_missing", "one_slip", "other_extension", "same_prefix", "differs")
+EXACT, EXTENSION_MISSING, ONE_SLIP, OTHER_EXTENSION, SAME_PREFIX, DIFFERS = range(len(LEVELS))
+
+PREFIX_DIGITS = 7
+"""Digits of a mobile that name its operator and place of issue."""
+
+_edits = OSA.distance
+
+
+def compare(a: str, b: str) -> int:
+    """Index into `LEVELS`; symmetric."""
+    if a == b:
+        return EXACT
+    if ";" in a or ";" in b:
+        return _compare_extensions(a, b)
+    if not (is_mobile(a) and is_mobile(b)):
+        return DIFFERS
+    if _edits(a, b, score_cutoff=1) <= 1:
+        return ONE_SLIP
+    return SAME_PREFIX if a[3 : 3 + PREFIX_DIGITS] == b[3 : 3 + PREFIX_DIGITS] else DIFFERS
+
+
+def _compare_extensions(a: str, b: str) -> int:
+    main_a, _, extension_a = a.partition(";")
+    main_b, _, extension_b = b.partition(";")
+    if main_a != main_b:
+        return DIFFERS
+    return OTHER_EXTENSION if extension_a and extension_b else EXTENSION_MISSING
+
+
+def _prefix7(value: str) -> Iterable[str]:
+    return (value[3 : 3 + PREFIX_DIGITS],) if is_mobile(value) else ()
+
+
+def _last4(value: str) -> Iterable[str]:
+    return (value[-4:],) if is_mobile(value) else ()
+
+
+def _number(value: str) -> Iterable[str]:
+    return (value.partition(";")[0],)
+
+
+def _deletions(value: str) -> Iterable[str]:
+    """A mobile with each digit left out in turn; two that differ by one digit, or by a swap, share one."""
+    if not is_mobile(value):
+        return ()
+    digits = value[3:]
+    return {digits[:place] + digits[place + 1 :] for place in range(1, len(digits))}
+
+
+PHONE = Kind(
+    name="phone",
+    levels=LEVELS,
+    normalise=read,
+    compare=compare,
+    term=lambda value: value,
+    parts={
+        "value": whole,
+        "number": _number,
+        "prefix7": _prefix7,
+        "last4": _last4,
+        "deletions": _deletions,
+    },
+)
+"""Part `value` holds the extension, `number` does not; the others are of mobiles only."""
