@@ -1,0 +1,1 @@
+"""The rules of identity as data: which systems there are, how their fields are named, whose value survives."""
