@@ -27,7 +27,7 @@ from leadchain.identity.v1 import references_pb2 as leadchain_dot_identity_dot_v
 from servicekit.v1 import access_pb2 as servicekit_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/leadchain/identity/v1/explanation_service.proto\x12\x15leadchain.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a&leadchain/identity/v1/references.proto\x1a\x1aservicekit/v1/access.proto\"z\n\x0f\x46ieldComparison\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\r\n\x05level\x18\x02 \x01(\t\x12\t\n\x01m\x18\x03 \x01(\x01\x12\t\n\x01u\x18\x04 \x01(\x01\x12\x11\n\tfrequency\x18\x05 \x01(\x01\x12\x0c\n\x04\x62its\x18\x06 \x01(\x01\x12\x12\n\nis_counted\x18\x07 \x01(\x08\"-\n\tSharedKey\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x12\n\nis_generic\x18\x02 \x01(\x08\"\x98\x03\n\nComparison\x12\t\n\x01\x61\x18\x01 \x01(\x04\x12\t\n\x01\x62\x18\x02 \x01(\x04\x12\x31\n\x04kind\x18\x03 \x01(\x0e\x32#.leadchain.identity.v1.EvidenceKind\x12/\n\x07\x66inding\x18\x04 \x01(\x0e\x32\x1e.leadchain.identity.v1.Finding\x12\x0c\n\x04veto\x18\x05 \x01(\t\x12\x12\n\nprior_bits\x18\x06 \x01(\x01\x12\x0c\n\x04\x62its\x18\x07 \x01(\x01\x12\x11\n\tposterior\x18\x08 \x01(\x01\x12\x36\n\x06\x66ields\x18\t \x03(\x0b\x32&.leadchain.identity.v1.FieldComparison\x12\x35\n\x0bshared_keys\x18\n \x03(\x0b\x32 .leadchain.identity.v1.SharedKey\x12\x15\n\rmodel_version\x18\x0b \x01(\t\x12\x1a\n\x12kept_model_version\x18\x0c \x01(\t\x12+\n\x07made_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"f\n\nWhyRequest\x12+\n\x01\x61\x18\x01 \x01(\x0b\x32 .leadchain.identity.v1.Reference\x12+\n\x01\x62\x18\x02 \x01(\x0b\x32 .leadchain.identity.v1.Reference\"\xb3\x02\n\x0bWhyResponse\x12,\n\x01\x61\x18\x01 \x01(\x0b\x32!.leadchain.identity.v1.RecordFace\x12,\n\x01\x62\x18\x02 \x01(\x0b\x32!.leadchain.identity.v1.RecordFace\x12\x17\n\x0fis_one_customer\x18\x03 \x01(\x08\x12\x15\n\ris_one_record\x18\x04 \x01(\x08\x12\x31\n\x06\x64irect\x18\x05 \x01(\x0b\x32!.leadchain.identity.v1.Comparison\x12/\n\x04path\x18\x06 \x03(\x0b\x32!.leadchain.identity.v1.Comparison\x12\x34\n\njudgements\x18\x07 \x03(\x0b\x32 .leadchain.identity.v1.Judgement\"i\n\rWhyNotRequest\x12+\n\x01\x61\x18\x01 \x01(\x0b\x32 .leadchain.identity.v1.Reference\x12+\n\x01\x62\x18\x02 \x01(\x0b\x32 .leadchain.identity.v1.Reference\"\xc6\x02\n\x0eWhyNotResponse\x12,\n\x01\x61\x18\x01 \x01(\x0b\x32!.leadchain.identity.v1.RecordFace\x12,\n\x01\x62\x18\x02 \x01(\x0b\x32!.leadchain.identity.v1.RecordFace\x12\x31\n\x08obstacle\x18\x03 \x01(\x0e\x32\x1f.leadchain.identity.v1.Obstacle\x12\x12\n\nbits_short\x18\x04 \x01(\x01\x12\x31\n\x06\x64irect\x18\x05 \x01(\x0b\x32!.leadchain.identity.v1.Comparison\x12\x13\n\x0b\x61_key_rules\x18\x06 \x03(\t\x12\x13\n\x0b\x62_key_rules\x18\x07 \x03(\t\x12\x34\n\njudgements\x18\x08 \x03(\x0b\x32 .leadchain.identity.v1.Judgement\"!\n\nHowRequest\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\"\x8e\x02\n\tMergeStep\x12\x0c\n\x04step\x18\x01 \x01(\r\x12\x11\n\tleft_step\x18\x02 \x01(\r\x12\x12\n\nright_step\x18\x03 \x01(\r\x12\x19\n\x11left_record_count\x18\x04 \x01(\r\x12\x1a\n\x12right_record_count\x18\x05 \x01(\r\x12\t\n\x01\x61\x18\x06 \x01(\x04\x12\t\n\x01\x62\x18\x07 \x01(\x04\x12\x31\n\x04kind\x18\x08 \x01(\x0e\x32#.leadchain.identity.v1.EvidenceKind\x12\x0c\n\x04\x62its\x18\t \x01(\x01\x12\x11\n\tposterior\x18\n \x01(\x01\x12+\n\x07made_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x97\x02\n\x0bHowResponse\x12\x35\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32#.leadchain.identity.v1.CustomerFace\x12\x32\n\x07records\x18\x02 \x03(\x0b\x32!.leadchain.identity.v1.RecordFace\x12/\n\x05steps\x18\x03 \x03(\x0b\x32 .leadchain.identity.v1.MergeStep\x12\x36\n\x0bregroupings\x18\x04 \x03(\x0b\x32!.leadchain.identity.v1.Regrouping\x12\x34\n\njudgements\x18\x05 \x03(\x0b\x32 .leadchain.identity.v1.Judgement*v\n\x07\x46inding\x12\x17\n\x13\x46INDING_UNSPECIFIED\x10\x00\x12\x14\n\x10\x46INDING_ACCEPTED\x10\x01\x12\x12\n\x0e\x46INDING_REVIEW\x10\x02\x12\x14\n\x10\x46INDING_REJECTED\x10\x03\x12\x12\n\x0e\x46INDING_VETOED\x10\x04*\x80\x01\n\x0c\x45videnceKind\x12\x1d\n\x19\x45VIDENCE_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x45VIDENCE_KIND_SCORED\x10\x01\x12\x1d\n\x19\x45VIDENCE_KIND_SAME_SOURCE\x10\x02\x12\x18\n\x14\x45VIDENCE_KIND_JUDGED\x10\x03*\xa2\x01\n\x08Obstacle\x12\x18\n\x14OBSTACLE_UNSPECIFIED\x10\x00\x12\x1a\n\x16OBSTACLE_NO_SHARED_KEY\x10\x01\x12\x12\n\x0eOBSTACLE_SCORE\x10\x02\x12\x11\n\rOBSTACLE_VETO\x10\x03\x12\x16\n\x12OBSTACLE_JUDGEMENT\x10\x04\x12!\n\x1dOBSTACLE_CUSTOMERS_CONTRADICT\x10\x05\x32\xdf\x02\n\x12\x45xplanationService\x12\x65\n\x03Why\x12!.leadchain.identity.v1.WhyRequest\x1a\".leadchain.identity.v1.WhyResponse\"\x17\xda\xe7\x18\x13\n\x07\x65xplain\x12\x08\x63ustomer\x12n\n\x06WhyNot\x12$.leadchain.identity.v1.WhyNotRequest\x1a%.leadchain.identity.v1.WhyNotResponse\"\x17\xda\xe7\x18\x13\n\x07\x65xplain\x12\x08\x63ustomer\x12r\n\x03How\x12!.leadchain.identity.v1.HowRequest\x1a\".leadchain.identity.v1.HowResponse\"$\xda\xe7\x18 \n\x07\x65xplain\x12\x08\x63ustomer\x1a\x0b\x63ustomer_idb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/leadchain/identity/v1/explanation_service.proto\x12\x15leadchain.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a&leadchain/identity/v1/references.proto\x1a\x1aservicekit/v1/access.proto\"\x99\x01\n\x0f\x46ieldComparison\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\r\n\x05level\x18\x02 \x01(\t\x12\t\n\x01m\x18\x03 \x01(\x01\x12\t\n\x01u\x18\x04 \x01(\x01\x12\x11\n\tfrequency\x18\x05 \x01(\x01\x12\x0c\n\x04\x62its\x18\x06 \x01(\x01\x12\x31\n\x08\x63ounting\x18\x07 \x01(\x0e\x32\x1f.leadchain.identity.v1.Counting\"-\n\tSharedKey\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x12\n\nis_generic\x18\x02 \x01(\x08\"\x98\x03\n\nComparison\x12\t\n\x01\x61\x18\x01 \x01(\x04\x12\t\n\x01\x62\x18\x02 \x01(\x04\x12\x31\n\x04kind\x18\x03 \x01(\x0e\x32#.leadchain.identity.v1.EvidenceKind\x12/\n\x07\x66inding\x18\x04 \x01(\x0e\x32\x1e.leadchain.identity.v1.Finding\x12\x0c\n\x04veto\x18\x05 \x01(\t\x12\x12\n\nprior_bits\x18\x06 \x01(\x01\x12\x0c\n\x04\x62its\x18\x07 \x01(\x01\x12\x11\n\tposterior\x18\x08 \x01(\x01\x12\x36\n\x06\x66ields\x18\t \x03(\x0b\x32&.leadchain.identity.v1.FieldComparison\x12\x35\n\x0bshared_keys\x18\n \x03(\x0b\x32 .leadchain.identity.v1.SharedKey\x12\x15\n\rmodel_version\x18\x0b \x01(\t\x12\x1a\n\x12kept_model_version\x18\x0c \x01(\t\x12+\n\x07made_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"f\n\nWhyRequest\x12+\n\x01\x61\x18\x01 \x01(\x0b\x32 .leadchain.identity.v1.Reference\x12+\n\x01\x62\x18\x02 \x01(\x0b\x32 .leadchain.identity.v1.Reference\"\xb3\x02\n\x0bWhyResponse\x12,\n\x01\x61\x18\x01 \x01(\x0b\x32!.leadchain.identity.v1.RecordFace\x12,\n\x01\x62\x18\x02 \x01(\x0b\x32!.leadchain.identity.v1.RecordFace\x12\x17\n\x0fis_one_customer\x18\x03 \x01(\x08\x12\x15\n\ris_one_record\x18\x04 \x01(\x08\x12\x31\n\x06\x64irect\x18\x05 \x01(\x0b\x32!.leadchain.identity.v1.Comparison\x12/\n\x04path\x18\x06 \x03(\x0b\x32!.leadchain.identity.v1.Comparison\x12\x34\n\njudgements\x18\x07 \x03(\x0b\x32 .leadchain.identity.v1.Judgement\"i\n\rWhyNotRequest\x12+\n\x01\x61\x18\x01 \x01(\x0b\x32 .leadchain.identity.v1.Reference\x12+\n\x01\x62\x18\x02 \x01(\x0b\x32 .leadchain.identity.v1.Reference\"\xc6\x02\n\x0eWhyNotResponse\x12,\n\x01\x61\x18\x01 \x01(\x0b\x32!.leadchain.identity.v1.RecordFace\x12,\n\x01\x62\x18\x02 \x01(\x0b\x32!.leadchain.identity.v1.RecordFace\x12\x31\n\x08obstacle\x18\x03 \x01(\x0e\x32\x1f.leadchain.identity.v1.Obstacle\x12\x12\n\nbits_short\x18\x04 \x01(\x01\x12\x31\n\x06\x64irect\x18\x05 \x01(\x0b\x32!.leadchain.identity.v1.Comparison\x12\x13\n\x0b\x61_key_rules\x18\x06 \x03(\t\x12\x13\n\x0b\x62_key_rules\x18\x07 \x03(\t\x12\x34\n\njudgements\x18\x08 \x03(\x0b\x32 .leadchain.identity.v1.Judgement\"!\n\nHowRequest\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\"\x8e\x02\n\tMergeStep\x12\x0c\n\x04step\x18\x01 \x01(\r\x12\x11\n\tleft_step\x18\x02 \x01(\r\x12\x12\n\nright_step\x18\x03 \x01(\r\x12\x19\n\x11left_record_count\x18\x04 \x01(\r\x12\x1a\n\x12right_record_count\x18\x05 \x01(\r\x12\t\n\x01\x61\x18\x06 \x01(\x04\x12\t\n\x01\x62\x18\x07 \x01(\x04\x12\x31\n\x04kind\x18\x08 \x01(\x0e\x32#.leadchain.identity.v1.EvidenceKind\x12\x0c\n\x04\x62its\x18\t \x01(\x01\x12\x11\n\tposterior\x18\n \x01(\x01\x12+\n\x07made_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x97\x02\n\x0bHowResponse\x12\x35\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32#.leadchain.identity.v1.CustomerFace\x12\x32\n\x07records\x18\x02 \x03(\x0b\x32!.leadchain.identity.v1.RecordFace\x12/\n\x05steps\x18\x03 \x03(\x0b\x32 .leadchain.identity.v1.MergeStep\x12\x36\n\x0bregroupings\x18\x04 \x03(\x0b\x32!.leadchain.identity.v1.Regrouping\x12\x34\n\njudgements\x18\x05 \x03(\x0b\x32 .leadchain.identity.v1.Judgement*v\n\x07\x46inding\x12\x17\n\x13\x46INDING_UNSPECIFIED\x10\x00\x12\x14\n\x10\x46INDING_ACCEPTED\x10\x01\x12\x12\n\x0e\x46INDING_REVIEW\x10\x02\x12\x14\n\x10\x46INDING_REJECTED\x10\x03\x12\x12\n\x0e\x46INDING_VETOED\x10\x04*\x80\x01\n\x0c\x45videnceKind\x12\x1d\n\x19\x45VIDENCE_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x45VIDENCE_KIND_SCORED\x10\x01\x12\x1d\n\x19\x45VIDENCE_KIND_SAME_SOURCE\x10\x02\x12\x18\n\x14\x45VIDENCE_KIND_JUDGED\x10\x03*{\n\x08\x43ounting\x12\x18\n\x14\x43OUNTING_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43OUNTING_COUNTED\x10\x01\x12\x13\n\x0f\x43OUNTING_HIDDEN\x10\x02\x12\x14\n\x10\x43OUNTING_GENERIC\x10\x03\x12\x14\n\x10\x43OUNTING_MISSING\x10\x04*\xa2\x01\n\x08Obstacle\x12\x18\n\x14OBSTACLE_UNSPECIFIED\x10\x00\x12\x1a\n\x16OBSTACLE_NO_SHARED_KEY\x10\x01\x12\x12\n\x0eOBSTACLE_SCORE\x10\x02\x12\x11\n\rOBSTACLE_VETO\x10\x03\x12\x16\n\x12OBSTACLE_JUDGEMENT\x10\x04\x12!\n\x1dOBSTACLE_CUSTOMERS_CONTRADICT\x10\x05\x32\xdf\x02\n\x12\x45xplanationService\x12\x65\n\x03Why\x12!.leadchain.identity.v1.WhyRequest\x1a\".leadchain.identity.v1.WhyResponse\"\x17\xda\xe7\x18\x13\n\x07\x65xplain\x12\x08\x63ustomer\x12n\n\x06WhyNot\x12$.leadchain.identity.v1.WhyNotRequest\x1a%.leadchain.identity.v1.WhyNotResponse\"\x17\xda\xe7\x18\x13\n\x07\x65xplain\x12\x08\x63ustomer\x12r\n\x03How\x12!.leadchain.identity.v1.HowRequest\x1a\".leadchain.identity.v1.HowResponse\"$\xda\xe7\x18 \n\x07\x65xplain\x12\x08\x63ustomer\x1a\x0b\x63ustomer_idb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,32 +40,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXPLANATIONSERVICE'].methods_by_name['WhyNot']._serialized_options = b'\332\347\030\023\n\007explain\022\010customer'
   _globals['_EXPLANATIONSERVICE'].methods_by_name['How']._loaded_options = None
   _globals['_EXPLANATIONSERVICE'].methods_by_name['How']._serialized_options = b'\332\347\030 \n\007explain\022\010customer\032\013customer_id'
-  _globals['_FINDING']._serialized_start=2197
-  _globals['_FINDING']._serialized_end=2315
-  _globals['_EVIDENCEKIND']._serialized_start=2318
-  _globals['_EVIDENCEKIND']._serialized_end=2446
-  _globals['_OBSTACLE']._serialized_start=2449
-  _globals['_OBSTACLE']._serialized_end=2611
-  _globals['_FIELDCOMPARISON']._serialized_start=175
-  _globals['_FIELDCOMPARISON']._serialized_end=297
-  _globals['_SHAREDKEY']._serialized_start=299
-  _globals['_SHAREDKEY']._serialized_end=344
-  _globals['_COMPARISON']._serialized_start=347
-  _globals['_COMPARISON']._serialized_end=755
-  _globals['_WHYREQUEST']._serialized_start=757
-  _globals['_WHYREQUEST']._serialized_end=859
-  _globals['_WHYRESPONSE']._serialized_start=862
-  _globals['_WHYRESPONSE']._serialized_end=1169
-  _globals['_WHYNOTREQUEST']._serialized_start=1171
-  _globals['_WHYNOTREQUEST']._serialized_end=1276
-  _globals['_WHYNOTRESPONSE']._serialized_start=1279
-  _globals['_WHYNOTRESPONSE']._serialized_end=1605
-  _globals['_HOWREQUEST']._serialized_start=1607
-  _globals['_HOWREQUEST']._serialized_end=1640
-  _globals['_MERGESTEP']._serialized_start=1643
-  _globals['_MERGESTEP']._serialized_end=1913
-  _globals['_HOWRESPONSE']._serialized_start=1916
-  _globals['_HOWRESPONSE']._serialized_end=2195
-  _globals['_EXPLANATIONSERVICE']._serialized_start=2614
-  _globals['_EXPLANATIONSERVICE']._serialized_end=2965
+  _globals['_FINDING']._serialized_start=2229
+  _globals['_FINDING']._serialized_end=2347
+  _globals['_EVIDENCEKIND']._serialized_start=2350
+  _globals['_EVIDENCEKIND']._serialized_end=2478
+  _globals['_COUNTING']._serialized_start=2480
+  _globals['_COUNTING']._serialized_end=2603
+  _globals['_OBSTACLE']._serialized_start=2606
+  _globals['_OBSTACLE']._serialized_end=2768
+  _globals['_FIELDCOMPARISON']._serialized_start=176
+  _globals['_FIELDCOMPARISON']._serialized_end=329
+  _globals['_SHAREDKEY']._serialized_start=331
+  _globals['_SHAREDKEY']._serialized_end=376
+  _globals['_COMPARISON']._serialized_start=379
+  _globals['_COMPARISON']._serialized_end=787
+  _globals['_WHYREQUEST']._serialized_start=789
+  _globals['_WHYREQUEST']._serialized_end=891
+  _globals['_WHYRESPONSE']._serialized_start=894
+  _globals['_WHYRESPONSE']._serialized_end=1201
+  _globals['_WHYNOTREQUEST']._serialized_start=1203
+  _globals['_WHYNOTREQUEST']._serialized_end=1308
+  _globals['_WHYNOTRESPONSE']._serialized_start=1311
+  _globals['_WHYNOTRESPONSE']._serialized_end=1637
+  _globals['_HOWREQUEST']._serialized_start=1639
+  _globals['_HOWREQUEST']._serialized_end=1672
+  _globals['_MERGESTEP']._serialized_start=1675
+  _globals['_MERGESTEP']._serialized_end=1945
+  _globals['_HOWRESPONSE']._serialized_start=1948
+  _globals['_HOWRESPONSE']._serialized_end=2227
+  _globals['_EXPLANATIONSERVICE']._serialized_start=2771
+  _globals['_EXPLANATIONSERVICE']._serialized_end=3122
 # @@protoc_insertion_point(module_scope)

@@ -81,6 +81,38 @@ EVIDENCE_KIND_JUDGED: EvidenceKind.ValueType  # 3
 """A person said so."""
 Global___EvidenceKind: _TypeAlias = EvidenceKind  # noqa: Y015
 
+class _Counting:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CountingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Counting.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    COUNTING_UNSPECIFIED: _Counting.ValueType  # 0
+    """Never sent."""
+    COUNTING_COUNTED: _Counting.ValueType  # 1
+    """It counts."""
+    COUNTING_HIDDEN: _Counting.ValueType  # 2
+    """A stronger field that says the same thing counts instead."""
+    COUNTING_GENERIC: _Counting.ValueType  # 3
+    """The value says nothing, because too many share it."""
+    COUNTING_MISSING: _Counting.ValueType  # 4
+    """One of the two does not say."""
+
+class Counting(_Counting, metaclass=_CountingEnumTypeWrapper):
+    """Whether a field's weight counts."""
+
+COUNTING_UNSPECIFIED: Counting.ValueType  # 0
+"""Never sent."""
+COUNTING_COUNTED: Counting.ValueType  # 1
+"""It counts."""
+COUNTING_HIDDEN: Counting.ValueType  # 2
+"""A stronger field that says the same thing counts instead."""
+COUNTING_GENERIC: Counting.ValueType  # 3
+"""The value says nothing, because too many share it."""
+COUNTING_MISSING: Counting.ValueType  # 4
+"""One of the two does not say."""
+Global___Counting: _TypeAlias = Counting  # noqa: Y015
+
 class _Obstacle:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -129,7 +161,7 @@ class FieldComparison(_message.Message):
     U_FIELD_NUMBER: _builtins.int
     FREQUENCY_FIELD_NUMBER: _builtins.int
     BITS_FIELD_NUMBER: _builtins.int
-    IS_COUNTED_FIELD_NUMBER: _builtins.int
+    COUNTING_FIELD_NUMBER: _builtins.int
     field: _builtins.str
     """Name of the field."""
     level: _builtins.str
@@ -142,8 +174,8 @@ class FieldComparison(_message.Message):
     """How frequent the agreeing value is among customers, where that changes the weight; else 0."""
     bits: _builtins.float
     """Weight in bits."""
-    is_counted: _builtins.bool
-    """Whether the weight counts; of fields that say the same thing only the strongest does."""
+    counting: Global___Counting.ValueType
+    """Whether the weight counts, and why not."""
     def __init__(
         self,
         *,
@@ -153,11 +185,11 @@ class FieldComparison(_message.Message):
         u: _builtins.float = ...,
         frequency: _builtins.float = ...,
         bits: _builtins.float = ...,
-        is_counted: _builtins.bool = ...,
+        counting: Global___Counting.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bits", b"bits", "field", b"field", "frequency", b"frequency", "is_counted", b"is_counted", "level", b"level", "m", b"m", "u", b"u"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bits", b"bits", "counting", b"counting", "field", b"field", "frequency", b"frequency", "level", b"level", "m", b"m", "u", b"u"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
