@@ -56,7 +56,12 @@ def read(raw: str) -> Name | None:
 
 
 def _is_plain(text: str) -> bool:
-    return text[0] in SINGLE_SURNAMES and is_han(text) and text[:2] not in COMPOUND_SURNAMES and "某" not in text
+    return (
+        text[0] in SINGLE_SURNAMES
+        and is_han(text)
+        and text[:2] not in COMPOUND_SURNAMES
+        and "某" not in text
+    )
 
 
 def _full(text: str, surname_characters: int) -> Name:

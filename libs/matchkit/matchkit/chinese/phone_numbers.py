@@ -18,23 +18,18 @@ def read(raw: str) -> str | None:
     text = fold(raw)
     if _MASK.search(text):
         return None
-    main, extension = _cut_extension(text)
-    number = _e164(main)
-    if number is None:
-        return None
-    return f"{number};ext={extension}" if extension else number
+    found = _EXTENSION.search(text)
+    number = None if found else _e164(text)
+    if number is not None:
+        return number
+    found = found or _DASHED_EXTENSION.search(text)
+    number = _e164(text[: found.start()]) if found else None
+    return f"{number};ext={found[1]}" if found and number else None
 
 
 def is_mobile(number: str) -> bool:
     """Whether a number from `read` is a mainland mobile, which one person carries."""
     return len(number) == 14 and number.startswith("+861")
-
-
-def _cut_extension(text: str) -> tuple[str, str]:
-    found = _EXTENSION.search(text)
-    if found is None:
-        return text, ""
-    return text[: found.start()], found[1]
 
 
 def _e164(text: str) -> str | None:
@@ -56,6 +51,9 @@ def _national(digits: str, *, trunk: bool) -> str | None:
 
 _MOBILE_E164 = re.compile(r"\+861[3-9][0-9]{9}")
 _MASK = re.compile(r"[*#\u2022\u25cf]|x{2,}")
-_EXTENSION = re.compile(rf"(?:;ext=|转|ext\.?|分机|x|-(?=[0-9]{{1,5}}$)) ?([0-9]{{1,{EXTENSION_DIGITS_MAX}}})$")
+_EXTENSION = re.compile(rf"(?:;ext=|转|ext\.?|分机|x) ?([0-9]{{1,{EXTENSION_DIGITS_MAX}}})$")
+_DASHED_EXTENSION = re.compile(r"-([0-9]{1,5})$")
 _NOT_DIGIT = re.compile(r"[^0-9]")
-_NATIONAL = re.compile(r"1[3-9][0-9]{9}|[48]00[0-9]{7}|10[0-9]{8}|2[0-9]{9}|[3-9][0-9]{2}[0-9]{7,8}")
+_NATIONAL = re.compile(
+    r"1[3-9][0-9]{9}|[48]00[0-9]{7}|10[0-9]{8}|2[0-9]{9}|[3-9][0-9]{2}[0-9]{7,8}"
+)

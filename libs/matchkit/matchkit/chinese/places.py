@@ -9,14 +9,15 @@ from typing import NamedTuple
 
 import yaml
 
-from matchkit.chinese.script import fold, has_han
+from matchkit.chinese.script import fold, has_han, words
 from matchkit.chinese.syllables import romanised
 
 _PROVINCE_ENDINGS = ("壮族自治区", "回族自治区", "维吾尔自治区", "特别行政区", "自治区", "省", "市")
 _CITY_ENDINGS = ("特别行政区", "自治州", "地区", "市", "盟")
-_PEOPLES = (
-    "朝鲜族 土家族 苗族 藏族 羌族 彝族 布依族 侗族 哈尼族 壮族 傣族 白族 景颇族 傈僳族 回族 蒙古族 蒙古 柯尔克孜 哈萨克"
-).split()
+_PEOPLES = words(
+    "朝鲜族 土家族 苗族 藏族 羌族 彝族 布依族 侗族 哈尼族 壮族 傣族 白族 景颇族 傈僳族 回族 "
+    "蒙古族 蒙古 柯尔克孜 哈萨克"
+)
 _MUNICIPALITIES = frozenset({"北京", "上海", "天津", "重庆", "香港", "澳门"})
 
 NAME_CHARACTERS_MAX = 16
@@ -38,7 +39,7 @@ def find(text: str) -> Place | None:
 def take(text: str) -> tuple[Place | None, str]:
     """The place at the start of a folded text, and the rest; a province may stand before its city."""
     place, rest = _longest(text)
-    if place is None or place.city and place.province not in _MUNICIPALITIES:
+    if place is None or (place.city and place.province not in _MUNICIPALITIES):
         return place, rest
     inner, inner_rest = _longest(rest)
     if inner is not None and inner.province == place.province and inner.city:

@@ -40,6 +40,11 @@ def has_han(text: str) -> bool:
     return not text.isascii() and any(HAN_FIRST <= each <= HAN_LAST for each in text)
 
 
+def words(text: str) -> tuple[str, ...]:
+    """A list of words written as one text, as the tables of this package are."""
+    return tuple(text.split())
+
+
 class _Folding(dict[int, str]):
     """Code point to folded text, asked of Unicode and OpenCC the first time a character is met."""
 

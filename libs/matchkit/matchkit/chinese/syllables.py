@@ -6,11 +6,14 @@
 import unicodedata
 from functools import cache, lru_cache
 
+from matchkit.chinese.script import words
+
 SYLLABLES_MAX = 4
 """Most syllables that a given name may have; a longer word is not read as pinyin."""
 
 SYLLABLES = frozenset(
-    """
+    words(
+        """
     a ai an ang ao ba bai ban bang bao bei ben beng bi bian biao bie bin bing bo bu ca cai can cang cao ce cen ceng
     cha chai chan chang chao che chen cheng chi chong chou chu chuai chuan chuang chui chun chuo ci cong cou cu cuan
     cui cun cuo da dai dan dang dao de deng di dian diao die ding diu dong dou du duan dui dun duo e en er fa fan fang
@@ -26,7 +29,8 @@ SYLLABLES = frozenset(
     tuo wa wai wan wang wei wen weng wo wu xi xia xian xiang xiao xie xin xing xiong xiu xu xuan xue xun ya yan yang
     yao ye yi yin ying yo yong you yu yuan yue yun za zai zan zang zao ze zei zen zeng zha zhai zhan zhang zhao zhe
     zhen zheng zhi zhong zhou zhu zhua zhuai zhuan zhuang zhui zhun zhuo zi zong zou zu zuan zui zun zuo
-    """.split()
+    """
+    )
 )
 
 
@@ -42,7 +46,9 @@ def fold_latin(word: str) -> str:
         word = "".join(each for each in decomposed if not unicodedata.combining(each))
     word = word.replace("'", "").replace("-", "")
     if "v" in word or "lyu" in word or "nyu" in word:
-        word = word.replace("lyu", "lu").replace("nyu", "nu").replace("lv", "lu").replace("nv", "nu")
+        word = (
+            word.replace("lyu", "lu").replace("nyu", "nu").replace("lv", "lu").replace("nv", "nu")
+        )
     return word
 
 
@@ -76,7 +82,7 @@ def _read(character: str) -> str:
 
 @cache
 def _dictionary() -> dict[int, str]:
-    """pypinyin's readings by code point; importing it costs 0.2 s, so it waits until a text needs it."""
+    """Readings in pypinyin's dictionary by code point; importing it costs 0.2 s, so it waits until a text needs it."""
     from pypinyin.constants import PINYIN_DICT
 
     return dict(PINYIN_DICT)

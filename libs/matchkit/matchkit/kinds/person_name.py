@@ -72,9 +72,7 @@ def _compare_readings(a: Name, b: Name) -> int:
     if not a[3] or not b[3]:
         return _compare_foreign(a, b)
     has_initial = Form.INITIAL in (a[0], b[0])
-    return min(
-        _compare_reading(x, y, has_initial=has_initial) for x in a[3] for y in b[3]
-    )
+    return min(_compare_reading(x, y, has_initial=has_initial) for x in a[3] for y in b[3])
 
 
 def _compare_reading(a: tuple[str, str], b: tuple[str, str], *, has_initial: bool) -> int:

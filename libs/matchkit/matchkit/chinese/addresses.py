@@ -1,0 +1,45 @@
+"""Reading a postal address: province, city, district, street with the rest, and every number in it."""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from matchkit.chinese.places import take
+from matchkit.chinese.script import fold
+
+NUMBERS_MAX = 8
+"""Most numbers of an address that are compared."""
+
+
+class Address(NamedTuple):
+    """An address as compared; parts not found are empty, `street` holds what the others leave."""
+
+    province: str
+    city: str
+    district: str
+    street: str
+    numbers: tuple[str, ...]
+
+
+@lru_cache(maxsize=16384)
+def read(raw: str) -> Address | None:
+    """The address in a text; None when nothing is left of it."""
+    text = _SEPARATOR.sub("", fold(raw).replace(" ", "")).removeprefix("中国")
+    place, rest = take(text)
+    rest = rest.removeprefix("市").removeprefix("省") if place else rest
+    district = _DISTRICT.match(rest)
+    rest = rest[district.end() :] if district else rest
+    numbers = tuple(_NUMBER.findall(rest)[:NUMBERS_MAX])
+    street = _NUMBERED.sub("", rest)
+    if place is None and not street and not district:
+        return None
+    province, city = place or ("", "")
+    return Address(province, city, district[1] if district else "", street, numbers)
+
+
+_SEPARATOR = re.compile(r"[,\uff0c\u3002.;;、()\[\]\u3010\u3011/|-]")
+_DISTRICT = re.compile("([\u4e00-\u9fff]{1,8}?)(?:新区|自治县|区|县|旗|市)")
+_NUMBER = re.compile(r"[0-9]+|[a-z](?=座|栋|区|幢|号)")
+_NUMBERED = re.compile(
+    r"(?:[0-9]+|[a-z](?=座|栋|区|幢|号))(?:号楼|号院|号|栋|幢|座|单元|楼|层|室|房|弄|#|f)?"
+)

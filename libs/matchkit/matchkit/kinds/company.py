@@ -1,0 +1,101 @@
+"""Names of companies: legal forms, places, branches, abbreviations, both scripts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rapidfuzz.distance import OSA
+
+from matchkit.chinese.company_names import Company, read, sound
+from matchkit.chinese.script import has_han
+from matchkit.kinds.kind import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LEVELS = (
+    "exact",
+    "same_brand",
+    "other_branch",
+    "abbreviation",
+    "one_slip",
+    "other_trade",
+    "other_place",
+    "differs",
+)
+"""`same_brand`: one name leaves the trade out; `other_trade` and `other_place`: both say it and they differ."""
+
+EXACT, SAME_BRAND, OTHER_BRANCH, ABBREVIATION, ONE_SLIP, OTHER_TRADE, OTHER_PLACE, DIFFERS = range(
+    len(LEVELS)
+)
+
+SLIP_CHARACTERS_MIN = 3
+"""A name shorter than this that differs by one character is another name."""
+
+_edits = OSA.distance
+
+
+def normalise(raw: str) -> Company | None:
+    """The company as compared; None when the text names none."""
+    return read(raw)
+
+
+def term(value: Company) -> str | None:
+    """The name without place and legal form."""
+    return value[0]
+
+
+def compare(a: Company, b: Company) -> int:
+    """Index into `LEVELS`; symmetric."""
+    if a[1] != b[1]:
+        return _compare_other_brands(a, b)
+    if a[2] and b[2] and a[2] != b[2]:
+        return OTHER_PLACE
+    if a[3] != b[3]:
+        return OTHER_BRANCH
+    if a[0] == b[0]:
+        return EXACT
+    if a[0] == a[1] or b[0] == b[1]:
+        return SAME_BRAND
+    return OTHER_TRADE
+
+
+def _compare_other_brands(a: Company, b: Company) -> int:
+    brand_a, brand_b = a[1], b[1]
+    if has_han(brand_a) != has_han(brand_b):
+        return SAME_BRAND if sound(brand_a) == sound(brand_b) else DIFFERS
+    short, long = sorted((a[0], b[0]), key=len)
+    if len(short) >= SLIP_CHARACTERS_MIN and _edits(short, long, score_cutoff=1) <= 1:
+        return ONE_SLIP
+    return ABBREVIATION if _abbreviates(short, long) else DIFFERS
+
+
+def _abbreviates(short: str, long: str) -> bool:
+    """Whether the short name picks characters of the long one in order, beginning with its first."""
+    if len(short) < 2 or short[0] != long[0]:
+        return False
+    remaining = iter(long)
+    return all(each in remaining for each in short)
+
+
+def _value(value: Company) -> Iterable[str]:
+    return (value[0],)
+
+
+def _brand(value: Company) -> Iterable[str]:
+    return (sound(value[1]),)
+
+
+def _full(value: Company) -> Iterable[str]:
+    return (f"{value[2]} {value[0]} {value[3]}",) if value[2] else ()
+
+
+COMPANY = Kind(
+    name="company",
+    levels=LEVELS,
+    normalise=normalise,
+    compare=compare,
+    term=term,
+    parts={"value": _value, "brand": _brand, "full": _full},
+)
+"""Part `brand` is by sound and crosses scripts; `full` holds place, name and branch."""
