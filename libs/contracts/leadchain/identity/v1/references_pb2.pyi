@@ -52,44 +52,32 @@ class _RegroupingKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Regrou
     DESCRIPTOR: _descriptor.EnumDescriptor
     REGROUPING_KIND_UNSPECIFIED: _RegroupingKind.ValueType  # 0
     """Never sent."""
-    REGROUPING_KIND_RESOLVED: _RegroupingKind.ValueType  # 1
-    """Statements arrived or changed."""
-    REGROUPING_KIND_MERGED: _RegroupingKind.ValueType  # 2
-    """A steward merged customers."""
-    REGROUPING_KIND_SPLIT: _RegroupingKind.ValueType  # 3
-    """A steward split a customer."""
-    REGROUPING_KIND_JUDGED: _RegroupingKind.ValueType  # 4
-    """A steward judged two records."""
-    REGROUPING_KIND_REVOKED: _RegroupingKind.ValueType  # 5
-    """A steward revoked a judgement."""
-    REGROUPING_KIND_RESTORED: _RegroupingKind.ValueType  # 6
+    REGROUPING_KIND_STATED: _RegroupingKind.ValueType  # 1
+    """Statements arrived, changed or went."""
+    REGROUPING_KIND_JUDGED: _RegroupingKind.ValueType  # 2
+    """A steward merged, split, judged or revoked."""
+    REGROUPING_KIND_RESTORED: _RegroupingKind.ValueType  # 3
     """A steward went back to an earlier state."""
-    REGROUPING_KIND_GENERIC_KEY: _RegroupingKind.ValueType  # 7
-    """A key became worthless, or of worth again."""
-    REGROUPING_KIND_RELEASED: _RegroupingKind.ValueType  # 8
-    """Sources were deleted or people erased."""
+    REGROUPING_KIND_ERASED: _RegroupingKind.ValueType  # 4
+    """A person's data was erased."""
+    REGROUPING_KIND_DECLARED: _RegroupingKind.ValueType  # 5
+    """A steward declared a key worthless, or took that back."""
 
 class RegroupingKind(_RegroupingKind, metaclass=_RegroupingKindEnumTypeWrapper):
     """Why customers changed."""
 
 REGROUPING_KIND_UNSPECIFIED: RegroupingKind.ValueType  # 0
 """Never sent."""
-REGROUPING_KIND_RESOLVED: RegroupingKind.ValueType  # 1
-"""Statements arrived or changed."""
-REGROUPING_KIND_MERGED: RegroupingKind.ValueType  # 2
-"""A steward merged customers."""
-REGROUPING_KIND_SPLIT: RegroupingKind.ValueType  # 3
-"""A steward split a customer."""
-REGROUPING_KIND_JUDGED: RegroupingKind.ValueType  # 4
-"""A steward judged two records."""
-REGROUPING_KIND_REVOKED: RegroupingKind.ValueType  # 5
-"""A steward revoked a judgement."""
-REGROUPING_KIND_RESTORED: RegroupingKind.ValueType  # 6
+REGROUPING_KIND_STATED: RegroupingKind.ValueType  # 1
+"""Statements arrived, changed or went."""
+REGROUPING_KIND_JUDGED: RegroupingKind.ValueType  # 2
+"""A steward merged, split, judged or revoked."""
+REGROUPING_KIND_RESTORED: RegroupingKind.ValueType  # 3
 """A steward went back to an earlier state."""
-REGROUPING_KIND_GENERIC_KEY: RegroupingKind.ValueType  # 7
-"""A key became worthless, or of worth again."""
-REGROUPING_KIND_RELEASED: RegroupingKind.ValueType  # 8
-"""Sources were deleted or people erased."""
+REGROUPING_KIND_ERASED: RegroupingKind.ValueType  # 4
+"""A person's data was erased."""
+REGROUPING_KIND_DECLARED: RegroupingKind.ValueType  # 5
+"""A steward declared a key worthless, or took that back."""
 Global___RegroupingKind: _TypeAlias = RegroupingKind  # noqa: Y015
 
 @_typing.final
@@ -332,9 +320,9 @@ class Move(_message.Message):
     record_id: _builtins.int
     """Id of the record."""
     from_customer: _builtins.int
-    """Number of the customer that it left; 0 when it was new."""
+    """Number of the customer that it left."""
     to_customer: _builtins.int
-    """Number of the customer that it came to; 0 when it was retired."""
+    """Number of the customer that it came to; 0 when it was released."""
     def __init__(
         self,
         *,
