@@ -1,0 +1,95 @@
+"""One field of a model: where it is read from, how it is compared, what its agreement weighs."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from matchkit.errors import ModelInvalid, Unreadable
+from matchkit.kinds import KINDS, Kind, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+LENGTH_KEPT = 256
+LENGTH_MAX = 4_096
+VALUES_MAX = 8
+
+
+class Weight(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The chances that a pair shows one level: `m` among records of one customer, `u` among others."""
+
+    m: float
+    u: float
+
+
+class Field(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """One field.
+
+    `reads` are the raw names it is read from (its own by default); `many` keeps every value, else
+    the first readable one counts. `group` names fields of which only the largest positive weight
+    counts. An `identifier` can turn out to be a hub's. Two values of an `exclusive` field
+    contradict each other.
+    """
+
+    name: str
+    kind: str
+    reads: tuple[str, ...] = ()
+    many: bool = False
+    uses_frequencies: bool = False
+    group: str = ""
+    identifier: bool = False
+    exclusive: bool = False
+    weights: dict[str, Weight] = {}
+
+    def of_kind(self) -> Kind:
+        """The kind of this field; raises `ModelInvalid` when there is none of that name."""
+        kind = KINDS.get(self.kind)
+        if kind is None:
+            raise ModelInvalid(f"field {self.name}: there is no kind {self.kind!r}")
+        return kind
+
+    def read(self, kind: Kind, raw: Mapping[str, str | Sequence[str]]) -> Value | None:
+        """The value (a tuple of values if `many`) of a raw record; None when nothing is readable."""
+        found: dict[Value, None] = {}
+        for name in self.reads or (self.name,):
+            given = raw.get(name)
+            if not given:
+                continue
+            for text in (given,) if isinstance(given, str) else given[:VALUES_MAX]:
+                value = kind.normalise(clean(name, text))
+                if value is None:
+                    continue
+                if not self.many:
+                    return value
+                found[value] = None
+        return tuple(sorted(found)[:VALUES_MAX]) if found else None
+
+    def values(self, value: Value | None) -> Iterable[Value]:
+        """The single values of what `read` returned."""
+        if value is None:
+            return ()
+        return value if self.many else (value,)
+
+
+def clean(field: str, text: str) -> str:
+    """The text without control and direction characters, cut to 256 characters.
+
+    Raises `Unreadable` beyond 4,096: that is a document in the wrong column.
+    """
+    if len(text) > LENGTH_MAX:
+        raise Unreadable(field, len(text))
+    if not text.isprintable():
+        text = "".join(_printable(letter) for letter in text)
+    return text[:LENGTH_KEPT]
+
+
+def _printable(letter: str) -> str:
+    category = unicodedata.category(letter)
+    if category[0] == "Z" or letter in "\t\n\r":
+        return " "
+    return "" if category in {"Cc", "Cf", "Cs"} else letter

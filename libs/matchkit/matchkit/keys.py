@@ -1,0 +1,66 @@
+"""Blocking keys: two records are compared if and only if they share one that no hub holds."""
+
+from __future__ import annotations
+
+from itertools import islice, product
+from typing import TYPE_CHECKING
+
+from matchkit.errors import ModelInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from matchkit.fields import Field
+    from matchkit.kinds import Value
+
+    Cut = Callable[[Value], Iterable[str]]
+
+KEYS_OF_RULE_MAX = 64
+BETWEEN_PARTS = "\x1f"
+
+
+class KeyRule:
+    """A rule such as `uscc+name:surname`: fields, or named parts of them, joined by plus signs."""
+
+    def __init__(self, name: str, fields: Sequence[Field]) -> None:
+        """Raises `ModelInvalid` for a field or a part that does not exist."""
+        self.name = name
+        self.parts = tuple(_part(spec, fields) for spec in name.split("+"))
+        self.positions = tuple(position for position, _ in self.parts)
+
+    def texts(self, features: Sequence[Value | None]) -> Iterable[str]:
+        """What this rule hashes for one record; nothing when a part of it is missing."""
+        if len(self.parts) == 1:
+            position, cut = self.parts[0]
+            value = features[position]
+            return () if value is None else cut(value)
+        return self._joined(features)
+
+    def _joined(self, features: Sequence[Value | None]) -> Iterator[str]:
+        cuts = []
+        for position, cut in self.parts:
+            value = features[position]
+            pieces = None if value is None else tuple(cut(value))
+            if not pieces:
+                return iter(())
+            cuts.append(pieces)
+        return islice(map(BETWEEN_PARTS.join, product(*cuts)), KEYS_OF_RULE_MAX)
+
+
+def _part(spec: str, fields: Sequence[Field]) -> tuple[int, Cut]:
+    field_name, _, part_name = spec.partition(":")
+    position = next((at for at, field in enumerate(fields) if field.name == field_name), None)
+    if position is None:
+        raise ModelInvalid(f"key part {spec!r}: there is no field {field_name!r}")
+    field = fields[position]
+    cut = field.of_kind().parts.get(part_name or "value")
+    if cut is None:
+        raise ModelInvalid(f"key part {spec!r}: kind {field.kind} has no such part")
+    return position, _of_many(cut) if field.many else cut
+
+
+def _of_many(cut: Cut) -> Cut:
+    def cut_all(values: Value) -> Iterable[str]:
+        return dict.fromkeys(piece for value in values for piece in cut(value))
+
+    return cut_all

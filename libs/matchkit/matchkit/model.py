@@ -1,0 +1,208 @@
+"""A matching model: fields, keys, weights and frequencies, frozen under one version.
+
+Everything a decision depends on besides the two records and the set of hubs is in here, so that a decision can be
+repeated and explained as long as the model is kept.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+import yaml
+
+from matchkit.errors import ModelInvalid
+from matchkit.fields import Field, Weight
+from matchkit.frequencies import Frequencies
+from matchkit.hashing import Hasher
+from matchkit.keys import KeyRule
+from matchkit.kinds import Kind, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+__all__ = ["Features", "Field", "Frequencies", "Hasher", "KeyRule", "Model", "Record", "Weight"]
+
+Features = tuple[Value | None, ...]
+"""A record as it is compared: one value per field of the model, None where it says nothing."""
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True):
+    """One record as the linker keeps it; every token is keyed (`Hasher`)."""
+
+    id: int
+    digest: bytes
+    features: Features
+    keys: tuple[int, ...]
+    identifiers: tuple[int, ...]
+    exclusives: tuple[tuple[int, int], ...]
+    names: tuple[int, ...]
+
+
+class Model(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    dict=True,
+):
+    """Fields, keys and weights.
+
+    `prior_bits` is the log2 odds that two records drawn at random are of one customer. A key held by more than
+    `records_max` records, or an identifier held under more than `names_max` different full names (`names` is the key
+    part that tells a full name), is a hub's: it proposes nobody, and agreement on it weighs nothing.
+    """
+
+    version: str
+    fields: tuple[Field, ...]
+    keys: tuple[str, ...]
+    prior_bits: float = 0.0
+    accept: float = 0.85
+    review: float = 0.50
+    records_max: int = 64
+    names: str = ""
+    names_max: int = 4
+    customer_size_max: int = 50
+    frequencies: dict[str, Frequencies] = {}
+
+    def __post_init__(self) -> None:
+        """Raises `ModelInvalid` when the parts do not fit together."""
+        names = [field.name for field in self.fields]
+        if len(set(names)) != len(names) or not names:
+            raise ModelInvalid("a model needs fields, each of its own name")
+        if not 0 < self.review <= self.accept < 1:
+            raise ModelInvalid("0 < review <= accept < 1 must hold")
+        for field in self.fields:
+            self._check(field)
+        _ = self.rules, self.name_rule
+
+    def _check(self, field: Field) -> None:
+        levels = field.of_kind().levels
+        if field.weights and set(field.weights) != set(levels):
+            raise ModelInvalid(f"field {field.name}: weights are needed for {', '.join(levels)}")
+        if any(not (0 < weight.m < 1 and 0 < weight.u < 1) for weight in field.weights.values()):
+            raise ModelInvalid(f"field {field.name}: chances lie between 0 and 1")
+        if field.identifier and field.name not in self.keys:
+            raise ModelInvalid(f"field {field.name}: an identifier needs a key of its own")
+        if field.exclusive and field.many:
+            raise ModelInvalid(f"field {field.name}: an exclusive field has one value")
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """The model in a YAML file; raises `ModelInvalid` for anything that is not one."""
+        try:
+            return msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), cls)
+        except (yaml.YAMLError, msgspec.ValidationError) as error:
+            raise ModelInvalid(f"{path.name}: {error}") from error
+
+    def dump(self) -> str:
+        """The model as YAML that `load` reads back."""
+        return yaml.safe_dump(
+            msgspec.to_builtins(self), sort_keys=False, allow_unicode=True, width=120
+        )
+
+    @cached_property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kind of each field, by position."""
+        return tuple(field.of_kind() for field in self.fields)
+
+    @cached_property
+    def rules(self) -> tuple[KeyRule, ...]:
+        """The key rules, compiled."""
+        return tuple(KeyRule(name, self.fields) for name in self.keys)
+
+    @cached_property
+    def name_rule(self) -> KeyRule | None:
+        """What tells a full name, compiled."""
+        return KeyRule(self.names, self.fields) if self.names else None
+
+    @cached_property
+    def _readers(self) -> tuple[tuple[Field, Kind], ...]:
+        return tuple(zip(self.fields, self.kinds, strict=True))
+
+    @cached_property
+    def _identifier_rules(self) -> tuple[KeyRule, ...]:
+        names = {field.name for field in self.fields if field.identifier}
+        return tuple(rule for rule in self.rules if rule.name in names)
+
+    @cached_property
+    def _exclusive_positions(self) -> tuple[tuple[int, str, Kind], ...]:
+        return tuple(
+            (position, field.name, kind)
+            for position, (field, kind) in enumerate(self._readers)
+            if field.exclusive
+        )
+
+    def read(self, raw: Mapping[str, str | Sequence[str]]) -> Features:
+        """The features of a raw record: field or alias name to text or texts.
+
+        Raises `Unreadable` for a value longer than any value can be.
+        """
+        return tuple(field.read(kind, raw) for field, kind in self._readers)
+
+    def encode(self, features: Features) -> bytes:
+        """The features as bytes, to be sealed and stored."""
+        return msgspec.msgpack.encode(features)
+
+    def decode(self, content: bytes) -> Features:
+        """The features that `encode` wrote; raises `ModelInvalid` when they are of another model."""
+        features = _tuples(msgspec.msgpack.decode(content))
+        if not isinstance(features, tuple) or len(features) != len(self.fields):
+            raise ModelInvalid(f"the stored features are not of model {self.version}")
+        return features
+
+    def keys_of(self, features: Features, hasher: Hasher) -> dict[int, str]:
+        """The tokens of a record's keys, each with the name of its rule."""
+        found: dict[int, str] = {}
+        for rule in self.rules:
+            name = rule.name
+            for text in rule.texts(features):
+                found[hasher(name, text)] = name
+        return found
+
+    def digest(self, features: Features, hasher: Hasher) -> bytes:
+        """16 bytes that are equal for equal features only."""
+        return hasher.digest(msgspec.msgpack.encode(features))
+
+    def identifiers(self, features: Features, hasher: Hasher) -> tuple[int, ...]:
+        """The tokens of the record's identifiers; each of them is a key, too."""
+        return tuple(
+            hasher(rule.name, text)
+            for rule in self._identifier_rules
+            for text in rule.texts(features)
+        )
+
+    def exclusives(self, features: Features, hasher: Hasher) -> tuple[tuple[int, int], ...]:
+        """Position and token of each value that excludes every other value of its field."""
+        return tuple(
+            (position, hasher(f"exclusive {name}", kind.term(features[position]) or ""))
+            for position, name, kind in self._exclusive_positions
+            if features[position] is not None
+        )
+
+    def full_names(self, features: Features, hasher: Hasher) -> tuple[int, ...]:
+        """The tokens of the full names that the record gives; none when it gives only a part."""
+        if self.name_rule is None:
+            return ()
+        return tuple(hasher("full name", text) for text in self.name_rule.texts(features))
+
+    def record(self, record_id: int, features: Features, hasher: Hasher) -> Record:
+        """The record as the linker keeps it."""
+        return Record(
+            record_id,
+            self.digest(features, hasher),
+            features,
+            tuple(self.keys_of(features, hasher)),
+            self.identifiers(features, hasher),
+            self.exclusives(features, hasher),
+            self.full_names(features, hasher),
+        )
+
+
+def _tuples(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_tuples(item) for item in value)
+    return value

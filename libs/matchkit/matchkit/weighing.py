@@ -1,0 +1,162 @@
+"""A model's weights, compiled for speed: one call per field, about two microseconds a pair."""
+
+from __future__ import annotations
+
+from math import log2
+from typing import TYPE_CHECKING, NamedTuple
+
+from matchkit.errors import ModelInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from matchkit.fields import Field
+    from matchkit.frequencies import Frequencies
+    from matchkit.kinds import Kind, Value
+    from matchkit.model import Features, Model
+
+    Weigh = Callable[[Value, Value], float]
+
+
+class Piece(NamedTuple):
+    """What one field says of a pair."""
+
+    level: int
+    bits: float
+    frequency: float | None
+    counted: bool
+
+
+class FieldWeigher:
+    """One field's weights; of many values the pair that agrees best is the one that counts."""
+
+    def __init__(self, field: Field, kind: Kind, frequencies: Frequencies | None) -> None:
+        """Raises `ModelInvalid` when the field has no weights: they are to be estimated first."""
+        if not field.weights:
+            raise ModelInvalid(f"field {field.name} has no weights yet")
+        weights = [field.weights[level] for level in kind.levels]
+        self.many = field.many
+        self.compare = kind.compare
+        self.term = kind.term
+        self.bits = tuple(log2(weight.m / weight.u) for weight in weights)
+        self.exact_m = weights[0].m
+        self.frequencies = frequencies if field.uses_frequencies else None
+        # Agreement on an identifier never counts against a pair, so that losing it to a hub can only lower a score.
+        self.floor = 0.0 if field.identifier else float("-inf")
+
+    def weigh(self, a: Value, b: Value) -> float:
+        """The bits of two values."""
+        level = self.compare(a, b)
+        return self.bits[level] if level or self.frequencies is None else self.exact(a, b)
+
+    def weigh_many(self, a: Value, b: Value) -> float:
+        """The bits of the best pair among several values."""
+        if len(a) == 1 and len(b) == 1:
+            return self.weigh(a[0], b[0])
+        return max(self.weigh(one, other) for one in a for other in b)
+
+    def exact(self, a: Value, b: Value) -> float:
+        """The bits of the first level, by how common the value is."""
+        frequency = self.frequency(a, b)
+        if frequency is None:
+            return self.bits[0]
+        return max(self.floor, log2(self.exact_m / frequency))
+
+    def frequency(self, a: Value, b: Value) -> float | None:
+        """How common the value is that both have; None when this field does not ask."""
+        if self.frequencies is None:
+            return None
+        return self.frequencies.of_agreement(self.term, a, b)
+
+    def piece(self, a: Value, b: Value) -> tuple[int, float, float | None]:
+        """Level, bits and frequency of two values (or of the best pair of several)."""
+        pairs = [(one, other) for one in a for other in b] if self.many else [(a, b)]
+        one, other = max(pairs, key=lambda pair: self.weigh(*pair))
+        level = self.compare(one, other)
+        return level, self.weigh(one, other), None if level else self.frequency(one, other)
+
+
+class Weigher:
+    """All fields' weights."""
+
+    def __init__(self, model: Model) -> None:
+        """Raises `ModelInvalid` when a field has no weights."""
+        self._prior_bits = model.prior_bits
+        self.fields = tuple(
+            FieldWeigher(field, kind, model.frequencies.get(field.name))
+            for field, kind in zip(model.fields, model.kinds, strict=True)
+        )
+        self._plan: tuple[Weigh | None, ...] = tuple(
+            None if field.group else (weigh.weigh_many if field.many else weigh.weigh)
+            for field, weigh in zip(model.fields, self.fields, strict=True)
+        )
+        self.groups = _groups(model)
+        self._group_plan = tuple(
+            tuple(
+                (at, self.fields[at].weigh_many if model.fields[at].many else self.fields[at].weigh)
+                for at in group
+            )
+            for group in self.groups
+        )
+
+    def bits(self, a: Features, b: Features) -> float:
+        """Prior and evidence of two records."""
+        total = self._prior_bits
+        for mine, theirs, weigh in zip(a, b, self._plan, strict=True):
+            if mine is not None and theirs is not None and weigh is not None:
+                total += weigh(mine, theirs)
+        for group in self._group_plan:
+            best = worst = 0.0
+            for at, weigh in group:
+                mine, theirs = a[at], b[at]
+                if mine is not None and theirs is not None:
+                    bits = weigh(mine, theirs)
+                    if bits > best:
+                        best = bits
+                    elif bits < worst:
+                        worst = bits
+            total += best + worst
+        return total
+
+    def levels(self, a: Features, b: Features) -> tuple[int, ...]:
+        """The level of each field, -1 where a side says nothing."""
+        return tuple(-1 if piece is None else piece.level for piece in self.pieces(a, b))
+
+    def pieces(self, a: Features, b: Features) -> list[Piece | None]:
+        """What each field says, None where a side says nothing."""
+        found: list[Piece | None] = []
+        for mine, theirs, field in zip(a, b, self.fields, strict=True):
+            if mine is None or theirs is None:
+                found.append(None)
+            else:
+                found.append(Piece(*field.piece(mine, theirs), counted=True))
+        for group in self.groups:
+            _hide(found, group)
+        return found
+
+
+def weigher(model: Model) -> Weigher:
+    """The compiled weights of a model, made once."""
+    compiled = model.__dict__.get("weigher")
+    if compiled is None:
+        compiled = model.__dict__["weigher"] = Weigher(model)
+    return compiled
+
+
+def _groups(model: Model) -> tuple[tuple[int, ...], ...]:
+    found: dict[str, list[int]] = {}
+    for position, field in enumerate(model.fields):
+        if field.group:
+            found.setdefault(field.group, []).append(position)
+    return tuple(tuple(group) for group in found.values())
+
+
+def _hide(pieces: list[Piece | None], group: tuple[int, ...]) -> None:
+    """Of a correlated group, only the largest positive and the largest negative weight count."""
+    said = [(piece.bits, at) for at in group if (piece := pieces[at]) is not None]
+    best, worst = (max(said), min(said)) if said else ((0.0, -1), (0.0, -1))
+    counted = {at for bits, at in (best,) if bits > 0} | {at for bits, at in (worst,) if bits < 0}
+    for _, at in said:
+        piece = pieces[at]
+        if piece is not None and at not in counted:
+            pieces[at] = piece._replace(counted=False)
