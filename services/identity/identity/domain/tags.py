@@ -6,12 +6,15 @@ A tag is a fact with a name, never an opinion: it says by which rule it is true 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from servicekit.errors import Conflict, Invalid, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
 
 NAME_CHARS_MAX = 40
 WORDS_CHARS_MAX = 400
