@@ -1,0 +1,62 @@
+"""What stewards asked for under which key, and what came of it: a repeated call is answered, not done again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Index, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from identity.store.rows import Base
+
+if TYPE_CHECKING:
+    import asyncpg
+
+_CLAIM = """
+insert into steward_acts (actor, idempotency_key, digest, outcome, made_at) values ($1, $2, $3, '', $4)
+on conflict do nothing returning true
+"""
+_OUTCOME = "select digest, outcome from steward_acts where actor = $1 and idempotency_key = $2"
+_FINISH = "update steward_acts set outcome = $3 where actor = $1 and idempotency_key = $2"
+_FORGET = """
+delete from steward_acts where (actor, idempotency_key) in (
+  select actor, idempotency_key from steward_acts where made_at < $1 order by made_at limit 1000
+)
+"""
+
+
+class StewardActRow(Base):
+    """A decision that was carried out; `digest` is keyed and stands for the request, `outcome` holds ids only."""
+
+    __tablename__ = "steward_acts"
+    actor: Mapped[str] = mapped_column(String(200), primary_key=True)
+    idempotency_key: Mapped[str] = mapped_column(String(100), primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary(16))
+    outcome: Mapped[bytes] = mapped_column(LargeBinary)
+    made_at: Mapped[datetime]
+
+    __table_args__ = (Index("ix_steward_acts_made_at", "made_at"),)
+
+
+async def claim(
+    raw: asyncpg.Connection, actor: str, key: str, *, digest: bytes, at: datetime
+) -> tuple[bytes, bytes] | None:
+    """Takes a key for this transaction; None when it is new, else the digest and outcome of its first use.
+
+    Waits for another transaction that holds the key.
+    """
+    if await raw.fetchval(_CLAIM, actor, key, digest, at):
+        return None
+    row = await raw.fetchrow(_OUTCOME, actor, key)
+    return (row["digest"], row["outcome"])
+
+
+async def finish(raw: asyncpg.Connection, actor: str, key: str, *, outcome: bytes) -> None:
+    """Keeps what came of it."""
+    await raw.execute(_FINISH, actor, key, outcome)
+
+
+async def forget(raw: asyncpg.Connection, *, before: datetime) -> None:
+    """Forgets at most 1,000 keys that are too old to be tried again."""
+    await raw.execute(_FORGET, before)
