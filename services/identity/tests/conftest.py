@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 from identity.settings import Settings
-from identity.wire import LeadReader
+from identity.wire.leads import LeadReader
 from leadchain.intake.v1.events_pb2 import Contact, LeadReceived
 from servicekit.auth import mint_token, new_signing_key
 from servicekit.database import Database
@@ -31,7 +31,7 @@ def ring() -> KeyRing:
 
 @pytest.fixture
 def reader(ring: KeyRing) -> LeadReader:
-    return LeadReader(ring, index_key=INDEX_KEY, golden_id_key=GOLDEN_ID_KEY)
+    return LeadReader(ring)
 
 
 @pytest.fixture

@@ -10,8 +10,10 @@ async def test_the_migrations_leave_no_difference_to_the_models(migrated_url: st
     await asyncio.to_thread(migrations.check, migrated_url, "identity")
 
 
-async def test_the_database_refuses_two_customers_with_one_master_id(migrated_url: str) -> None:
-    insert = "insert into customers values ($1, 'CID-20260207-000001', 1, now())"
+async def test_the_database_refuses_two_aliases_with_one_master_id(migrated_url: str) -> None:
+    insert = """
+    insert into aliases values ($1, 'CID-20260207-000001', 1, 1, 'k1', now(), now())
+    """
     connection = await asyncpg.connect(migrated_url)
     try:
         await connection.execute(insert, "a" * 64)

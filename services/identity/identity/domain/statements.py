@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from identity.domain.customers import MatchBasis
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -47,7 +49,7 @@ class Change(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Whose statement it is."""
+    """Whose statement it is; `record_id` is 0 when nothing is held of its source any more."""
 
     statement: Statement
     source_id: int
@@ -56,6 +58,7 @@ class Resolved:
     golden_id: str
     master_id: str
     change: Change
+    basis: MatchBasis = MatchBasis.NEW
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from sqlalchemy import (
     REAL,
     BigInteger,
     CheckConstraint,
+    Double,
     Identity,
     Index,
     LargeBinary,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -38,7 +40,10 @@ erasures_table(Base.metadata)
 
 
 class CustomerRow(Base):
-    """One living customer: a part of a family of records. A customer who was merged away has no row, only aliases."""
+    """One living customer: a part of a family of records. A customer who was merged away has no row, only aliases.
+
+    One whose records are all erased or deleted keeps its row, with a count of 0, so that its ids still resolve.
+    """
 
     __tablename__ = "customers"
     customer_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
@@ -65,22 +70,22 @@ class AliasRow(Base):
 
 
 class AliasSupportRow(Base):
-    """A source whose factors, then or now, give this Golden ID, and since when by the source's own clock."""
+    """A record whose sources' factors give this Golden ID, and since when by those sources' clocks."""
 
     __tablename__ = "alias_supports"
     golden_id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    source_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, index=True)
+    record_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, index=True)
     first_seen_at: Mapped[datetime]
 
 
 class SourceRow(Base):
     """A row of a system, such as a lead or a customer of the ERP: the crosswalk from its key to a customer.
 
-    `key_digest` is keyed, `sealed_key` opens with `identity/source_key` and the digest as its context.
+    `key_digest` is keyed, or a lead's id; `sealed_key` opens by `seals.Seals.open_key` and is empty for a lead.
     """
 
     __tablename__ = "sources"
-    source_id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    source_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     system: Mapped[str] = mapped_column(String(64))
     key_digest: Mapped[bytes] = mapped_column(LargeBinary(16))
     sealed_key: Mapped[bytes] = mapped_column(LargeBinary)
@@ -135,27 +140,29 @@ class StatementRow(Base):
 class RecordRow(Base):
     """One distinct set of identifying features, never changed; sources with the same strong features share it.
 
-    `sealed_features` opens with the record's digest as its context.
+    `sealed_features` opens with the record's digest as its context; `keys` are those in `record_keys`. A record that
+    only former statements hold, `is_current` false, is evidence still, but contradicts nobody any more.
     """
 
     __tablename__ = "records"
     record_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     digest: Mapped[bytes] = mapped_column(LargeBinary(16), unique=True)
     sealed_features: Mapped[bytes] = mapped_column(LargeBinary)
+    keys: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
     customer_id: Mapped[int] = mapped_column(BigInteger, index=True)
     family_id: Mapped[int] = mapped_column(BigInteger, index=True)
+    is_current: Mapped[bool]
     made_at: Mapped[datetime]
 
     __table_args__ = ({"postgresql_with": {"fillfactor": "85"}},)
 
 
 class RecordKeyRow(Base):
-    """A blocking key of a record: records that share one are compared."""
+    """A blocking key of a record: records that share one are compared. Written most of all, so nothing more is here."""
 
     __tablename__ = "record_keys"
     key: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    record_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, index=True)
-    rule: Mapped[str] = mapped_column(String(64))
+    record_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
 
 
 class GenericKeyRow(Base):
@@ -176,7 +183,7 @@ class LinkRow(Base):
     b: Mapped[int] = mapped_column(BigInteger, primary_key=True, index=True)
     kind: Mapped[int] = mapped_column(SmallInteger)  # 1 scored, 2 of one source
     outcome: Mapped[int] = mapped_column(SmallInteger)  # 1 accepted, 2 waits for a person
-    bits: Mapped[float] = mapped_column(REAL)
+    bits: Mapped[float] = mapped_column(Double)  # exactly what was computed: ties decide
     posterior: Mapped[float] = mapped_column(REAL)
     levels: Mapped[bytes] = mapped_column(LargeBinary)  # one byte per field of the model
     model_version: Mapped[str] = mapped_column(String(64))
@@ -231,7 +238,10 @@ class RegroupingRow(Base):
 
 
 class MoveRow(Base):
-    """A record that changed hands in a regrouping; from None when it was new, to None when it was retired."""
+    """A record that changed hands in a regrouping; to None when it was released.
+
+    A record's arrival is no move: before its first one it was with that move's `from_customer` since `made_at`.
+    """
 
     __tablename__ = "moves"
     regrouping_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
