@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import asyncpg
 
 MOVES_LISTED_MAX = 1000
+NEWEST = 2**63 - 1
+"""Before this one come all."""
 
 _COLUMNS = "g.regrouping_id, g.kind, g.actor, g.reason, g.made_at"
 _PAGE = f"""
