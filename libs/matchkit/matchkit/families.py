@@ -98,7 +98,7 @@ def obstacle(
 
     `judgement`, `size`, or `field N` for the position of an exclusive field.
     """
-    words = [Judgement(*sorted(pair), Verdict.NEVER) for pair in never]
+    words = [Judgement(min(pair), max(pair), Verdict.NEVER) for pair in never]
     parts = _Parts(members, words, size_max)
     for a, b in must:
         reason = parts.refusal(parts.root(a), parts.root(b))

@@ -67,7 +67,7 @@ class Field(
                 if not self.many:
                     return value
                 found[value] = None
-        return tuple(sorted(found)[:VALUES_MAX]) if found else None
+        return tuple(sorted(found, key=repr)[:VALUES_MAX]) if found else None
 
     def values(self, value: Value | None) -> Iterable[Value]:
         """The single values of what `read` returned."""

@@ -1,0 +1,195 @@
+"""Estimates a model's weights from unlabelled rows, by expectation and maximisation.
+
+The whole population of pairs is modelled: pairs that share no key are taken as different customers, those that share
+one are weighed. `m` and the prior come from the weighed pairs, `u` from random pairs less the share of matches among
+them. Every count begins at one half (Jeffreys), so that a level never seen is unlikely, not impossible.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+import numpy as np
+
+from matchkit.errors import ModelInvalid
+from matchkit.fields import Weight
+from matchkit.frequencies import Frequencies
+from matchkit.sampling import blocked_pairs, levels_of, random_pairs, rarities
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from matchkit.fields import Field
+    from matchkit.model import Features, Model
+
+    Floats = NDArray[np.float64]
+
+ROWS_MIN = 10
+BLOCKED_PAIRS_MAX = 1_000_000
+RANDOM_PAIRS = 400_000
+ROUNDS_MAX = 200
+SETTLED = 1e-6
+SMOOTHING = 0.5
+CHANCE_MIN, CHANCE_MAX = 1e-9, 1 - 1e-9
+
+
+class Evidence(NamedTuple):
+    """What the rounds work on: levels and rarities, fields by pairs."""
+
+    levels: NDArray[np.int8]
+    rarities: Floats
+
+
+class Parameters(NamedTuple):
+    """What the rounds work out; one array of chances per field."""
+
+    m: list[Floats]
+    u: list[Floats]
+    matches: float
+    pairs: float
+
+
+class Bin(msgspec.Struct, frozen=True):
+    """Of `pairs` with a posterior of `predicted` on average, `observed` (a share) were matches."""
+
+    predicted: float
+    observed: float
+    pairs: int
+
+
+def estimate(spec: Model, rows: Sequence[Features], *, seed: int) -> Model:
+    """The model with weights, prior and frequencies of these rows; the same for the same seed.
+
+    Raises `ModelInvalid` for fewer than ten rows.
+    """
+    if len(rows) < ROWS_MIN:
+        raise ModelInvalid(f"{len(rows)} rows are too few to estimate from")
+    model = msgspec.structs.replace(spec, frequencies=frequencies_of(spec, rows))
+    blocked_rows = blocked_pairs(model, rows, pairs_max=BLOCKED_PAIRS_MAX, seed=seed)
+    random_rows = random_pairs(len(rows), pairs=RANDOM_PAIRS, seed=seed)
+    blocked, chance = (
+        Evidence(levels_of(model, rows, pairs), rarities(model, rows, pairs))
+        for pairs in (blocked_rows, random_rows)
+    )
+    found = _rounds(model, blocked, chance, rows=len(rows))
+    return with_parameters(model, found)
+
+
+def frequencies_of(model: Model, rows: Sequence[Features]) -> dict[str, Frequencies]:
+    """The frozen frequencies of every field that asks for them."""
+    return {
+        field.name: Frequencies.count(_terms(model, position, rows))
+        for position, field in enumerate(model.fields)
+        if field.uses_frequencies
+    }
+
+
+def with_parameters(model: Model, found: Parameters) -> Model:
+    """The model with these chances as its weights."""
+    fields = tuple(
+        msgspec.structs.replace(
+            field,
+            weights={
+                level: Weight(float(m), float(u))
+                for level, m, u in zip(kind.levels, found.m[at], found.u[at], strict=True)
+            },
+        )
+        for at, (field, kind) in enumerate(zip(model.fields, model.kinds, strict=True))
+    )
+    odds = found.matches / max(1.0, found.pairs - found.matches)
+    return msgspec.structs.replace(model, fields=fields, prior_bits=float(np.log2(odds)))
+
+
+def calibration(
+    posteriors: Iterable[float], matches: Iterable[bool], *, bins: int = 10
+) -> list[Bin]:
+    """A reliability table: predicted against observed share of matches, by equal widths."""
+    predicted = np.fromiter(posteriors, dtype=np.float64)
+    observed = np.fromiter(matches, dtype=np.bool_)
+    at = np.minimum((predicted * bins).astype(int), bins - 1)
+    return [
+        Bin(float(predicted[at == n].mean()), float(observed[at == n].mean()), int((at == n).sum()))
+        for n in range(bins)
+        if (at == n).any()
+    ]
+
+
+def _terms(model: Model, position: int, rows: Sequence[Features]) -> Iterable[str]:
+    field, term = model.fields[position], model.kinds[position].term
+    for row in rows:
+        for value in field.values(row[position]):
+            found = term(value)
+            if found is not None:
+                yield found
+
+
+def _rounds(model: Model, blocked: Evidence, chance: Evidence, *, rows: int) -> Parameters:
+    now = _first_guess(model, chance, rows)
+    for _ in range(ROUNDS_MAX):
+        then = now
+        now = _improved(model, blocked, chance, then)
+        moved = max(float(np.abs(a - b).max()) for a, b in zip(now.m, then.m, strict=True))
+        if moved < SETTLED:
+            break
+    return now
+
+
+def _first_guess(model: Model, chance: Evidence, rows: int) -> Parameters:
+    """Agreement is likely among matches; one match per row is expected."""
+    m = [_falling(len(kind.levels)) for kind in model.kinds]
+    everything = np.ones(chance.levels.shape[1])
+    u = [
+        _shares(chance.levels[at], everything, len(kind.levels))
+        for at, kind in enumerate(model.kinds)
+    ]
+    return Parameters(m, u, float(rows), rows * (rows - 1) / 2)
+
+
+def _falling(levels: int) -> Floats:
+    shares = 0.5 ** np.arange(levels)
+    shares[0] = 4.0
+    return np.asarray(shares / shares.sum(), dtype=np.float64)
+
+
+def _improved(model: Model, blocked: Evidence, chance: Evidence, now: Parameters) -> Parameters:
+    same = _posteriors(model, blocked, now)
+    other = 1 - _posteriors(model, chance, now)
+    m, u = [], []
+    for at, kind in enumerate(model.kinds):
+        m.append(_shares(blocked.levels[at], same, len(kind.levels)))
+        u.append(_shares(chance.levels[at], other, len(kind.levels)))
+    return Parameters(m, u, max(1.0, float(same.sum())), now.pairs)
+
+
+def _shares(levels: NDArray[np.int8], weights: Floats, count: int) -> Floats:
+    known = levels >= 0
+    sums = np.bincount(levels[known], weights=weights[known], minlength=count) + SMOOTHING
+    return np.asarray(np.clip(sums / sums.sum(), CHANCE_MIN, CHANCE_MAX), dtype=np.float64)
+
+
+def _posteriors(model: Model, evidence: Evidence, now: Parameters) -> Floats:
+    bits = np.full(evidence.levels.shape[1], np.log2(now.matches / (now.pairs - now.matches)))
+    groups: dict[str, tuple[Floats, Floats]] = {}
+    for at, field in enumerate(model.fields):
+        said = _field_bits(field, evidence, now, at)
+        if not field.group:
+            bits += said
+            continue
+        best, worst = groups.get(field.group, (np.zeros_like(said), np.zeros_like(said)))
+        groups[field.group] = (np.maximum(best, said), np.minimum(worst, said))
+    for best, worst in groups.values():
+        bits += best + worst
+    return np.asarray(1 / (1 + np.exp2(-np.clip(bits, -500, 500))), dtype=np.float64)
+
+
+def _field_bits(field: Field, evidence: Evidence, now: Parameters, at: int) -> Floats:
+    levels = evidence.levels[at]
+    table = np.log2(now.m[at] / now.u[at])
+    said = np.where(levels >= 0, table[levels], 0.0)
+    if field.uses_frequencies:
+        exact = np.log2(now.m[at][0]) + evidence.rarities[at]
+        said = np.where(levels == 0, exact, said)
+    return said
