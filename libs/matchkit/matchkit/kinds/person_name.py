@@ -108,6 +108,11 @@ def _initials(value: Name) -> Iterable[str]:
     return {f"{surname} {given[0]}" for surname, given in value[3] if given}
 
 
+def _full(value: Name) -> Iterable[str]:
+    """One sound of a full Chinese name, by which different people are counted."""
+    return (" ".join(value[3][0]),) if value[0] == Form.FULL else ()
+
+
 def _value(value: Name) -> Iterable[str]:
     return (value[1],) if value[1] else ()
 
@@ -118,6 +123,12 @@ PERSON_NAME = Kind(
     normalise=read,
     compare=compare,
     term=term,
-    parts={"value": _value, "surname": _surnames, "pinyin": _pinyin, "initials": _initials},
+    parts={
+        "value": _value,
+        "surname": _surnames,
+        "pinyin": _pinyin,
+        "initials": _initials,
+        "full": _full,
+    },
 )
 """Parts `surname`, `pinyin` and `initials` are toneless and cross scripts; several readings give several."""
