@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from leadchain.assignment.v1.events_pb2 import LeadAssigned
+from leadchain.identity.v1.customer_events_pb2 import CustomerMerged, CustomerSplit
 from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested, SubjectExportRequested
 from servicekit.erasures import asked, parts
 
+from permissions.commands import customers, privacy
 from permissions.commands import leases as commands
-from permissions.commands import privacy
+from permissions.wire import customers as customers_wire
 from permissions.wire import leases as wire
 from permissions.wire import privacy as privacy_wire
 
@@ -28,6 +30,17 @@ def subscribe(bus: Bus, erasures: Erasures) -> None:
     async def grant_assigned_leads(events: Sequence[LeadAssigned], uow: UnitOfWork) -> None:
         """Who must act on a lead may edit it, and whoever had it before may not any longer."""
         await commands.grant_ownerships(uow, [wire.arrival(event) for event in events])
+
+    @bus.on(CustomerMerged)
+    async def move_merged_leads(event: CustomerMerged, uow: UnitOfWork) -> None:
+        """Who may read a customer follows from their leads, whoever they turned out to be."""
+        await customers.move_leads(uow, now=customers_wire.merged_leads(event))
+
+    @bus.on(CustomerSplit)
+    async def move_parted_leads(event: CustomerSplit, uow: UnitOfWork) -> None:
+        """Leads of another person say nothing about who may read this one."""
+        now, before = customers_wire.parted_leads(event)
+        await customers.move_leads(uow, now=now, before=before)
 
     @bus.on(SubjectErasureRequested)
     async def erase_subject(event: SubjectErasureRequested, uow: UnitOfWork) -> None:

@@ -23,6 +23,8 @@ ROLES = {
     "security": "security_officer",
     "operator": "operator",
     "auditor": "auditor",
+    "steward": "data_steward",
+    "marketing": "marketing_head",
 }
 
 
@@ -35,6 +37,7 @@ def engine():
         Fact("user", "rep", "manager", "user", "boss"),
         Fact("user", "rep", "stage_editor", "user", "rep"),
         Fact("follow_up", "f-1", "about", "customer", "c-1"),
+        Fact("customer", "c-4", "asked", "lead", "l-1"),
         Fact("follow_up", "f-1", "author", "user", "rep"),
         Fact("deal", "d-1", "about", "customer", "c-1"),
         Fact("report", "r-1", "author", "user", "rep"),
@@ -51,6 +54,7 @@ def engine():
                 for id_, days in ages_days.items()
             ),
             LeasePut("customer", "c-3", "", NOW_S, version=1),
+            LeasePut("lead", "l-1", "rep", NOW_S, version=1),
             DevicePut("phone", "rep", "registered"),
         ],
         revision=1,
@@ -70,6 +74,12 @@ ALLOWED = [
     ("rep", "edit", "customer:c-1"),
     ("rep", "follow_up", "customer:c-1"),
     ("rep", "read", "customer:c-2"),
+    # Whoever may read a lead may read the customer who made it.
+    ("rep", "read", "customer:c-4"),
+    ("boss", "read", "customer:c-4"),
+    ("marketing", "create", "tag:any"),
+    ("steward", "merge", "customer:c-1"),
+    ("rep", "check_duplicate", "customer:any"),
     ("other-rep", "read_history", "customer:c-3"),
     ("other-rep", "claim", "customer:c-3"),
     ("rep", "edit", "follow_up:f-1"),
@@ -95,6 +105,10 @@ ALLOWED = [
 ]
 DENIED = [
     ("other-rep", "read", "customer:c-1", "no_relation"),
+    ("other-rep", "read", "customer:c-4", "no_relation"),
+    # ID-19: tags are made by few.
+    ("rep", "create", "tag:any", "no_role"),
+    ("rep", "merge", "customer:c-1", "no_role"),
     ("other-rep", "edit", "customer:c-1", "no_relation"),
     ("other-rep", "claim", "customer:c-1", "not_in_pool"),
     # PM-03: the lock.

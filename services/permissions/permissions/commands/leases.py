@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from accesskit.facts import Entity
 
 from permissions.commands import recording
+from permissions.commands.customers import relate_leads
 from permissions.domain.audit import Event
 from permissions.domain.leases import Cause, OwnerChange, change_owner, unowned
 from permissions.store import leases as store
@@ -46,6 +47,8 @@ async def grant_ownerships(uow: UnitOfWork, arrivals: Sequence[Arrival]) -> None
             leases[arrival.resource] = changed[arrival.resource] = lease
     if changed:
         await store.save(uow.raw, changed.values())
+        asked = [(a.golden_id, a.resource.id) for a in arrivals if a.golden_id]
+        await relate_leads(uow, log, asked, actor="assignment")
         await log.finish()
 
 

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """An assignment: which lead is whose, and the event that brought it."""
+    """An assignment: which lead is whose, of which customer, and the event that brought it."""
 
     resource: Entity
+    golden_id: str
     owner_id: str
     assignment_no: int
     channel: str
@@ -46,6 +47,7 @@ def arrival(event: LeadAssigned) -> Arrival:
         raise InvalidMessage("lead_id is not a UUID") from None
     return Arrival(
         resource=Entity(LEAD, lead_id),
+        golden_id=event.golden_id,
         owner_id=event.assignee_id,
         assignment_no=event.assignment_no,
         channel=event.channel,
