@@ -1,0 +1,246 @@
+"""Golden records: what they are made of, and keeping them. Every statement works on a whole batch of customers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from identity.domain.golden import Said, Source
+from identity.domain.golden_changes import is_pinned
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    import asyncpg
+
+    from identity.domain.golden import GoldenRecord
+    from identity.domain.golden_changes import Cause, FieldChange
+    from identity.seals import Seals
+    from identity.store.golden_values import GoldenSeals
+
+SOURCES_MAX = 1000
+"""So many sources of one customer, the newest, are read; nobody has more but by filling in one form for ever."""
+
+CHAIN_MAX = 32
+"""So far back it is looked when a source began to say what it says."""
+
+_HELD = """
+select customer_id, golden_id, sealed_record, version, has_pins
+from golden_records where customer_id = any($1::bigint[]) order by customer_id for update
+"""
+# The offsets keep the planner at look-ups by index, also while the tables are young.
+_SOURCES = f"""
+select asked.customer_id, c.golden_id, s.source_id, s.system, s.key_digest,
+       t.sealed_fields, t.modified_at, t.received_at, t.actor
+from unnest($1::bigint[]) as asked (customer_id)
+join customers c using (customer_id)
+left join lateral (
+  select s.source_id, s.system, s.key_digest
+  from (select r.record_id from records r where r.customer_id = asked.customer_id offset 0) r
+  cross join lateral (
+    select s.source_id, s.system, s.key_digest, s.modified_at
+    from sources s where s.record_id = r.record_id and s.deleted_at is null offset 0
+  ) s
+  order by s.modified_at desc, s.key_digest limit {SOURCES_MAX}
+) s on true
+left join lateral (
+  select t.statement_id, t.sealed_fields, t.modified_at, t.received_at, t.actor
+  from statements t where t.source_id = s.source_id
+  order by t.modified_at desc, t.received_at desc, t.statement_id desc limit {CHAIN_MAX}
+) t on true
+order by asked.customer_id, s.source_id, t.modified_at, t.received_at, t.statement_id
+"""
+_KEEP = """
+with kept as (
+  insert into golden_records (
+    customer_id, golden_id, sealed_record, version, policy_version, has_pins, created_at, refreshed_at
+  )
+  select *, $16::timestamptz, $16::timestamptz
+  from unnest($1::bigint[], $2::text[], $3::bytea[], $4::int[], $5::int[], $6::boolean[])
+  on conflict (customer_id) do update
+  set golden_id = excluded.golden_id, sealed_record = excluded.sealed_record, version = excluded.version,
+      policy_version = excluded.policy_version, has_pins = excluded.has_pins,
+      refreshed_at = excluded.refreshed_at
+)
+insert into golden_changes (
+  customer_id, golden_id, field, cause, system, actor, modified_at, received_at, sealed_old, sealed_new, source_ids,
+  is_pinned, changed_at
+)
+select c.customer_id, c.golden_id, c.field, c.cause, c.system, c.actor, c.modified_at, c.received_at, c.sealed_old,
+       c.sealed_new, c.source_ids::bigint[], c.is_pinned, $16
+from unnest(
+  $7::bigint[], $8::text[], $9::text[], $10::smallint[], $11::text[], $12::text[], $13::timestamptz[],
+  $14::timestamptz[], $15::bytea[], $17::bytea[], $18::text[], $19::boolean[]
+) as c (
+  customer_id, golden_id, field, cause, system, actor, modified_at, received_at, sealed_old, sealed_new, source_ids,
+  is_pinned
+)
+"""
+_DROP = "delete from golden_records where customer_id = any($1::bigint[])"
+_BEHIND = """
+select customer_id from golden_records where policy_version < $1
+order by customer_id limit $2 for update skip locked
+"""
+_BEHIND_COUNT = "select count(*) from golden_records where policy_version < $1"
+_PAGE = """
+select customer_id from golden_records where customer_id > $1 order by customer_id limit $2
+"""
+_RESEAL = """
+update golden_records g set sealed_record = n.sealed_record, has_pins = false, version = g.version + 1
+from unnest($1::bigint[], $2::bytea[]) as n (customer_id, sealed_record) where g.customer_id = n.customer_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A customer's golden record; `has_pins` says that stewards' texts have to be looked for when it is renewed."""
+
+    customer_id: int
+    golden_id: str
+    record: GoldenRecord
+    version: int
+    has_pins: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedChange:
+    """A change to write: `whole` closes a record in place of one field's change."""
+
+    customer_id: int
+    golden_id: str
+    cause: Cause
+    actor: str
+    change: FieldChange
+    whole: GoldenRecord | None = None
+
+
+async def hold(
+    raw: asyncpg.Connection, seals: GoldenSeals, customer_ids: Collection[int]
+) -> dict[int, Standing]:
+    """The records of these customers, kept from others until the transaction ends; none for who has none yet."""
+    if not customer_ids:
+        return {}
+    rows = await raw.fetch(_HELD, list(customer_ids))
+    return {
+        row[0]: Standing(row[0], row[1], seals.open_record(row[0], row[2]), row[3], row[4])
+        for row in rows
+    }
+
+
+async def sources_of(
+    raw: asyncpg.Connection, seals: Seals, customer_ids: Collection[int]
+) -> dict[int, tuple[str, list[Source]]]:
+    """The Golden ID and the present sources of living customers, by their number."""
+    rows = await raw.fetch(_SOURCES, list(customer_ids))
+    found: dict[int, tuple[str, list[Source]]] = {}
+    chains: dict[int, list[Said]] = {}
+    for customer_id, golden_id, source_id, system, digest, sealed, *times, actor in rows:
+        _, sources = found.setdefault(customer_id, (golden_id, []))
+        if sealed is None:
+            continue
+        said = Said(seals.open_fields(digest, sealed), times[0], times[1], actor)
+        if source_id not in chains:
+            chains[source_id] = []
+            sources.append(Source(source_id, system, digest, ()))
+        chains[source_id].append(said)
+    return {
+        customer_id: (golden_id, [_with_chain(each, chains) for each in sources])
+        for customer_id, (golden_id, sources) in found.items()
+    }
+
+
+async def keep(
+    raw: asyncpg.Connection,
+    seals: GoldenSeals,
+    kept: Sequence[Standing],
+    changes: Sequence[LoggedChange],
+    *,
+    at: datetime,
+) -> None:
+    """Writes records and what changed in them."""
+    if kept or changes:
+        arguments = _change_arguments(seals, changes)
+        await raw.execute(
+            _KEEP, *_record_arguments(seals, kept), *arguments[:9], at, *arguments[9:]
+        )
+
+
+async def drop(raw: asyncpg.Connection, customer_ids: Collection[int]) -> None:
+    """Takes away the records of customers who are no more; their closing changes must be written."""
+    await raw.execute(_DROP, list(customer_ids))
+
+
+async def hold_behind(raw: asyncpg.Connection, *, policy_version: int, limit: int) -> list[int]:
+    """Customers whose record was made by an older policy and whom nobody else is about; they are locked."""
+    rows = await raw.fetch(_BEHIND, policy_version, limit)
+    return [row[0] for row in rows]
+
+
+async def behind_count(raw: asyncpg.Connection, *, policy_version: int) -> int:
+    """How many records were made by an older policy."""
+    count: int = await raw.fetchval(_BEHIND_COUNT, policy_version)
+    return count
+
+
+async def customers_after(raw: asyncpg.Connection, customer_id: int, *, limit: int) -> list[int]:
+    """The next customers with a golden record, in the order of their numbers."""
+    return [row[0] for row in await raw.fetch(_PAGE, customer_id, limit)]
+
+
+async def reseal(
+    raw: asyncpg.Connection, seals: GoldenSeals, records: Mapping[int, GoldenRecord]
+) -> None:
+    """Replaces records by what is left of them after an erasure."""
+    sealed = [seals.seal_record(number, record) for number, record in records.items()]
+    await raw.execute(_RESEAL, list(records), sealed)
+
+
+def _with_chain(source: Source, chains: Mapping[int, list[Said]]) -> Source:
+    return Source(source.source_id, source.system, source.digest, tuple(chains[source.source_id]))
+
+
+def _record_arguments(seals: GoldenSeals, kept: Sequence[Standing]) -> list[list[object]]:
+    return [
+        [each.customer_id for each in kept],
+        [each.golden_id for each in kept],
+        [seals.seal_record(each.customer_id, each.record) for each in kept],
+        [each.version for each in kept],
+        [each.record.policy_version for each in kept],
+        [each.has_pins for each in kept],
+    ]
+
+
+def _change_arguments(seals: GoldenSeals, changes: Sequence[LoggedChange]) -> list[list[object]]:
+    rows = [_change_row(seals, each) for each in changes]
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(12)]
+
+
+def _change_row(seals: GoldenSeals, logged: LoggedChange) -> tuple[object, ...]:
+    number, change = logged.customer_id, logged.change
+    if logged.whole is None:
+        values = [each for each in (change.old, change.new) if each is not None]
+        old = seals.seal_value(number, change.field, change.old)
+    else:
+        values = list(logged.whole.values.values())
+        old = seals.seal_record(number, logged.whole)
+    new = change.new
+    return (
+        number,
+        logged.golden_id,
+        change.field,
+        int(logged.cause),
+        new.system if new else "",
+        logged.actor,
+        new.modified_at if new else None,
+        new.received_at if new else None,
+        old,
+        seals.seal_value(number, change.field, new),
+        _array({source for each in values for source in each.source_ids}),
+        any(is_pinned(each) for each in values),
+    )
+
+
+def _array(source_ids: Iterable[int]) -> str:
+    """An array in PostgreSQL's own words: asyncpg does not unnest arrays of arrays."""
+    return "{" + ",".join(map(str, sorted(source_ids))) + "}"
