@@ -8,6 +8,7 @@ from leadctl.channels import channels_app
 from leadctl.dead_letters import backlog, dead_letters_app, outbox_app
 from leadctl.demo.command import demo
 from leadctl.forms import forms_app
+from leadctl.identity import identity_app
 from leadctl.imports import import_file, imports_app
 from leadctl.lead import lead_app
 from leadctl.ledger import funnel, latency, ledger
@@ -38,6 +39,7 @@ app.add_typer(audit_app, name="audit")
 app.add_typer(channels_app, name="channels")
 app.add_typer(mappings_app, name="mappings")
 app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(identity_app, name="identity")
 app.add_typer(privacy_app, name="privacy")
 app.add_typer(forms_app, name="forms")
 app.command("import")(import_file)
