@@ -6,7 +6,7 @@ judgements, never by moving a record.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import combinations, product
 from typing import TYPE_CHECKING
 
@@ -55,14 +55,55 @@ class CannotHold(Conflict):
         super().__init__(f"{what}; nothing was changed")
 
 
+class KeyReused(Conflict):
+    """The idempotency key was used for another request."""
+
+    def __init__(self) -> None:
+        super().__init__("this idempotency key was used for another request")
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What a steward asks for: who, why, and the key under which it may be tried again.
+
+    `digest` is keyed and stands for the request.
+    """
+
+    actor: str
+    reason: str
+    key: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A customer as it was called when a decision was carried out."""
+
+    golden_id: str
+    master_id: str
+    record_count: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a decision did; holds ids only. `regrouping_id` is 0 when nobody changed hands."""
+
+    regrouping_id: int = 0
+    customers: tuple[Named, ...] = ()
+    judgement_ids: tuple[int, ...] = ()
+    revoked_ids: tuple[int, ...] = ()
+    is_repeated: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Judgements to make and to revoke."""
+    """Judgements to make and to revoke; `touched` are the records that it is about."""
 
     musts: frozenset[Pair] = frozenset()
     nevers: frozenset[Pair] = frozenset()
     revoked: frozenset[int] = frozenset()
-    touched: frozenset[int] = field(default_factory=frozenset)
+    touched: frozenset[int] = frozenset()
 
     @property
     def is_empty(self) -> bool:

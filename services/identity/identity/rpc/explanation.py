@@ -12,7 +12,8 @@ from leadchain.identity.v1.explanation_service_pb2_grpc import (
 from identity.queries.comparing import Comparer
 from identity.queries.explaining import Explainer
 from identity.wire import explanations as wire
-from identity.wire.references import customer_id, reference
+from identity.wire.customers import customer_id
+from identity.wire.references import reference
 
 if TYPE_CHECKING:
     from grpc.aio import ServicerContext

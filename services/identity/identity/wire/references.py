@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from leadchain.identity.v1 import references_pb2 as pb
 from servicekit.errors import Invalid
 
-from identity.domain.customers import LeadId, MalformedCustomerId, MalformedLeadId
 from identity.domain.references import (
     CustomerNamed,
     LeadNamed,
@@ -17,6 +15,7 @@ from identity.domain.references import (
     SourceNamed,
     UnnamedRecord,
 )
+from identity.wire.customers import customer_id, lead_id
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from identity.store.regroupings import Regrouping
 
 ID_MAX = 2**63 - 1
-CUSTOMER_ID_LENGTH_MAX = 64
 SYSTEM_LENGTH_MAX = 64
 SOURCE_KEY_LENGTH_MAX = 500
 
@@ -39,20 +37,13 @@ def reference(message: pb.Reference) -> Reference:
         case "record_id":
             return RecordNamed(stored_id(message.record_id, "record_id"))
         case "lead_id":
-            return LeadNamed(_lead_id(message.lead_id))
+            return LeadNamed(lead_id(message.lead_id))
         case "source":
             return _source(message.source)
         case "customer_id":
             return CustomerNamed(customer_id(message.customer_id))
         case _:
             raise UnnamedRecord
-
-
-def customer_id(text: str) -> str:
-    """A Golden ID or master id by its looks; raises `MalformedCustomerId`."""
-    if not 0 < len(text) <= CUSTOMER_ID_LENGTH_MAX or not text.replace("-", "").isalnum():
-        raise MalformedCustomerId
-    return text
 
 
 def stored_id(number: int, name: str) -> int:
@@ -126,13 +117,6 @@ def moment(at: datetime | None) -> Timestamp | None:
     stamp = Timestamp()
     stamp.FromDatetime(at)
     return stamp
-
-
-def _lead_id(text: str) -> LeadId:
-    try:
-        return LeadId(UUID(text))
-    except ValueError:
-        raise MalformedLeadId from None
 
 
 def _source(message: pb.SourceKey) -> SourceNamed:
