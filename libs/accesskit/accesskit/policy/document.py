@@ -13,6 +13,7 @@ from typing import Any
 import jsonschema
 import yaml
 from servicekit.errors import Invalid
+from yaml.composer import Composer
 from yaml.nodes import MappingNode, Node
 
 DOCUMENT_CHARS_MAX = 400_000
@@ -41,10 +42,17 @@ def read_document(text: str) -> dict[str, Any]:
     return document
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """Safe YAML without anchors, duplicate keys, deep nesting, or words that turn into booleans and dates."""
+class _StrictLoader(Composer, yaml.CSafeLoader):
+    """Safe YAML without anchors, duplicate keys, deep nesting, or words that turn into booleans and dates.
+
+    libyaml scans and parses; only composing, where these things are refused, is done here.
+    """
 
     depth = 0
+
+    def __init__(self, text: str) -> None:
+        Composer.__init__(self)
+        yaml.CSafeLoader.__init__(self, text)
 
     def compose_node(self, parent: Node | None, index: int) -> Node | None:
         """One node; refuses aliases and what is nested too deeply."""
@@ -81,7 +89,7 @@ _StrictLoader.yaml_implicit_resolvers = {
 def _load(text: str) -> object:
     try:
         return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader that refuses more
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeEncodeError) as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "not YAML"
         raise PolicyInvalid(_line(mark), str(problem)) from None

@@ -1,5 +1,6 @@
 """Makes a typed policy of a document."""
 
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -21,6 +22,9 @@ from accesskit.policy.soundness import check_soundness
 
 _Section = TypeVar("_Section")
 
+KEPT_MAX = 8
+"""How many policies a process keeps read: the live one, its candidate, and those that they are compared with."""
+
 
 class Policy(msgspec.Struct, frozen=True):
     """A whole policy, sound in itself. `version` is its number in the log; `text` is the document as written."""
@@ -41,27 +45,7 @@ class Policy(msgspec.Struct, frozen=True):
     @classmethod
     def parse(cls, text: str, *, version: int = 0) -> "Policy":
         """The policy that the document states; raises `PolicyInvalid` with the path of the fault."""
-        document = read_document(text)
-        model = _model(document["model"])
-        types = tuple(sorted(model.type_names))
-        policy = cls(
-            version=version,
-            text=text,
-            model=model,
-            roles={id_: Role(id=id_, **titles) for id_, titles in document["roles"].items()},
-            services=frozenset(document.get("services", ())),
-            reading=frozenset(document.get("reading", ())),
-            rules=tuple(_rule(plain, types) for plain in document["rules"]),
-            fields=tuple(
-                rule for plain in document.get("fields", ()) for rule in _field_rules(plain, types)
-            ),
-            lease=_section(document, "lease", LeaseTerms),
-            approvals=tuple(_approval(plain, types) for plain in document.get("approvals", ())),
-            guard=_section(document, "guard", GuardTerms),
-            exports=_section(document, "exports", ExportLimits),
-        )
-        check_soundness(policy)
-        return policy
+        return msgspec.structs.replace(_parsed(text), version=version)
 
     def approval(self, resource_type: str, action: str) -> ApprovalTemplate | None:
         """The approval that the action needs on resources of this type."""
@@ -69,6 +53,32 @@ class Policy(msgspec.Struct, frozen=True):
             if resource_type in template.on and action in template.actions:
                 return template
         return None
+
+
+@lru_cache(maxsize=KEPT_MAX)
+def _parsed(text: str) -> Policy:
+    """The policy without its number; read once, though it is checked when proposed, published and applied."""
+    document = read_document(text)
+    model = _model(document["model"])
+    types = tuple(sorted(model.type_names))
+    policy = Policy(
+        version=0,
+        text=text,
+        model=model,
+        roles={id_: Role(id=id_, **titles) for id_, titles in document["roles"].items()},
+        services=frozenset(document.get("services", ())),
+        reading=frozenset(document.get("reading", ())),
+        rules=tuple(_rule(plain, types) for plain in document["rules"]),
+        fields=tuple(
+            rule for plain in document.get("fields", ()) for rule in _field_rules(plain, types)
+        ),
+        lease=_section(document, "lease", LeaseTerms),
+        approvals=tuple(_approval(plain, types) for plain in document.get("approvals", ())),
+        guard=_section(document, "guard", GuardTerms),
+        exports=_section(document, "exports", ExportLimits),
+    )
+    check_soundness(policy)
+    return policy
 
 
 def _model(text: str) -> Model:
