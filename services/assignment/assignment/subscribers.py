@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from leadchain.identity.v1.customer_events_pb2 import CustomerMerged, CustomerSplit
 from leadchain.identity.v1.events_pb2 import LeadIdentified
 from leadchain.intake.v1.import_events_pb2 import LeadsWithdrawn
 from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested, SubjectExportRequested
@@ -29,6 +30,18 @@ def subscribe(bus: Bus, desk: commands.Desk, erasures: Erasures) -> None:
         leads = [wire.lead(event, uow.traceparent_of(event)) for event in events]
         await commands.assign_leads(uow, desk, leads)
 
+    @bus.on(CustomerMerged)
+    async def merge_customers(event: CustomerMerged, uow: UnitOfWork) -> None:
+        """One customer has one owner and one conversation."""
+        await commands.merge_customers(
+            uow, desk, list(event.merged_golden_ids), into=event.golden_id
+        )
+
+    @bus.on(CustomerSplit)
+    async def part_customers(event: CustomerSplit, uow: UnitOfWork) -> None:
+        """Whoever was taken for somebody else has been waiting without anybody knowing."""
+        await commands.part_customers(uow, wire.parts(event))
+
     @bus.on(LeadsWithdrawn)
     async def withdraw_leads(event: LeadsWithdrawn, uow: UnitOfWork) -> None:
         """Nobody shall call people who never asked."""
@@ -39,6 +52,10 @@ def subscribe(bus: Bus, desk: commands.Desk, erasures: Erasures) -> None:
         """Whoever has left the company gets no further leads."""
         await commands.retire_reps(uow, wire.departed(event))
 
+    _subscribe_privacy(bus, erasures)
+
+
+def _subscribe_privacy(bus: Bus, erasures: Erasures) -> None:
     @bus.on(SubjectErasureRequested)
     async def erase_subject(event: SubjectErasureRequested, uow: UnitOfWork) -> None:
         """What reps are shown of a phone helps to say whose it is."""

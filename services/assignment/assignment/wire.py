@@ -32,6 +32,7 @@ from assignment.domain.routing import region_display
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from leadchain.identity.v1.customer_events_pb2 import CustomerSplit
     from leadchain.identity.v1.events_pb2 import LeadIdentified
     from leadchain.intake.v1.events_pb2 import Region
     from leadchain.intake.v1.import_events_pb2 import LeadsWithdrawn
@@ -115,6 +116,16 @@ def lead_unassignable(
     )
     event.received_at.FromDatetime(lead.received_at)
     return event
+
+
+def parts(event: CustomerSplit) -> dict[str, list[UUID]]:
+    """The customers who left another, each with their leads; raises `InvalidMessage` for an id that is none."""
+    try:
+        return {
+            part.golden_id: [UUID(lead_id) for lead_id in part.lead_ids] for part in event.parts
+        }
+    except ValueError:
+        raise InvalidMessage("a lead_id is not a UUID") from None
 
 
 def lead_merged(lead: Lead, into: OpenLead) -> pb.LeadMerged:

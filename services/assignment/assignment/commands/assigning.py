@@ -5,7 +5,7 @@ A batch costs a fixed number of statements, however many leads are in it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from assignment import wire
@@ -22,6 +22,7 @@ from assignment.domain.routing import (
     refusals,
     route,
 )
+from assignment.store import customers as customer_store
 from assignment.store import decisions as decision_store
 from assignment.store import leads as lead_store
 from assignment.store import reps as rep_store
@@ -46,8 +47,11 @@ _OUTCOMES = {True: Outcome.ASSIGNED, False: Outcome.UNASSIGNABLE}
 async def assign_leads(uow: UnitOfWork, desk: Desk, leads: Sequence[Lead]) -> None:
     """Gives new leads their first owners, joins those of customers with an open lead, and lets the rest wait.
 
-    Leads that are here already are passed over; those that were withdrawn before they came are closed at once.
+    Leads that are here already are passed over; those that were withdrawn before they came are closed at once. A lead
+    whose customer was merged since it was identified is the survivor's.
     """
+    await withdrawal_store.lock_arrivals(uow.raw)
+    leads = await _of_living_customers(uow.raw, leads)
     known = await _known(uow.raw, leads)
     router, openings = await desk.router(uow.raw)
     new = [lead for lead in leads if lead.lead_id not in known]
@@ -95,9 +99,16 @@ async def drain_waiting(uow: UnitOfWork, desk: Desk) -> Drained:
 
 async def _known(raw: asyncpg.Connection, leads: Sequence[Lead]) -> set[LeadId]:
     """Those of the leads that are here; nobody adds or withdraws any of them until the transaction ends."""
-    await withdrawal_store.lock_arrivals(raw)
     await lead_store.lock_customers(raw, list({lead.golden_id for lead in leads}))
     return await lead_store.known_leads(raw, [lead.lead_id for lead in leads])
+
+
+async def _of_living_customers(raw: asyncpg.Connection, leads: Sequence[Lead]) -> list[Lead]:
+    current = await customer_store.current_ids(raw, {lead.golden_id for lead in leads})
+    return [
+        replace(lead, golden_id=current[lead.golden_id]) if lead.golden_id in current else lead
+        for lead in leads
+    ]
 
 
 async def _route_all(

@@ -9,13 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from assignment import wire
+from assignment.commands.releasing import give_back, owner_of
 from assignment.domain.decisions import Cause, Decision, Outcome
-from assignment.domain.leads import Owned, Withdrawn
-from assignment.domain.routing import release
+from assignment.domain.leads import Withdrawn
 from assignment.domain.withdrawals import Verdict, judge
 from assignment.store import decisions as decision_store
 from assignment.store import leads as lead_store
-from assignment.store import reps as rep_store
 from assignment.store import withdrawals as withdrawal_store
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ async def _close(
     uow: UnitOfWork, desk: Desk, closed: Sequence[StoredLead], imports: Mapping[LeadId, UUID]
 ) -> None:
     router, _ = await desk.router(uow.raw)
-    await _give_back(uow, router, closed)
+    await give_back(uow, router, closed)
     lead_ids = [each.lead.lead_id for each in closed]
     decisions = [_decision(each.lead.lead_id, each.decision_count + 1) for each in closed]
     await lead_store.withdraw(uow.raw, {lead_id: imports[lead_id] for lead_id in lead_ids})
@@ -84,23 +83,7 @@ async def _close(
     await decision_store.cancel_timers(uow.raw, lead_ids)
     for each in closed:
         lead = each.lead
-        _publish(uow, lead, imports[lead.lead_id], assignee=_owner(each))
-
-
-async def _give_back(uow: UnitOfWork, router: Router, closed: Sequence[StoredLead]) -> None:
-    """Takes the leads from their owners, who may have room for others then."""
-    owners = [owner for each in closed if (owner := _owner(each)) is not None]
-    if not owners:
-        return
-    board = await rep_store.lock_board(uow.raw, [], owners=owners)
-    made_room = [release(router, board, owner) for owner in owners]
-    await rep_store.save_board(uow.raw, board)
-    if any(made_room):
-        await rep_store.open_up(uow.raw)
-
-
-def _owner(stored: StoredLead) -> RepId | None:
-    return stored.standing.assignee_id if isinstance(stored.standing, Owned) else None
+        _publish(uow, lead, imports[lead.lead_id], assignee=owner_of(each))
 
 
 def _decision(lead_id: LeadId, number: int) -> Decision:

@@ -39,6 +39,7 @@ class Cause(IntEnum):
     CONTACT_OVERDUE = 2
     DRAINED = 3
     IMPORT_UNDONE = 4
+    CUSTOMERS_MERGED = 5
 
 
 @dataclass(frozen=True, slots=True)

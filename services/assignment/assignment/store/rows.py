@@ -87,6 +87,15 @@ class LeadRow(Base):
     tried_openings: Mapped[int] = mapped_column(BigInteger)
 
 
+class GoldenAliasRow(Base):
+    """A Golden ID that stands for another customer since theirs was merged."""
+
+    __tablename__ = "golden_aliases"
+
+    golden_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    into_golden_id: Mapped[str] = mapped_column(String(64), index=True)
+
+
 class WithdrawalRow(Base):
     """A lead that shall be withdrawn and is not: it has not come yet, or others have joined it."""
 

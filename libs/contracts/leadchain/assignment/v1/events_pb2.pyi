@@ -36,6 +36,8 @@ class _AssignmentCauseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Assig
     """It waited, and somebody became able to take it."""
     ASSIGNMENT_CAUSE_IMPORT_UNDONE: _AssignmentCause.ValueType  # 4
     """The import that made the lead was undone; nobody has it any longer."""
+    ASSIGNMENT_CAUSE_CUSTOMERS_MERGED: _AssignmentCause.ValueType  # 5
+    """Its customer turned out to be one with another, whose open lead goes on."""
 
 class AssignmentCause(_AssignmentCause, metaclass=_AssignmentCauseEnumTypeWrapper):
     """Why a lead was given to somebody."""
@@ -50,6 +52,8 @@ ASSIGNMENT_CAUSE_DRAINED: AssignmentCause.ValueType  # 3
 """It waited, and somebody became able to take it."""
 ASSIGNMENT_CAUSE_IMPORT_UNDONE: AssignmentCause.ValueType  # 4
 """The import that made the lead was undone; nobody has it any longer."""
+ASSIGNMENT_CAUSE_CUSTOMERS_MERGED: AssignmentCause.ValueType  # 5
+"""Its customer turned out to be one with another, whose open lead goes on."""
 Global___AssignmentCause: _TypeAlias = AssignmentCause  # noqa: Y015
 
 class _RefusalReason:
