@@ -2,12 +2,27 @@
 
 import typer
 
-from leadctl.identity import evaluate
+from leadctl.identity import evaluate, steward, waiting, why
 
 identity_app = typer.Typer(
     help="Customers: how well records are matched, and what is known of them.",
     no_args_is_help=True,
 )
 identity_app.command("evaluate")(evaluate.evaluate_model)
+identity_app.command()(why.why)
+identity_app.command()(why.why_not)
+identity_app.command()(why.how)
+identity_app.command()(steward.merge)
+identity_app.command()(steward.split)
+identity_app.command()(steward.never)
+identity_app.command()(steward.must)
+identity_app.command()(steward.revoke)
+identity_app.command()(waiting.reviews)
+identity_app.command()(steward.decide)
+identity_app.command()(waiting.judgements)
+identity_app.command()(waiting.regroupings)
+identity_app.command()(steward.restore)
+identity_app.command()(waiting.hubs)
+identity_app.command("hub")(steward.set_hub)
 
 __all__ = ["identity_app"]

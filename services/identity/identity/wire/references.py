@@ -59,7 +59,9 @@ def record_face(face: Face) -> pb.RecordFace:
         record_id=face.record.record_id,
         golden_id=face.record.golden_id,
         master_id=face.record.master_id,
-        masked_fields=dict(face.masked_fields),
+        masked_fields=[
+            pb.MaskedField(name=name, value=value) for name, value in face.masked_fields.items()
+        ],
         systems=face.systems,
         source_count=face.source_count,
         made_at=moment(face.record.made_at),

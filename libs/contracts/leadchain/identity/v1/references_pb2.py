@@ -25,33 +25,31 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&leadchain/identity/v1/references.proto\x12\x15leadchain.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x87\x01\n\tReference\x12\x13\n\trecord_id\x18\x01 \x01(\x04H\x00\x12\x11\n\x07lead_id\x18\x02 \x01(\tH\x00\x12\x32\n\x06source\x18\x03 \x01(\x0b\x32 .leadchain.identity.v1.SourceKeyH\x00\x12\x15\n\x0b\x63ustomer_id\x18\x04 \x01(\tH\x00\x42\x07\n\x05named\"(\n\tSourceKey\x12\x0e\n\x06system\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\"\x9a\x02\n\nRecordFace\x12\x11\n\trecord_id\x18\x01 \x01(\x04\x12\x11\n\tgolden_id\x18\x02 \x01(\t\x12\x11\n\tmaster_id\x18\x03 \x01(\t\x12J\n\rmasked_fields\x18\x04 \x03(\x0b\x32\x33.leadchain.identity.v1.RecordFace.MaskedFieldsEntry\x12\x0f\n\x07systems\x18\x05 \x03(\t\x12\x14\n\x0csource_count\x18\x06 \x01(\r\x12+\n\x07made_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a\x33\n\x11MaskedFieldsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"[\n\x0c\x43ustomerFace\x12\x11\n\tgolden_id\x18\x01 \x01(\t\x12\x11\n\tmaster_id\x18\x02 \x01(\t\x12\x14\n\x0crecord_count\x18\x03 \x01(\r\x12\x0f\n\x07version\x18\x04 \x01(\r\"\xf8\x01\n\tJudgement\x12\x14\n\x0cjudgement_id\x18\x01 \x01(\x04\x12\t\n\x01\x61\x18\x02 \x01(\x04\x12\t\n\x01\x62\x18\x03 \x01(\x04\x12/\n\x07verdict\x18\x04 \x01(\x0e\x32\x1e.leadchain.identity.v1.Verdict\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12+\n\x07made_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nrevoked_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrevoked_by\x18\t \x01(\t\"E\n\x04Move\x12\x11\n\trecord_id\x18\x01 \x01(\x04\x12\x15\n\rfrom_customer\x18\x02 \x01(\x04\x12\x13\n\x0bto_customer\x18\x03 \x01(\x04\"\xd0\x01\n\nRegrouping\x12\x15\n\rregrouping_id\x18\x01 \x01(\x04\x12\x33\n\x04kind\x18\x02 \x01(\x0e\x32%.leadchain.identity.v1.RegroupingKind\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12+\n\x07made_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x05moves\x18\x06 \x03(\x0b\x32\x1b.leadchain.identity.v1.Move*G\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x11\n\rVERDICT_NEVER\x10\x01\x12\x10\n\x0cVERDICT_MUST\x10\x02*\xc1\x01\n\x0eRegroupingKind\x12\x1f\n\x1bREGROUPING_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16REGROUPING_KIND_STATED\x10\x01\x12\x1a\n\x16REGROUPING_KIND_JUDGED\x10\x02\x12\x1c\n\x18REGROUPING_KIND_RESTORED\x10\x03\x12\x1a\n\x16REGROUPING_KIND_ERASED\x10\x04\x12\x1c\n\x18REGROUPING_KIND_DECLARED\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&leadchain/identity/v1/references.proto\x12\x15leadchain.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x87\x01\n\tReference\x12\x13\n\trecord_id\x18\x01 \x01(\x04H\x00\x12\x11\n\x07lead_id\x18\x02 \x01(\tH\x00\x12\x32\n\x06source\x18\x03 \x01(\x0b\x32 .leadchain.identity.v1.SourceKeyH\x00\x12\x15\n\x0b\x63ustomer_id\x18\x04 \x01(\tH\x00\x42\x07\n\x05named\"(\n\tSourceKey\x12\x0e\n\x06system\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\"*\n\x0bMaskedField\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"\xd4\x01\n\nRecordFace\x12\x11\n\trecord_id\x18\x01 \x01(\x04\x12\x11\n\tgolden_id\x18\x02 \x01(\t\x12\x11\n\tmaster_id\x18\x03 \x01(\t\x12\x39\n\rmasked_fields\x18\x04 \x03(\x0b\x32\".leadchain.identity.v1.MaskedField\x12\x0f\n\x07systems\x18\x05 \x03(\t\x12\x14\n\x0csource_count\x18\x06 \x01(\r\x12+\n\x07made_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"[\n\x0c\x43ustomerFace\x12\x11\n\tgolden_id\x18\x01 \x01(\t\x12\x11\n\tmaster_id\x18\x02 \x01(\t\x12\x14\n\x0crecord_count\x18\x03 \x01(\r\x12\x0f\n\x07version\x18\x04 \x01(\r\"\xf8\x01\n\tJudgement\x12\x14\n\x0cjudgement_id\x18\x01 \x01(\x04\x12\t\n\x01\x61\x18\x02 \x01(\x04\x12\t\n\x01\x62\x18\x03 \x01(\x04\x12/\n\x07verdict\x18\x04 \x01(\x0e\x32\x1e.leadchain.identity.v1.Verdict\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12+\n\x07made_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nrevoked_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrevoked_by\x18\t \x01(\t\"E\n\x04Move\x12\x11\n\trecord_id\x18\x01 \x01(\x04\x12\x15\n\rfrom_customer\x18\x02 \x01(\x04\x12\x13\n\x0bto_customer\x18\x03 \x01(\x04\"\xd0\x01\n\nRegrouping\x12\x15\n\rregrouping_id\x18\x01 \x01(\x04\x12\x33\n\x04kind\x18\x02 \x01(\x0e\x32%.leadchain.identity.v1.RegroupingKind\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12+\n\x07made_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x05moves\x18\x06 \x03(\x0b\x32\x1b.leadchain.identity.v1.Move*G\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x11\n\rVERDICT_NEVER\x10\x01\x12\x10\n\x0cVERDICT_MUST\x10\x02*\xc1\x01\n\x0eRegroupingKind\x12\x1f\n\x1bREGROUPING_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16REGROUPING_KIND_STATED\x10\x01\x12\x1a\n\x16REGROUPING_KIND_JUDGED\x10\x02\x12\x1c\n\x18REGROUPING_KIND_RESTORED\x10\x03\x12\x1a\n\x16REGROUPING_KIND_ERASED\x10\x04\x12\x1c\n\x18REGROUPING_KIND_DECLARED\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'leadchain.identity.v1.references_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RECORDFACE_MASKEDFIELDSENTRY']._loaded_options = None
-  _globals['_RECORDFACE_MASKEDFIELDSENTRY']._serialized_options = b'8\001'
-  _globals['_VERDICT']._serialized_start=1189
-  _globals['_VERDICT']._serialized_end=1260
-  _globals['_REGROUPINGKIND']._serialized_start=1263
-  _globals['_REGROUPINGKIND']._serialized_end=1456
+  _globals['_VERDICT']._serialized_start=1163
+  _globals['_VERDICT']._serialized_end=1234
+  _globals['_REGROUPINGKIND']._serialized_start=1237
+  _globals['_REGROUPINGKIND']._serialized_end=1430
   _globals['_REFERENCE']._serialized_start=99
   _globals['_REFERENCE']._serialized_end=234
   _globals['_SOURCEKEY']._serialized_start=236
   _globals['_SOURCEKEY']._serialized_end=276
-  _globals['_RECORDFACE']._serialized_start=279
-  _globals['_RECORDFACE']._serialized_end=561
-  _globals['_RECORDFACE_MASKEDFIELDSENTRY']._serialized_start=510
-  _globals['_RECORDFACE_MASKEDFIELDSENTRY']._serialized_end=561
-  _globals['_CUSTOMERFACE']._serialized_start=563
-  _globals['_CUSTOMERFACE']._serialized_end=654
-  _globals['_JUDGEMENT']._serialized_start=657
-  _globals['_JUDGEMENT']._serialized_end=905
-  _globals['_MOVE']._serialized_start=907
-  _globals['_MOVE']._serialized_end=976
-  _globals['_REGROUPING']._serialized_start=979
-  _globals['_REGROUPING']._serialized_end=1187
+  _globals['_MASKEDFIELD']._serialized_start=278
+  _globals['_MASKEDFIELD']._serialized_end=320
+  _globals['_RECORDFACE']._serialized_start=323
+  _globals['_RECORDFACE']._serialized_end=535
+  _globals['_CUSTOMERFACE']._serialized_start=537
+  _globals['_CUSTOMERFACE']._serialized_end=628
+  _globals['_JUDGEMENT']._serialized_start=631
+  _globals['_JUDGEMENT']._serialized_end=879
+  _globals['_MOVE']._serialized_start=881
+  _globals['_MOVE']._serialized_end=950
+  _globals['_REGROUPING']._serialized_start=953
+  _globals['_REGROUPING']._serialized_end=1161
 # @@protoc_insertion_point(module_scope)

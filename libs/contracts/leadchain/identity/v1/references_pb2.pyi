@@ -145,30 +145,36 @@ class SourceKey(_message.Message):
 Global___SourceKey: _TypeAlias = SourceKey  # noqa: Y015
 
 @_typing.final
+class MaskedField(_message.Message):
+    """A field of a record, fit to be shown."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Canonical name, such as phone."""
+    value: _builtins.str
+    """Masked value, such as 138****8001."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        value: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MaskedField: _TypeAlias = MaskedField  # noqa: Y015
+
+@_typing.final
 class RecordFace(_message.Message):
     """A record as people may see it: enough to tell it from others, too little to call anybody."""
 
     DESCRIPTOR: _descriptor.Descriptor
-
-    @_typing.final
-    class MaskedFieldsEntry(_message.Message):
-        DESCRIPTOR: _descriptor.Descriptor
-
-        KEY_FIELD_NUMBER: _builtins.int
-        VALUE_FIELD_NUMBER: _builtins.int
-        key: _builtins.str
-        value: _builtins.str
-        def __init__(
-            self,
-            *,
-            key: _builtins.str = ...,
-            value: _builtins.str = ...,
-        ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
-        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     RECORD_ID_FIELD_NUMBER: _builtins.int
     GOLDEN_ID_FIELD_NUMBER: _builtins.int
@@ -186,8 +192,8 @@ class RecordFace(_message.Message):
     source_count: _builtins.int
     """How many rows say it."""
     @_builtins.property
-    def masked_fields(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Masked values by field name, such as phone = 138****8001."""
+    def masked_fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___MaskedField]:
+        """What it says, masked."""
 
     @_builtins.property
     def systems(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -203,7 +209,7 @@ class RecordFace(_message.Message):
         record_id: _builtins.int = ...,
         golden_id: _builtins.str = ...,
         master_id: _builtins.str = ...,
-        masked_fields: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        masked_fields: _abc.Iterable[Global___MaskedField] | None = ...,
         systems: _abc.Iterable[_builtins.str] | None = ...,
         source_count: _builtins.int = ...,
         made_at: _timestamp_pb2.Timestamp | None = ...,
