@@ -15,7 +15,7 @@ import numpy as np
 from matchkit.errors import ModelInvalid
 from matchkit.fields import Weight
 from matchkit.frequencies import Frequencies
-from matchkit.sampling import blocked_pairs, levels_of, random_pairs, rarities
+from matchkit.sampling import blocked_pairs, levels_of, random_pairs, rarity_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from matchkit.fields import Field
     from matchkit.model import Features, Model
+    from matchkit.sampling import Pairs
 
     Floats = NDArray[np.float64]
 
@@ -36,11 +37,23 @@ SMOOTHING = 0.5
 CHANCE_MIN, CHANCE_MAX = 1e-9, 1 - 1e-9
 
 
-class Evidence(NamedTuple):
-    """What the rounds work on: levels and rarities, fields by pairs."""
+class Reading(NamedTuple):
+    """One field beside one field: its level and its rarity, by pair."""
 
     levels: NDArray[np.int8]
-    rarities: Floats
+    rarity: Floats
+
+
+class Evidence(NamedTuple):
+    """What the rounds work on, by pair: each field straight, and each crossing's four readings.
+
+    The four: the first field beside the second and the second beside the first, each by the
+    frequencies of the one and of the other.
+    """
+
+    pairs: int
+    straight: list[Reading]
+    crossed: list[tuple[Reading, Reading, Reading, Reading]]
 
 
 class Parameters(NamedTuple):
@@ -48,6 +61,7 @@ class Parameters(NamedTuple):
 
     m: list[Floats]
     u: list[Floats]
+    crossings: list[float]
     matches: float
     pairs: float
 
@@ -70,10 +84,8 @@ def estimate(spec: Model, rows: Sequence[Features], *, seed: int) -> Model:
     model = msgspec.structs.replace(spec, frequencies=frequencies_of(spec, rows))
     blocked_rows = blocked_pairs(model, rows, pairs_max=BLOCKED_PAIRS_MAX, seed=seed)
     random_rows = random_pairs(len(rows), pairs=RANDOM_PAIRS, seed=seed)
-    blocked, chance = (
-        Evidence(levels_of(model, rows, pairs), rarities(model, rows, pairs))
-        for pairs in (blocked_rows, random_rows)
-    )
+    blocked = _evidence(model, rows, blocked_rows, crossed=True)
+    chance = _evidence(model, rows, random_rows, crossed=False)
     found = _rounds(model, blocked, chance, rows=len(rows))
     return with_parameters(model, found)
 
@@ -99,8 +111,14 @@ def with_parameters(model: Model, found: Parameters) -> Model:
         )
         for at, (field, kind) in enumerate(zip(model.fields, model.kinds, strict=True))
     )
+    crossings = tuple(
+        msgspec.structs.replace(crossing, chance=chance)
+        for crossing, chance in zip(model.crossings, found.crossings, strict=True)
+    )
     odds = found.matches / max(1.0, found.pairs - found.matches)
-    return msgspec.structs.replace(model, fields=fields, prior_bits=float(np.log2(odds)))
+    return msgspec.structs.replace(
+        model, fields=fields, crossings=crossings, prior_bits=float(np.log2(odds))
+    )
 
 
 def calibration(
@@ -126,6 +144,30 @@ def _terms(model: Model, position: int, rows: Sequence[Features]) -> Iterable[st
                 yield found
 
 
+def _evidence(model: Model, rows: Sequence[Features], pairs: Pairs, *, crossed: bool) -> Evidence:
+    def read(one: int, other: int, by: int) -> Reading:
+        columns = (one, other)
+        return Reading(
+            levels_of(model, rows, pairs, columns), rarity_of(model, rows, pairs, columns, by)
+        )
+
+    straight = [read(at, at, at) for at in range(len(model.fields))]
+    crossings = model.crossed_positions if crossed else ()
+    return Evidence(
+        len(pairs),
+        straight,
+        [
+            (
+                read(one, other, one),
+                read(one, other, other),
+                read(other, one, one),
+                read(other, one, other),
+            )
+            for one, other in crossings
+        ],
+    )
+
+
 def _rounds(model: Model, blocked: Evidence, chance: Evidence, *, rows: int) -> Parameters:
     now = _first_guess(model, chance, rows)
     for _ in range(ROUNDS_MAX):
@@ -140,12 +182,13 @@ def _rounds(model: Model, blocked: Evidence, chance: Evidence, *, rows: int) -> 
 def _first_guess(model: Model, chance: Evidence, rows: int) -> Parameters:
     """Agreement is likely among matches; one match per row is expected."""
     m = [_falling(len(kind.levels)) for kind in model.kinds]
-    everything = np.ones(chance.levels.shape[1])
+    everything = np.ones(chance.pairs)
     u = [
-        _shares(chance.levels[at], everything, len(kind.levels))
+        _shares(chance.straight[at].levels, everything, len(kind.levels))
         for at, kind in enumerate(model.kinds)
     ]
-    return Parameters(m, u, float(rows), rows * (rows - 1) / 2)
+    crossings = [crossing.chance for crossing in model.crossings]
+    return Parameters(m, u, crossings, float(rows), rows * (rows - 1) / 2)
 
 
 def _falling(levels: int) -> Floats:
@@ -155,13 +198,22 @@ def _falling(levels: int) -> Floats:
 
 
 def _improved(model: Model, blocked: Evidence, chance: Evidence, now: Parameters) -> Parameters:
-    same = _posteriors(model, blocked, now)
-    other = 1 - _posteriors(model, chance, now)
+    same, crossed = _posteriors(model, blocked, now)
+    other = 1 - _posteriors(model, chance, now)[0]
+    straight = {
+        at: same * ~by_pair
+        for pair, by_pair in zip(model.crossed_positions, crossed, strict=True)
+        for at in pair
+    }
     m, u = [], []
     for at, kind in enumerate(model.kinds):
-        m.append(_shares(blocked.levels[at], same, len(kind.levels)))
-        u.append(_shares(chance.levels[at], other, len(kind.levels)))
-    return Parameters(m, u, max(1.0, float(same.sum())), now.pairs)
+        m.append(_shares(blocked.straight[at].levels, straight.get(at, same), len(kind.levels)))
+        u.append(_shares(chance.straight[at].levels, other, len(kind.levels)))
+    matches = max(1.0, float(same.sum()))
+    crossings = [
+        (float(same @ by_pair) + SMOOTHING) / (matches + 2 * SMOOTHING) for by_pair in crossed
+    ]
+    return Parameters(m, u, crossings, matches, now.pairs)
 
 
 def _shares(levels: NDArray[np.int8], weights: Floats, count: int) -> Floats:
@@ -170,26 +222,58 @@ def _shares(levels: NDArray[np.int8], weights: Floats, count: int) -> Floats:
     return np.asarray(np.clip(sums / sums.sum(), CHANCE_MIN, CHANCE_MAX), dtype=np.float64)
 
 
-def _posteriors(model: Model, evidence: Evidence, now: Parameters) -> Floats:
-    bits = np.full(evidence.levels.shape[1], np.log2(now.matches / (now.pairs - now.matches)))
+def _posteriors(
+    model: Model, evidence: Evidence, now: Parameters
+) -> tuple[Floats, list[NDArray[np.bool_]]]:
+    """The chance of a match by pair, and where each crossing reads crosswise."""
+    bits = np.full(evidence.pairs, np.log2(now.matches / (now.pairs - now.matches)))
+    said = [
+        _field_bits(field, evidence.straight[at], now, at) for at, field in enumerate(model.fields)
+    ]
+    crossed = []
+    for at, readings in enumerate(evidence.crossed):
+        one, other = model.crossed_positions[at]
+        together, by_pair = _crossing_bits(model, readings, (said[one], said[other]), now, at)
+        said[one], said[other] = together, np.zeros_like(together)
+        crossed.append(by_pair)
     groups: dict[str, tuple[Floats, Floats]] = {}
-    for at, field in enumerate(model.fields):
-        said = _field_bits(field, evidence, now, at)
+    for field, field_bits in zip(model.fields, said, strict=True):
         if not field.group:
-            bits += said
+            bits += field_bits
             continue
-        best, worst = groups.get(field.group, (np.zeros_like(said), np.zeros_like(said)))
-        groups[field.group] = (np.maximum(best, said), np.minimum(worst, said))
+        best, worst = groups.get(field.group, (np.zeros_like(bits), np.zeros_like(bits)))
+        groups[field.group] = (np.maximum(best, field_bits), np.minimum(worst, field_bits))
     for best, worst in groups.values():
         bits += best + worst
-    return np.asarray(1 / (1 + np.exp2(-np.clip(bits, -500, 500))), dtype=np.float64)
+    return np.asarray(1 / (1 + np.exp2(-np.clip(bits, -500, 500))), dtype=np.float64), crossed
 
 
-def _field_bits(field: Field, evidence: Evidence, now: Parameters, at: int) -> Floats:
-    levels = evidence.levels[at]
+def _crossing_bits(
+    model: Model,
+    readings: tuple[Reading, Reading, Reading, Reading],
+    said: tuple[Floats, Floats],
+    now: Parameters,
+    at: int,
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """The bits of two fields together as `matchkit.weighing` reads them, and where crosswise."""
+    one, other = model.crossed_positions[at]
+    by = (one, other, one, other)
+    halves = [
+        _field_bits(model.fields[field], reading, now, field)
+        for field, reading in zip(by, readings, strict=True)
+    ]
+    chance = now.crossings[at]
+    straight = said[0] + said[1]
+    crossed = np.minimum(halves[0], halves[1]) + np.minimum(halves[2], halves[3])
+    crossed += np.log2(chance / (1 - chance))
+    by_pair = (straight <= 0) & (crossed > straight)
+    return np.where(by_pair, crossed, straight) + np.log2(1 - chance), by_pair
+
+
+def _field_bits(field: Field, reading: Reading, now: Parameters, at: int) -> Floats:
     table = np.log2(now.m[at] / now.u[at])
-    said = np.where(levels >= 0, table[levels], 0.0)
+    said = np.where(reading.levels >= 0, table[reading.levels], 0.0)
     if field.uses_frequencies:
-        exact = np.log2(now.m[at][0]) + evidence.rarities[at]
-        said = np.where(levels == 0, exact, said)
+        exact = np.log2(now.m[at][0]) + reading.rarity
+        said = np.where(reading.levels == 0, exact, said)
     return said

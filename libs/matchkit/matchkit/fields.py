@@ -25,6 +25,16 @@ class Weight(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     u: float
 
 
+class Crossing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Two fields that people write one in place of the other, such as given name and surname.
+
+    `chance` is how likely that is between two records of one customer.
+    """
+
+    fields: tuple[str, str]
+    chance: float = 0.01
+
+
 class Field(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):

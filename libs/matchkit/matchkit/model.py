@@ -13,7 +13,7 @@ import msgspec
 import yaml
 
 from matchkit.errors import ModelInvalid
-from matchkit.fields import Field, Weight
+from matchkit.fields import Crossing, Field, Weight
 from matchkit.frequencies import Frequencies
 from matchkit.hashing import Hasher
 from matchkit.keys import KeyRule
@@ -23,7 +23,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["Features", "Field", "Frequencies", "Hasher", "KeyRule", "Model", "Record", "Weight"]
+__all__ = [
+    "Crossing",
+    "Features",
+    "Field",
+    "Frequencies",
+    "Hasher",
+    "KeyRule",
+    "Model",
+    "Record",
+    "Weight",
+]
 
 Features = tuple[Value | None, ...]
 """A record as it is compared: one value per field of the model, None where it says nothing."""
@@ -66,6 +76,7 @@ class Model(
     names: str = ""
     names_max: int = 4
     customer_size_max: int = 50
+    crossings: tuple[Crossing, ...] = ()
     frequencies: dict[str, Frequencies] = {}
 
     def __post_init__(self) -> None:
@@ -77,7 +88,7 @@ class Model(
             raise ModelInvalid("0 < review <= accept < 1 must hold")
         for field in self.fields:
             self._check(field)
-        _ = self.rules, self.name_rule
+        _ = self.rules, self.name_rule, self.crossed_positions
 
     def _check(self, field: Field) -> None:
         levels = field.of_kind().levels
@@ -118,6 +129,22 @@ class Model(
     def name_rule(self) -> KeyRule | None:
         """What tells a full name, compiled."""
         return KeyRule(self.names, self.fields) if self.names else None
+
+    @cached_property
+    def crossed_positions(self) -> tuple[tuple[int, int], ...]:
+        """The positions of each crossing's fields; raises `ModelInvalid`."""
+        at = {field.name: position for position, field in enumerate(self.fields)}
+        return tuple(self._crossed(crossing, at) for crossing in self.crossings)
+
+    def _crossed(self, crossing: Crossing, at: Mapping[str, int]) -> tuple[int, int]:
+        one, other = (self.fields[at[name]] if name in at else None for name in crossing.fields)
+        if one is None or other is None or one.kind != other.kind or one == other:
+            raise ModelInvalid("a crossing needs two fields of one kind")
+        if any(field.group or field.many or field.identifier for field in (one, other)):
+            raise ModelInvalid("a crossing needs fields of one value each, outside any group")
+        if not 0 < crossing.chance < 1:
+            raise ModelInvalid("the chance of a crossing lies between 0 and 1")
+        return at[one.name], at[other.name]
 
     @cached_property
     def _readers(self) -> tuple[tuple[Field, Kind], ...]:

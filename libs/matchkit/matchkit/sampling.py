@@ -44,38 +44,39 @@ def random_pairs(count: int, *, pairs: int, seed: int) -> Pairs:
     return different
 
 
-def levels_of(model: Model, rows: Sequence[Features], pairs: Pairs) -> NDArray[np.int8]:
-    """The level of each field (rows) for each pair (columns), `MISSING` where a side is silent."""
-    found = np.full((len(model.fields), len(pairs)), MISSING, dtype=np.int8)
-    for position, (field, kind) in enumerate(zip(model.fields, model.kinds, strict=True)):
-        compare = _best(kind.compare) if field.many else kind.compare
-        column = [row[position] for row in rows]
-        found[position] = _levels(compare, column, pairs)
-    return found
+def levels_of(
+    model: Model, rows: Sequence[Features], pairs: Pairs, columns: tuple[int, int]
+) -> NDArray[np.int8]:
+    """The level of a field of the one row beside a field of the other, by pair.
 
-
-def rarities(model: Model, rows: Sequence[Features], pairs: Pairs) -> NDArray[np.float64]:
-    """The bits that a first-level agreement is worth by its value's rarity: fields by pairs.
-
-    Zero for fields that do not ask for frequencies, and wherever a field does not agree.
+    `MISSING` where a side is silent; both fields are of one kind.
     """
-    found = np.zeros((len(model.fields), len(pairs)))
-    for position, field in enumerate(model.fields):
-        frequencies = model.frequencies.get(field.name)
-        if not field.uses_frequencies or frequencies is None:
-            continue
-        term = model.kinds[position].term
-        shares = np.array(
-            [
-                max(
-                    (frequencies.of(term(value)) for value in field.values(row[position])),
-                    default=1,
-                )
-                for row in rows
-            ]
-        )
-        found[position] = -np.log2(np.maximum(shares[pairs[:, 0]], shares[pairs[:, 1]]))
-    return found
+    field, kind = model.fields[columns[0]], model.kinds[columns[0]]
+    compare = _best(kind.compare) if field.many else kind.compare
+    numbers: dict[Value, int] = {}
+    ends = [
+        _coded(numbers, [row[at] for row in rows])[pairs[:, side]]
+        for side, at in enumerate(columns)
+    ]
+    return _levels(compare, list(numbers), np.sort(np.stack(ends, axis=1), axis=1))
+
+
+def rarity_of(
+    model: Model, rows: Sequence[Features], pairs: Pairs, columns: tuple[int, int], by: int
+) -> NDArray[np.float64]:
+    """The bits that equal values are worth by their rarity in field `by`; zero if it does not ask."""
+    field, frequencies = model.fields[by], model.frequencies.get(model.fields[by].name)
+    if not field.uses_frequencies or frequencies is None:
+        return np.zeros(len(pairs))
+    term = model.kinds[by].term
+    ends = []
+    for side, at in enumerate(columns):
+        shares = [
+            max((frequencies.of(term(value)) for value in field.values(row[at])), default=1.0)
+            for row in rows
+        ]
+        ends.append(np.array(shares)[pairs[:, side]])
+    return np.asarray(-np.log2(np.maximum(*ends)), dtype=np.float64)
 
 
 def _holders(rule: KeyRule, rows: Sequence[Features]) -> Iterable[list[int]]:
@@ -86,19 +87,22 @@ def _holders(rule: KeyRule, rows: Sequence[Features]) -> Iterable[list[int]]:
     return (holders for holders in by_text.values() if len(holders) > 1)
 
 
-def _levels(compare: Compare, column: Sequence[Value | None], pairs: Pairs) -> NDArray[np.int8]:
-    """Compares each distinct pair of values once."""
-    numbers: dict[Value, int] = {}
-    coded = np.array(
+def _coded(numbers: dict[Value, int], column: Sequence[Value | None]) -> Pairs:
+    return np.array(
         [MISSING if value is None else numbers.setdefault(value, len(numbers)) for value in column],
         dtype=np.int64,
     )
-    values = list(numbers)
-    ends = np.sort(coded[pairs], axis=1)
-    found = np.full(len(pairs), MISSING, dtype=np.int8)
+
+
+def _levels(compare: Compare, values: Sequence[Value], ends: Pairs) -> NDArray[np.int8]:
+    """Compares each distinct pair of values once."""
+    found = np.full(len(ends), MISSING, dtype=np.int8)
     both = ends[:, 0] >= 0
     distinct, places = np.unique(ends[both] @ (len(values), 1), return_inverse=True)
-    levels = [compare(values[code // len(values)], values[code % len(values)]) for code in distinct]
+    levels = [
+        compare(values[code // len(values)], values[code % len(values)])
+        for code in distinct.tolist()
+    ]
     found[both] = np.array(levels, dtype=np.int8)[places] if levels else MISSING
     return found
 

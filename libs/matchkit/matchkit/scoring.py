@@ -42,8 +42,9 @@ class Assessment(msgspec.Struct, frozen=True):
 class FieldEvidence(msgspec.Struct, frozen=True):
     """One field's part in an answer; `counted` is why its bits count or do not; holds no value.
 
-    `counted`: `yes`, `hidden` (a stronger field of its group speaks), `hub` (the value is shared
-    by too many), `missing` (a side says nothing).
+    `counted`: `yes`, `crossed` (the two records have this field and its partner the other way
+    round; the bits of both are halved among them), `hidden` (a stronger field of its group
+    speaks), `hub` (the value is shared by too many), `missing` (a side says nothing).
     """
 
     field: str
@@ -151,7 +152,7 @@ def explain(model: Model, a: Features, b: Features, hubs: Hubs | None = None) ->
             continue
         level = model.kinds[position].levels[piece.level]
         weight = field.weights[level]
-        counted = "yes" if piece.counted else "hidden"
+        counted = "crossed" if piece.crossed else "yes" if piece.counted else "hidden"
         fields.append(
             FieldEvidence(
                 field.name, level, weight.m, weight.u, piece.frequency, piece.bits, counted

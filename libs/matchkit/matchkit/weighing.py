@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matchkit.model import Features, Model
 
     Weigh = Callable[[Value, Value], float]
+    GroupPlan = tuple[tuple[int, Weigh], ...]
 
 
 class Piece(NamedTuple):
@@ -25,6 +26,7 @@ class Piece(NamedTuple):
     bits: float
     frequency: float | None
     counted: bool
+    crossed: bool = False
 
 
 class FieldWeigher:
@@ -76,6 +78,36 @@ class FieldWeigher:
         return level, self.weigh(one, other), None if level else self.frequency(one, other)
 
 
+class CrossingWeigher:
+    """Two fields that may stand in each other's place.
+
+    The crossed reading counts by the lesser of both fields' weights, and only where the straight
+    one does not speak for the pair.
+    """
+
+    def __init__(self, one: FieldWeigher, other: FieldWeigher, chance: float) -> None:
+        self.one, self.other = one, other
+        self.crossed_bits = log2(chance)
+        self.straight_bits = log2(1 - chance)
+
+    def weigh(self, a: tuple[Value, Value], b: tuple[Value, Value]) -> float:
+        """The bits of both fields together."""
+        return self.read(a, b)[0]
+
+    def read(self, a: tuple[Value, Value], b: tuple[Value, Value]) -> tuple[float, bool]:
+        """The bits of both fields together, and whether the crossed reading gave them."""
+        straight = _said(self.one.weigh, a[0], b[0]) + _said(self.other.weigh, a[1], b[1])
+        if straight > 0:
+            return straight + self.straight_bits, False
+        crossed = _said(self._least, a[0], b[1]) + _said(self._least, a[1], b[0])
+        if crossed + self.crossed_bits > straight + self.straight_bits:
+            return crossed + self.crossed_bits, True
+        return straight + self.straight_bits, False
+
+    def _least(self, a: Value, b: Value) -> float:
+        return min(self.one.weigh(a, b), self.other.weigh(a, b))
+
+
 class Weigher:
     """All fields' weights."""
 
@@ -86,9 +118,16 @@ class Weigher:
             FieldWeigher(field, kind, model.frequencies.get(field.name))
             for field, kind in zip(model.fields, model.kinds, strict=True)
         )
+        crossed = {at for pair in model.crossed_positions for at in pair}
+        self.crossings = tuple(
+            (one, other, CrossingWeigher(self.fields[one], self.fields[other], crossing.chance))
+            for (one, other), crossing in zip(model.crossed_positions, model.crossings, strict=True)
+        )
         self._plan: tuple[Weigh | None, ...] = tuple(
-            None if field.group else (weigh.weigh_many if field.many else weigh.weigh)
-            for field, weigh in zip(model.fields, self.fields, strict=True)
+            None
+            if field.group or at in crossed
+            else (weigh.weigh_many if field.many else weigh.weigh)
+            for at, (field, weigh) in enumerate(zip(model.fields, self.fields, strict=True))
         )
         self.groups = _groups(model)
         self._group_plan = tuple(
@@ -105,17 +144,10 @@ class Weigher:
         for mine, theirs, weigh in zip(a, b, self._plan, strict=True):
             if mine is not None and theirs is not None and weigh is not None:
                 total += weigh(mine, theirs)
+        for one, other, crossing in self.crossings:
+            total += crossing.weigh((a[one], a[other]), (b[one], b[other]))
         for group in self._group_plan:
-            best = worst = 0.0
-            for at, weigh in group:
-                mine, theirs = a[at], b[at]
-                if mine is not None and theirs is not None:
-                    bits = weigh(mine, theirs)
-                    if bits > best:
-                        best = bits
-                    elif bits < worst:
-                        worst = bits
-            total += best + worst
+            total += _group_bits(group, a, b)
         return total
 
     def levels(self, a: Features, b: Features) -> tuple[int, ...]:
@@ -132,7 +164,32 @@ class Weigher:
                 found.append(Piece(*field.piece(mine, theirs), counted=True))
         for group in self.groups:
             _hide(found, group)
+        for one, other, crossing in self.crossings:
+            bits, crossed = crossing.read((a[one], a[other]), (b[one], b[other]))
+            if crossed:
+                _show_crossed(found, (one, other), bits)
         return found
+
+
+def _group_bits(group: GroupPlan, a: Features, b: Features) -> float:
+    best = worst = 0.0
+    for at, weigh in group:
+        bits = _said(weigh, a[at], b[at])
+        if bits > best:
+            best = bits
+        elif bits < worst:
+            worst = bits
+    return best + worst
+
+
+def _said(weigh: Weigh, a: Value | None, b: Value | None) -> float:
+    return 0.0 if a is None or b is None else weigh(a, b)
+
+
+def _show_crossed(pieces: list[Piece | None], places: tuple[int, int], bits: float) -> None:
+    """Tells a crossed reading as two halves at the first level."""
+    for at in places:
+        pieces[at] = Piece(0, bits / 2, None, counted=True, crossed=True)
 
 
 def weigher(model: Model) -> Weigher:

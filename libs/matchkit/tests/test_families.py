@@ -1,0 +1,92 @@
+"""Customers in a family: together by evidence, apart by contradiction, the same in any order."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matchkit.families import Judgement, Link, Member, Verdict, cut_between, partition
+
+IDS = range(8)
+members = st.fixed_dictionaries(
+    {
+        at: st.builds(
+            lambda at, value: Member(bytes([at]), ((0, value),) if value else ()),
+            st.just(at),
+            st.integers(0, 2),
+        )
+        for at in IDS
+    }
+)
+pairs = st.tuples(st.sampled_from(IDS), st.sampled_from(IDS)).filter(lambda pair: pair[0] < pair[1])
+links = st.dictionaries(pairs, st.tuples(st.integers(0, 4), st.booleans())).map(
+    lambda found: [Link(*pair, float(bits), accepted) for pair, (bits, accepted) in found.items()]
+)
+judgements = st.dictionaries(pairs, st.sampled_from(Verdict), max_size=6).map(
+    lambda found: [Judgement(*pair, verdict) for pair, verdict in found.items()]
+)
+
+
+@settings(deadline=None)
+@given(members=members, links=links, words=judgements, data=st.data())
+def test_customers_do_not_depend_on_the_order_of_anything(members, links, words, data):
+    shuffled = partition(
+        {at: members[at] for at in data.draw(st.permutations(IDS))},
+        data.draw(st.permutations(links)),
+        data.draw(st.permutations(words)),
+        size_max=5,
+    )
+
+    assert shuffled == partition(members, links, words, size_max=5)
+
+
+@settings(deadline=None)
+@given(members=members, links=links, words=judgements)
+def test_no_customer_contradicts_itself(members, links, words):
+    parts = partition(members, links, words, size_max=5)
+
+    assert sorted(at for part in parts for at in part) == list(IDS)
+    for part in parts:
+        assert len(part) <= 5
+        assert len({value for at in part for value in members[at].exclusives}) <= 1
+        for word in words:
+            assert word.verdict is Verdict.MUST or not {word.a, word.b} <= part
+
+
+@settings(deadline=None)
+@given(members=members, links=links)
+def test_what_nothing_divides_stays_together(members, links):
+    agreeing = {at: Member(member.digest) for at, member in members.items()}
+    parts = partition(agreeing, links, size_max=50)
+
+    whole = {at: part for part in parts for at in part}
+    assert all(whole[link.a] == whole[link.b] for link in links if link.accepted)
+
+
+def test_the_weaker_side_gives_way():
+    members = {at: Member(bytes([at]), ((0, at),) if at != 2 else ()) for at in (1, 2, 3)}
+    strong, weak = Link(1, 2, 9.0, accepted=True), Link(2, 3, 4.0, accepted=True)
+
+    assert partition(members, [strong, weak]) == [{1, 2}, {3}]
+    assert cut_between([strong, weak], 1, 3) == [weak]
+
+
+def test_every_path_between_two_is_cut_at_its_weakest():
+    links = [
+        Link(1, 2, 9.0, accepted=True),
+        Link(2, 4, 3.0, accepted=True),
+        Link(1, 3, 5.0, accepted=True),
+        Link(3, 4, 8.0, accepted=True),
+        Link(1, 4, 1.0, accepted=False),
+    ]
+
+    given_up = cut_between(links, 1, 4)
+
+    assert [(link.a, link.b) for link in given_up] == [(1, 3), (2, 4)]
+
+
+def test_what_must_be_together_comes_before_any_evidence():
+    members = {at: Member(bytes([at])) for at in (1, 2, 3)}
+    links = [Link(1, 2, 30.0, accepted=True)]
+    words = [Judgement(2, 3, Verdict.MUST), Judgement(1, 3, Verdict.NEVER)]
+
+    assert partition(members, links, words) == [{1}, {2, 3}]
