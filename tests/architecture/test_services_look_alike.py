@@ -12,7 +12,7 @@ ROLES = {
 }  # fmt: skip
 REQUIRED = {"__main__", "app", "settings", "domain", "store", "wire", "rpc", "migrations"}
 OWN_NOUNS = {
-    "identity": {"connectors", "readers", "seals", "workers"},
+    "identity": {"connectors", "seals", "workers"},
     "notification": {"senders"},
     "reporting": {"ledger"},
     "permissions": {"authzen"},

@@ -14,32 +14,37 @@ from servicekit.auth import current_caller
 from identity.commands import tags as commands
 from identity.policies.tags import load_opinion_words
 from identity.queries import tags as queries
+from identity.queries.walls import READ
 from identity.wire import tags as wire
+from identity.workers.computed_tags import IDLE_S, ComputedTags
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from grpc.aio import ServicerContext
     from servicekit.chassis import Chassis
     from servicekit.database import Database
 
-    from identity.readers import Readers
+    from identity.queries.walls import Walls
 
     Context = ServicerContext[Any, Any]
 
 SERVICE = "leadchain.identity.v1.TagsService"
 
 
-def serve(chassis: Chassis, readers: Readers) -> None:
-    """Answers TagsService on the chassis' gRPC host; `readers` says who may read whom."""
-    servicer = TagsServicer(chassis.database, readers)
+def serve(chassis: Chassis, walls: Walls) -> None:
+    """Answers TagsService on the chassis' gRPC host; `walls` say who may read whom."""
+    chassis.work("computed tags", ComputedTags(chassis.database).step, idle_s=IDLE_S)
+    servicer = TagsServicer(chassis.database, walls)
     chassis.grpc.add(add_TagsServiceServicer_to_server, servicer, SERVICE)
 
 
 class TagsServicer(TagsServiceServicer):
     """Answers those who tag customers and look for them."""
 
-    def __init__(self, database: Database, readers: Readers) -> None:
+    def __init__(self, database: Database, walls: Walls) -> None:
         self._database = database
-        self._readers = readers
+        self._walls = walls
         self._opinion_words = load_opinion_words()
 
     async def CreateTag(
@@ -110,9 +115,12 @@ class TagsServicer(TagsServiceServicer):
     ) -> pb.FindCustomersResponse:
         """Customers who have all of some tags."""
         found = await queries.find_customers(
-            self._database, wire.search(request), may_read=self._readers.readable
+            self._database, wire.search(request), may_read=self._readable
         )
         return wire.found_response(found)
+
+    def _readable(self, golden_ids: Sequence[str]) -> set[str]:
+        return {golden_id for golden_id in golden_ids if self._walls.may(READ, golden_id, ())}
 
 
 def _caller_id() -> str:

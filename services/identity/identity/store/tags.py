@@ -67,8 +67,9 @@ update tag_grants g set until = $3 where tag_id = $1 and until is null and exist
 _MOVE_GRANTS = "update tag_grants set tag_id = $2 where tag_id = $1"
 _MOVE_WORDS = "update tag_words set tag_id = $2 where tag_id = $1"
 _MOVE_MEMBERS = """
-with moved as (delete from customer_tags where tag_id = $1 returning customer_id)
-insert into customer_tags (tag_id, customer_id) select $2, customer_id from moved on conflict do nothing
+with moved as (delete from customer_tags where tag_id = $1 returning customer_id),
+given as (insert into customer_tags (tag_id, customer_id) select $2, customer_id from moved on conflict do nothing)
+select count(*) from moved
 """
 _END = """
 update tag_grants g set until = $3 from aliases a
@@ -216,9 +217,9 @@ async def rename(raw: asyncpg.Connection, tag_id: int, *, into: int, at: datetim
     await raw.execute(_END_DOUBLES, tag_id, into, at)
     await raw.execute(_MOVE_GRANTS, tag_id, into)
     await raw.execute(_MOVE_WORDS, tag_id, into)
-    moved = await raw.execute(_MOVE_MEMBERS, tag_id, into)
+    moved_count: int = await raw.fetchval(_MOVE_MEMBERS, tag_id, into)
     await raw.execute(_RETIRE, tag_id, at)
-    return int(moved.rsplit(" ", 1)[1])
+    return moved_count
 
 
 async def retire(raw: asyncpg.Connection, tag_id: int, *, at: datetime) -> None:
