@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 from leadchain.identity.v1 import tags_service_pb2 as pb
 from leadchain.identity.v1.tags_service_pb2_grpc import TagsServiceStub
+from rich.markup import escape
+
 from leadctl.installation import Targets, Token, services
 from leadctl.presentation import AsJson, moment, plain_table, present, run
-from rich.markup import escape
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import TypeVar
 
     from leadchain.identity.v1.tags_service_pb2_grpc import TagsServiceAsyncStub
-    from leadctl.clients import Services
     from rich.console import Console
+
+    from leadctl.clients import Services
 
     T = TypeVar("T")
 

@@ -330,9 +330,7 @@ async def put_payments(database: Database, number: int, times: Sequence[datetime
             number.to_bytes(16),
             NOW,
         )
-        await raw.execute(
-            "insert into record_keys (key, record_id, rule) values ($1, $1, 'phone')", number
-        )
+        await raw.execute("insert into record_keys (key, record_id) values ($1, $1)", number)
         for at in times:
             fact_id = uuid4()
             await raw.execute(
