@@ -136,6 +136,11 @@ CHANNELS_SILENT = Gauge(
     "Accounts that should deliver and do not, at the last look.",
     ("channel",),
 )
+SYSTEM_LATE_S = Gauge(
+    "leadchain_system_late_seconds",
+    "By how much the facts of another system are later than they may be, in seconds; 0 while they are on time.",
+    ("system",),
+)
 WORKER_STEP_ERRORS = Counter(
     "leadchain_worker_step_errors_total",
     "Steps of a background worker that raised, by exception type; the worker goes on.",
