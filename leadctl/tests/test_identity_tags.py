@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 from leadchain.identity.v1 import tags_service_pb2 as pb
@@ -20,21 +19,21 @@ class _Tags(pb_grpc.TagsServiceServicer):
     def __init__(self):
         self.asked = []
 
-    async def CreateTag(self, request, context):
+    async def CreateTag(self, request, _context):
         self.asked.append(request)
         if "难搞" in request.tag.name:
             raise Invalid("the name is an opinion; name the fact behind it")
         return pb.CreateTagResponse(tag=request.tag)
 
-    async def AddSynonym(self, request, context):
+    async def AddSynonym(self, request, _context):
         self.asked.append(request)
         return pb.AddSynonymResponse(renamed_count=17)
 
-    async def RetireTag(self, request, context):
+    async def RetireTag(self, request, _context):
         self.asked.append(request)
         return pb.RetireTagResponse()
 
-    async def ListTags(self, request, context):
+    async def ListTags(self, request, _context):
         self.asked.append(request)
         tag = pb.Tag(
             name="外卖活跃", kind=pb.TAG_KIND_COMPUTED, rule="7 天内 3 单", source="wechat_pay"
@@ -43,20 +42,20 @@ class _Tags(pb_grpc.TagsServiceServicer):
         tag.customer_count = 42
         return pb.ListTagsResponse(tags=[tag])
 
-    async def TagCustomer(self, request, context):
+    async def TagCustomer(self, request, _context):
         self.asked.append(request)
         return pb.TagCustomerResponse(replaced="消费力_低")
 
-    async def UntagCustomer(self, request, context):
+    async def UntagCustomer(self, request, _context):
         self.asked.append(request)
         return pb.UntagCustomerResponse()
 
-    async def GetCustomerTags(self, request, context):
+    async def GetCustomerTags(self, request, _context):
         self.asked.append(request)
         tag = pb.CustomerTag(tag="外卖活跃", rule="7 天内 3 单", evidence="payment_count=4")
         return pb.GetCustomerTagsResponse(tags=[tag])
 
-    async def FindCustomers(self, request, context):
+    async def FindCustomers(self, request, _context):
         self.asked.append(request)
         customer = pb.FoundCustomer(golden_id=GOLDEN, master_id="CID-20260207-000001")
         return pb.FindCustomersResponse(customers=[customer], next_page_token="7")
@@ -70,6 +69,7 @@ class Installation:
     tags: _Tags = field(default_factory=_Tags)
 
     def run(self, *command: str) -> Result:
+        """What a command of tags does."""
         options = self.served.options("identity")
         return CliRunner().invoke(app, ["identity", "tags", *command, *options])
 
@@ -78,7 +78,7 @@ class Installation:
 def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     tags = _Tags()
     add = pb_grpc.add_TagsServiceServicer_to_server
-    folder: Path = tmp_path_factory.mktemp("installation")
+    folder = tmp_path_factory.mktemp("installation")
     with serving(folder, (add, tags, "leadchain.identity.v1.TagsService")) as served:
         yield Installation(served, tags)
 
