@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations, product
 from typing import TYPE_CHECKING
 
-from servicekit.errors import Conflict, Invalid
+from servicekit.errors import Conflict, Invalid, NotFound
 
 from identity.domain.judgements import Unions, Verdict, pair_of
 
@@ -62,6 +62,34 @@ class KeyReused(Conflict):
         super().__init__("this idempotency key was used for another request")
 
 
+class NotWaiting(Conflict):
+    """The pair does not wait for a person: it never did, or somebody has answered."""
+
+    def __init__(self) -> None:
+        super().__init__("this pair does not wait for an answer")
+
+
+class UnknownField(Invalid):
+    """The field is no identifier, or the value is none of its values."""
+
+    def __init__(self) -> None:
+        super().__init__("not an identifier with one readable value")
+
+
+class NobodyHoldsIt(NotFound):
+    """No record has the key."""
+
+    def __init__(self) -> None:
+        super().__init__("no record has this key")
+
+
+class NotDeclared(Conflict):
+    """The key is not worthless by a steward's word: it says something, or too many hold it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"only what a steward declared can be taken back; this key is {reason}")
+
+
 @dataclass(frozen=True, slots=True)
 class Act:
     """What a steward asks for: who, why, and the key under which it may be tried again.
@@ -104,11 +132,6 @@ class Plan:
     nevers: frozenset[Pair] = frozenset()
     revoked: frozenset[int] = frozenset()
     touched: frozenset[int] = frozenset()
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to do."""
-        return not (self.musts or self.nevers or self.revoked)
 
 
 def plan_merge(parts: Sequence[Collection[int]]) -> Plan:
@@ -205,3 +228,15 @@ def _gaps(part: frozenset[int], joined: Unions) -> list[Pair]:
         pieces.setdefault(joined.top(record), record)
     first, *others = pieces.values()
     return [pair_of(first, other) for other in others]
+
+
+def without_said(plan: Plan, standing: Iterable[Judgement]) -> Plan:
+    """The plan without what is said already."""
+    kept = [each for each in standing if each.judgement_id not in plan.revoked]
+    said = {(each.pair, each.verdict) for each in kept}
+    return Plan(
+        frozenset(pair for pair in plan.musts if (pair, Verdict.MUST) not in said),
+        frozenset(pair for pair in plan.nevers if (pair, Verdict.NEVER) not in said),
+        plan.revoked,
+        plan.touched,
+    )

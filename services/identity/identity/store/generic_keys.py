@@ -22,6 +22,7 @@ select {_COLUMNS} from generic_keys g where (g.made_at, g.key) < ($1, $2)
 order by g.made_at desc, g.key desc limit $3
 """
 _ONE = f"select {_COLUMNS} from generic_keys g where g.key = $1"
+_DECLARE = f"update generic_keys set reason = '{BY_STEWARD}' where key = $1"
 _HOLDERS = "select record_id from record_keys where key = $1 order by record_id limit $2"
 
 
@@ -52,3 +53,8 @@ async def generic_key(raw: asyncpg.Connection, key: int) -> GenericKey | None:
 async def holders(raw: asyncpg.Connection, key: int, *, limit: int) -> list[int]:
     """Records that hold a key, oldest first."""
     return [record_id for (record_id,) in await raw.fetch(_HOLDERS, key, limit)]
+
+
+async def declare(raw: asyncpg.Connection, key: int) -> None:
+    """Says that a key is generic by a steward's word."""
+    await raw.execute(_DECLARE, key)

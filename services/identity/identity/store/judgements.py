@@ -20,7 +20,7 @@ _STANDING = f"""
 select {_COLUMNS} from judgements
 where revoked_at is null and (a = any($1) or b = any($1)) order by judgement_id
 """
-_ONE = f"select {_COLUMNS} from judgements where judgement_id = $1 for update"
+_ONE = f"select {_COLUMNS} from judgements where judgement_id = $1"
 _PAGE = f"""
 select {_COLUMNS} from judgements
 where judgement_id < $1 and ($2 or revoked_at is null) order by judgement_id desc limit $3
@@ -47,8 +47,8 @@ async def standing(raw: asyncpg.Connection, record_ids: Collection[int]) -> list
     return [_judgement(row) for row in await raw.fetch(_STANDING, list(record_ids))]
 
 
-async def judgement_for_update(raw: asyncpg.Connection, judgement_id: int) -> Judgement | None:
-    """One judgement, kept from others until the transaction ends."""
+async def judgement(raw: asyncpg.Connection, judgement_id: int) -> Judgement | None:
+    """One judgement, in force or revoked."""
     row = await raw.fetchrow(_ONE, judgement_id)
     return None if row is None else _judgement(row)
 

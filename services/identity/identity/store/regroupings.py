@@ -40,6 +40,7 @@ select exists (
   and (record_id = any($2) or from_customer = $3 or to_customer = $3)
 )
 """
+_MOVED_IN = "select record_id from moves where regrouping_id = $1"
 # Before its first move a record was where that move took it from; without any move it is where it has always been.
 _PLACES = """
 select r.record_id, coalesce(
@@ -107,6 +108,11 @@ async def is_of(
     """Whether a regrouping moved one of these records, or any from or to this customer."""
     found: bool = await raw.fetchval(_IS_OF, regrouping_id, list(record_ids), customer)
     return found
+
+
+async def moved_in(raw: asyncpg.Connection, regrouping_id: int) -> set[int]:
+    """The records that a regrouping moved."""
+    return {record_id for (record_id,) in await raw.fetch(_MOVED_IN, regrouping_id)}
 
 
 async def places(

@@ -1,0 +1,121 @@
+"""Turns a plan of judgements into customers, inside one transaction: applied, checked against the wish, and written."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from matchkit.errors import JudgementsContradict
+from matchkit.families import Judgement as Word
+from matchkit.families import Member, partition
+from matchkit.families import Verdict as Said
+
+from identity.commands import announcing
+from identity.domain.judgements import Verdict, check_consistent
+from identity.domain.stewardship import CannotHold
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from matchkit.linker import Linker
+    from servicekit.database import UnitOfWork
+
+    from identity.commands.regrouping import Cause, Settled, Work
+    from identity.commands.resolving import Resolver
+    from identity.commands.surroundings import Surroundings
+    from identity.domain.judgements import Judgement, Pair
+    from identity.domain.stewardship import Plan
+
+
+def apply_plan(around: Surroundings, plan: Plan, standing: Sequence[Judgement]) -> None:
+    """Says to the linker what the plan says; a person's word goes before that of a source about itself.
+
+    Raises `Contradicted` with the judgements in the way, or `CannotHold` with the evidence that is.
+    """
+    kept = [each for each in standing if each.judgement_id not in plan.revoked]
+    check_consistent(kept, musts=plan.musts, nevers=plan.nevers)
+    for each in standing:
+        if each.judgement_id in plan.revoked:
+            _revoke(around, each.pair)
+    for pair in sorted(plan.nevers):
+        if pair in around.chains:
+            around.linker.revoke(*pair)
+    _judge(around.linker, plan.nevers, Said.NEVER)
+    _judge(around.linker, plan.musts, Said.MUST)
+
+
+def holds(
+    around: Surroundings,
+    plan: Plan,
+    standing: Sequence[Judgement],
+    wanted: Sequence[frozenset[int]],
+) -> bool:
+    """Whether the plan would make each of the wanted parts a customer of its own; changes nothing.
+
+    Records that are in no wanted part may be anywhere.
+    """
+    linker, loaded = around.linker, around.linker.neighbourhood
+    members = {at: Member(each.digest, each.exclusives) for at, each in loaded.records.items()}
+    parts = partition(
+        members,
+        loaded.links_among(members),
+        _words(around, plan, standing),
+        size_max=linker.model.customer_size_max,
+    )
+    placed = frozenset().union(*wanted)
+    return {part & placed for part in parts if part & placed} == set(wanted)
+
+
+def evidence_of(around: Surroundings) -> set[Pair]:
+    """The pairs that accepted links join, and those of which one source said both."""
+    loaded = around.linker.neighbourhood
+    links = loaded.links_among(loaded.records)
+    return {(link.a, link.b) for link in links if link.accepted} | around.chains
+
+
+async def settle(
+    uow: UnitOfWork,
+    resolver: Resolver,
+    around: Surroundings,
+    cause: Cause,
+    work: Work | None = None,
+) -> Settled:
+    """Writes what the linker's changes come to, tells those who follow, and publishes it."""
+    done = await resolver.regrouping.settle(uow, around, cause, work)
+    await announcing.publish(uow, done)
+    return done
+
+
+def _revoke(around: Surroundings, pair: Pair) -> None:
+    """Takes a word back; what one source stated one after the other is together again, if nothing forbids it."""
+    around.linker.revoke(*pair)
+    if pair in around.chains:
+        with suppress(JudgementsContradict):
+            around.linker.judge(*pair, Said.MUST)
+
+
+def _judge(linker: Linker, pairs: Iterable[Pair], verdict: Said) -> None:
+    for a, b in sorted(pairs):
+        try:
+            linker.judge(a, b, verdict)
+        except JudgementsContradict as refusal:
+            raise CannotHold(_what(linker, refusal.reason)) from None
+
+
+def _what(linker: Linker, reason: str) -> str:
+    """What stands in the way, in words."""
+    if reason == "size":
+        return f"a customer has at most {linker.model.customer_size_max} records"
+    if reason == "judgement":
+        return "one source stated both, one after the other"
+    return f"they differ in {linker.model.fields[int(reason.removeprefix('field '))].name}"
+
+
+def _words(around: Surroundings, plan: Plan, standing: Collection[Judgement]) -> list[Word]:
+    said = dict.fromkeys(around.chains, Said.MUST)
+    for each in standing:
+        if each.judgement_id not in plan.revoked:
+            said[each.pair] = Said.NEVER if each.verdict is Verdict.NEVER else Said.MUST
+    said |= dict.fromkeys(plan.musts, Said.MUST)
+    said |= dict.fromkeys(plan.nevers, Said.NEVER)
+    return [Word(a, b, verdict) for (a, b), verdict in said.items()]

@@ -1,0 +1,256 @@
+"""What a steward decides: customers made one or parted, pairs judged, and the way back to an earlier state.
+
+A decision is carried out once for a key, and wholly or not at all. Nothing is moved by hand: judgements are written,
+and customers follow from them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import msgspec
+from matchkit.errors import Unreadable
+
+from identity.commands.granting import apply_plan, evidence_of, holds, settle
+from identity.commands.hubs import clear_hub, declare_hub
+from identity.commands.regrouping import Cause
+from identity.domain.judgements import (
+    AlreadyRevoked,
+    JudgementNotFound,
+    Said,
+    Verdict,
+    pair_of,
+)
+from identity.domain.references import CustomerNamed, RecordNotFound
+from identity.domain.regroupings import RegroupingKind
+from identity.domain.stewardship import (
+    CannotHold,
+    KeyReused,
+    Named,
+    NotWaiting,
+    Outcome,
+    Plan,
+    UnknownField,
+    plan_firmly,
+    plan_grouping,
+    plan_merge,
+    plan_split,
+    without_said,
+)
+from identity.queries.naming import records_named
+from identity.queries.restoring import earlier_parts
+from identity.store import acts, judgements, reviews
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection, Sequence
+
+    from servicekit.database import Database, UnitOfWork
+
+    from identity.commands.regrouping import Settled
+    from identity.commands.resolving import Resolver
+    from identity.commands.surroundings import Surroundings
+    from identity.domain.judgements import Judgement, Pair
+    from identity.domain.references import Reference
+    from identity.domain.stewardship import Act
+
+    Wish = Callable[[UnitOfWork, Said], Awaitable[Outcome]]
+
+
+class Stewardship:
+    """Carries out what stewards decide."""
+
+    def __init__(self, database: Database, resolver: Resolver) -> None:
+        self.database = database
+        self._resolver = resolver
+
+    async def merge(self, act: Act, customer_ids: Sequence[str]) -> Outcome:
+        """Makes customers one; raises `CustomerNotFound`, `NothingToMerge`, `Contradicted`, `CannotHold`."""
+
+        async def wish(uow: UnitOfWork, said: Said) -> Outcome:
+            named = [await self._records(uow, CustomerNamed(each)) for each in customer_ids]
+            around = await self._around(uow, {record for part in named for record in part})
+            plan = plan_merge([around.linker.part(part[0]) for part in named])
+            return await self._grant(uow, said, around, plan)
+
+        return await self._once(act, wish)
+
+    async def split(self, act: Act, customer_id: str, leaving: Sequence[Reference]) -> Outcome:
+        """Parts records from a customer.
+
+        Raises `CustomerNotFound`, `RecordNotFound`, `ForeignRecord`, `NothingToSplit`, `Contradicted`, `CannotHold`.
+        """
+
+        async def wish(uow: UnitOfWork, said: Said) -> Outcome:
+            named = await self._records(uow, CustomerNamed(customer_id))
+            left = {at for each in leaving for at in await self._records(uow, each)}
+            around = await self._around(uow, {*named, *left})
+            standing = await judgements.standing(uow.raw, around.known)
+            ours = around.linker.part(named[0])
+            plan = plan_split(ours, left, evidence_of(around), standing)
+            return await self._grant(uow, said, around, plan)
+
+        return await self._once(act, wish)
+
+    async def mark(self, act: Act, a: Reference, b: Reference, verdict: Verdict) -> Outcome:
+        """Judges two records; a customer stands for its oldest.
+
+        Raises `RecordNotFound`, `CustomerNotFound`, `OneRecordOnly`, `Contradicted`, `CannotHold`.
+        """
+
+        async def wish(uow: UnitOfWork, said: Said) -> Outcome:
+            one, other = [(await self._records(uow, each))[0] for each in (a, b)]
+            return await self._judge(uow, said, pair_of(one, other), verdict)
+
+        return await self._once(act, wish)
+
+    async def decide(self, act: Act, a: Reference, b: Reference, verdict: Verdict) -> Outcome:
+        """Answers a pair that waits; raises `NotWaiting` and what `mark` raises."""
+
+        async def wish(uow: UnitOfWork, said: Said) -> Outcome:
+            one, other = [(await self._records(uow, each))[0] for each in (a, b)]
+            pair = pair_of(one, other)
+            if await reviews.kind_of(uow.raw, pair) is None:
+                raise NotWaiting
+            return await self._judge(uow, said, pair, verdict)
+
+        return await self._once(act, wish)
+
+    async def revoke(self, act: Act, judgement_id: int) -> Outcome:
+        """Takes a judgement back; raises `JudgementNotFound`, `AlreadyRevoked`."""
+
+        async def wish(uow: UnitOfWork, said: Said) -> Outcome:
+            found = await judgements.judgement(uow.raw, judgement_id)
+            if found is None:
+                raise JudgementNotFound(judgement_id)
+            around = await self._around(uow, found.pair)
+            standing = await judgements.standing(uow.raw, found.pair)
+            if judgement_id not in {each.judgement_id for each in standing}:
+                raise AlreadyRevoked(judgement_id)
+            touched = frozenset(found.pair).intersection(around.known)
+            plan = Plan(revoked=frozenset((judgement_id,)), touched=touched)
+            return await self._grant(uow, said, around, plan)
+
+        return await self._once(act, wish)
+
+    async def restore(
+        self, act: Act, customer_id: str, regrouping_id: int, *, is_before: bool
+    ) -> Outcome:
+        """Groups records as they were right before a regrouping, or right after it.
+
+        Raises `CustomerNotFound`, `ForeignRegrouping`, `CannotHold`.
+        """
+
+        async def wish(uow: UnitOfWork, said: Said) -> Outcome:
+            wanted = await earlier_parts(uow.raw, customer_id, regrouping_id, is_before=is_before)
+            around = await self._around(uow, {at for part in wanted for at in part})
+            wanted = [part & around.known.keys() for part in wanted]
+            plan = await self._plan_of(uow, around, [part for part in wanted if part])
+            return await self._grant(uow, said, around, plan, RegroupingKind.RESTORED)
+
+        return await self._once(act, wish)
+
+    def key_of(self, field: str, value: str) -> int:
+        """The key of an identifier's value; raises `UnknownField` where there is none, or the value is unreadable."""
+        try:
+            features = self._resolver.model.read({field: value})
+        except Unreadable:
+            raise UnknownField from None
+        keys = self._resolver.model.identifiers(features, self._resolver.digests.hasher)
+        if len(keys) != 1:
+            raise UnknownField
+        return keys[0]
+
+    async def set_generic(self, act: Act, key: int, *, is_generic: bool) -> Outcome:
+        """Declares a key worthless, or takes that back; raises what `declare_hub` and `clear_hub` raise."""
+
+        async def wish(uow: UnitOfWork, said: Said) -> Outcome:
+            change = declare_hub if is_generic else clear_hub
+            return _outcome((), await change(uow, self._resolver, key, said))
+
+        return await self._once(act, wish)
+
+    async def _once(self, act: Act, wish: Wish) -> Outcome:
+        """What came of a request when it was first made; else carries it out. Raises `KeyReused`."""
+        async with self.database.unit_of_work() as uow:
+            former = await acts.claim(uow.raw, act.actor, act.key, digest=act.digest, at=uow.now)
+            if former is not None:
+                digest, outcome = former
+                if digest != act.digest:
+                    raise KeyReused
+                return replace(msgspec.msgpack.decode(outcome, type=Outcome), is_repeated=True)
+            done = await wish(uow, Said(act.actor, act.reason, uow.now))
+            outcome = msgspec.msgpack.encode(done)
+            await acts.finish(uow.raw, act.actor, act.key, outcome=outcome)
+            return done
+
+    async def _records(self, uow: UnitOfWork, reference: Reference) -> list[int]:
+        return await records_named(uow.raw, reference, self._resolver.digests)
+
+    async def _around(self, uow: UnitOfWork, record_ids: Collection[int]) -> Surroundings:
+        """What is known around records, locked; those that went meanwhile are not there."""
+        return await self._resolver.loader.around_records(uow.raw, record_ids)
+
+    async def _judge(self, uow: UnitOfWork, said: Said, pair: Pair, verdict: Verdict) -> Outcome:
+        around = await self._around(uow, pair)
+        if not around.known.keys() >= set(pair):
+            raise RecordNotFound("id")
+        pairs, touched = frozenset((pair,)), frozenset(pair)
+        plan = Plan(musts=pairs, touched=touched)
+        if verdict is Verdict.NEVER:
+            plan = Plan(nevers=pairs, touched=touched)
+        return await self._grant(uow, said, around, plan)
+
+    async def _plan_of(
+        self, uow: UnitOfWork, around: Surroundings, wanted: Sequence[frozenset[int]]
+    ) -> Plan:
+        standing = await judgements.standing(uow.raw, around.known)
+        for plan in (
+            plan_grouping(wanted, evidence_of(around), standing),
+            plan_firmly(wanted, standing),
+        ):
+            if holds(around, plan, standing, wanted):
+                return plan
+        raise CannotHold("what is known by now keeps these records from being as they were")
+
+    async def _grant(
+        self,
+        uow: UnitOfWork,
+        said: Said,
+        around: Surroundings,
+        plan: Plan,
+        kind: RegroupingKind = RegroupingKind.JUDGED,
+    ) -> Outcome:
+        """Carries a plan out, and says what came of it."""
+        standing = await judgements.standing(uow.raw, around.known)
+        plan = without_said(plan, standing)
+        apply_plan(around, plan, standing)
+        await judgements.revoke(uow.raw, plan.revoked, said)
+        made = [
+            *await judgements.make(uow.raw, Verdict.MUST, plan.musts, said),
+            *await judgements.make(uow.raw, Verdict.NEVER, plan.nevers, said),
+        ]
+        cause = Cause(kind, said.actor, said.reason)
+        done = await settle(uow, self._resolver, around, cause)
+        await reviews.reopen(uow.raw, _pairs(standing, plan.revoked))
+        await reviews.close(uow.raw, plan.musts | plan.nevers, said.at)
+        outcome = _outcome(plan.touched, done)
+        return replace(outcome, judgement_ids=tuple(made), revoked_ids=tuple(sorted(plan.revoked)))
+
+
+def _outcome(touched: Collection[int], done: Settled) -> Outcome:
+    """What came of it: the customers of the records it was about, and of those that changed hands."""
+    moved = {record_id for record_id, _, into in done.moves if into is not None}
+    found = {done.customer_of[at] for at in {*touched, *moved} if at in done.customer_of}
+    ordered = sorted(found, key=lambda each: (each.first_seen_at, each.golden_id))
+    return Outcome(
+        done.regrouping_id or 0,
+        tuple(
+            Named(each.golden_id, each.master_id, each.record_count, each.version)
+            for each in ordered
+        ),
+    )
+
+
+def _pairs(standing: Sequence[Judgement], judgement_ids: Collection[int]) -> list[Pair]:
+    return [each.pair for each in standing if each.judgement_id in judgement_ids]
