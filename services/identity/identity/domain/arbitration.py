@@ -1,25 +1,21 @@
-"""Which system's value stands, and which systems have to be told (ID-11, ID-12).
+"""Which systems have to be told what stands, and where systems differ (ID-10, ID-11, ID-12).
 
-Time is the only judge: the value that was modified last stands, whoever holds it; the order of systems decides between
-equal times only. A field's time is when a source began to say its value, not when the source's row was last touched:
-a row that changes its address does not thereby say anew what it always said about the phone.
+What stands is the golden record's: time is the only judge there, and the order of systems decides between equal times.
+A system that says something else is told, if the field may be written to it; a system that says nothing of a field is
+told too, so that a customer is the same everywhere.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from identity.domain.survivorship import Comparison, same_form
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-    from datetime import datetime
 
     from identity.domain.systems import Systems
-
-CLOCK_AHEAD_MAX = timedelta(minutes=5)
-"""A source's clock that is further ahead than this counts as ours, lest it win for ever."""
 
 COMPARED_FIELDS = (
     "name", "phone", "email", "company", "uscc", "address", "province", "city", "credit_limit", "service_risk",
@@ -30,21 +26,19 @@ COMPARED_FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What one source says now; `since` tells of each field when the source began to say its value."""
+    """What one source says now."""
 
     source_id: int
     system: str
     fields: Mapping[str, str]
-    since: Mapping[str, datetime]
 
 
 @dataclass(frozen=True, slots=True)
 class Survivor:
-    """The value of a field that stands, and where it came from; no system for a steward's."""
+    """The value of a field that stands, and the system it came from; none for a steward's."""
 
     value: str
     system: str
-    modified_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,33 +63,6 @@ class Difference:
     systems: tuple[str, ...]
     parties: tuple[int, ...]
     standing: int
-
-
-def since_when(
-    chain: Sequence[tuple[Mapping[str, str], datetime]],
-) -> Mapping[str, datetime]:
-    """When a source began to say each of its present values; `chain` is what it said, oldest first."""
-    since: dict[str, datetime] = {}
-    before: Mapping[str, str] = {}
-    for fields, at in chain:
-        since = {
-            name: since[name] if before.get(name) == value else at for name, value in fields.items()
-        }
-        before = fields
-    return since
-
-
-def survivors(said: Iterable[Said], systems: Systems, *, now: datetime) -> Mapping[str, Survivor]:
-    """The value of every field that stands: the newest, of equal times the one of the foremost system."""
-    latest = now + CLOCK_AHEAD_MAX
-    best: dict[str, tuple[tuple[float, int, str], Survivor]] = {}
-    for each in said:
-        for name, value in each.fields.items():
-            at = each.since[name] if each.since[name] <= latest else now
-            order = (-at.timestamp(), systems.rank(each.system), value)
-            if name not in best or order < best[name][0]:
-                best[name] = order, Survivor(value, each.system, at)
-    return {name: survivor for name, (_, survivor) in best.items()}
 
 
 def corrections(
@@ -164,8 +131,5 @@ def is_same(field: str, value: str | None, other: str) -> bool:
 
 def comparable(field: str, value: str) -> str:
     """A value without differences of spelling: width, case and blanks, and of phones all but their digits."""
-    text = "".join(unicodedata.normalize("NFKC", value).casefold().split())
-    if field == "phone":
-        digits = "".join(each for each in text if each.isdecimal())
-        return digits[2:] if len(digits) == 13 and digits.startswith("861") else digits
-    return text
+    comparison = Comparison.PHONE if field == "phone" else Comparison.TEXT
+    return same_form(value, comparison).replace(" ", "")

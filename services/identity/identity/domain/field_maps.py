@@ -56,11 +56,15 @@ class FieldRule:
 
 @dataclass(frozen=True, slots=True)
 class EntityMap:
-    """The fields of one kind of row, in the order in which they are tried; `ignored` are known and not wanted."""
+    """The fields of one kind of row, in the order in which they are tried; `ignored` are known and not wanted.
+
+    `version_field` and `actor_field` hold the row's version and who changed it last.
+    """
 
     fields: Mapping[str, FieldRule]
     ignored: frozenset[str] = frozenset()
     version_field: str = ""
+    actor_field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +86,13 @@ class Misfit:
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """A row in our terms; `unknown` are fields that the map does not name, `version` the row's own."""
+    """A row in our terms; `unknown` are fields that the map does not name, `version` and `actor` the row's own."""
 
     fields: Mapping[str, str]
     misfits: tuple[Misfit, ...] = ()
     unknown: tuple[str, ...] = ()
     version: str = ""
+    actor: str = ""
 
 
 @dataclass(slots=True)
@@ -105,14 +110,14 @@ def read_row(entity: EntityMap, row: Mapping[str, Any]) -> Mapped:
     for name, rule in entity.fields.items():
         if name in row:
             _read_field(reading, name, rule, row[name])
-    known = entity.fields.keys() | entity.ignored | {entity.version_field}
+    known = {*entity.fields, *entity.ignored, entity.version_field, entity.actor_field}
     reading.unknown = sorted(row.keys() - known)
-    version = row.get(entity.version_field, "") if entity.version_field else ""
     return Mapped(
         reading.fields,
         tuple(reading.misfits),
         tuple(reading.unknown),
-        str(version)[:100] if isinstance(version, str | int) else "",
+        _short(row.get(entity.version_field)),
+        _short(row.get(entity.actor_field)),
     )
 
 
@@ -152,6 +157,11 @@ def problems_of(field_map: FieldMap) -> Sequence[str]:
             if rule.otherwise is not None and not rule.table:
                 found.append(f"{entity_name}.{name} says otherwise without a table")
     return found
+
+
+def _short(raw: object) -> str:
+    """A short plain word; empty for anything else."""
+    return str(raw)[:100] if isinstance(raw, str | int) else ""
 
 
 def _read_field(reading: _Reading, name: str, rule: FieldRule, raw: object) -> None:

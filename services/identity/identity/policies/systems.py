@@ -94,6 +94,7 @@ def _entity(stated: Mapping[str, Any]) -> EntityMap:
         MappingProxyType(fields),
         frozenset(stated.get("ignored", ())),
         stated.get("version_field", ""),
+        stated.get("actor_field", ""),
     )
 
 

@@ -37,7 +37,12 @@ _KEEP = """
 insert into differences (night, golden_id, field, source_ids, systems, parties, standing)
 values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing
 """
-_VERIFY = "update sources set verified_at = $2 where source_id = any($1::bigint[])"
+# A row that somebody else is about is left out: it is about to say something else anyway.
+_VERIFY = """
+update sources set verified_at = $2 where source_id in (
+  select source_id from sources where source_id = any($1::bigint[]) for update skip locked
+)
+"""
 _FORGET = "delete from differences where night < $1"
 _LAST = "select max(night) from comparisons"
 _OF = "select customer_count, difference_count, finished_at from comparisons where night = $1"

@@ -27,6 +27,7 @@ on conflict (system, key_digest) do update set
 where (kept.modified_at, kept.received_at) <= (excluded.modified_at, excluded.received_at)
 """
 _SET_VERSION = "update system_rows set version = $3 where system = $1 and key_digest = $2"
+_LOCK = "select 1 from system_rows where system = $1 and key_digest = $2 for update"
 _KNOWN = """
 select s.system, s.key_digest, s.source_id, t.sealed_fields, t.modified_at
 from unnest($1::text[], $2::bytea[]) as asked (system, key_digest)
@@ -128,6 +129,11 @@ async def set_version(
 ) -> None:
     """Keeps the version that a row has since we wrote to it."""
     await raw.execute(_SET_VERSION, system, key_digest, version)
+
+
+async def lock(raw: asyncpg.Connection, system: str, key_digest: bytes) -> None:
+    """Keeps others from a row until the transaction ends."""
+    await raw.fetchval(_LOCK, system, key_digest)
 
 
 async def known_sources(

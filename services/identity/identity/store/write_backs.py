@@ -25,10 +25,6 @@ where r.customer_id = any($1::bigint[]) and s.deleted_at is null and exists (
 )
 order by s.source_id
 """
-_HISTORY = """
-select source_id, sealed_fields, modified_at from statements
-where source_id = any($1::bigint[]) order by source_id, modified_at, received_at, statement_id
-"""
 _KNOWN = """
 select write_back_id, source_id, state, fields, field_digests from write_backs
 where source_id = any($1::bigint[]) and state in (1, 2, 4, 5)
@@ -151,16 +147,6 @@ async def current_sources(
 ) -> list[CurrentSource]:
     """What the sources of these customers say, of customers only that a system which is `told` knows."""
     return [CurrentSource(*row) for row in await raw.fetch(_SAID, sorted(customers), told)]
-
-
-async def histories(
-    raw: asyncpg.Connection, source_ids: Sequence[int]
-) -> Mapping[int, list[tuple[bytes, datetime]]]:
-    """What sources ever said, by source, oldest first, sealed."""
-    found: dict[int, list[tuple[bytes, datetime]]] = {}
-    for source_id, sealed, at in await raw.fetch(_HISTORY, source_ids):
-        found.setdefault(source_id, []).append((sealed, at))
-    return found
 
 
 async def known_writes(
