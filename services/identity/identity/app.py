@@ -1,31 +1,56 @@
 """Puts identity together."""
 
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from accesskit.enforcement import enforce
 from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested
+from matchkit.model import Model
 from servicekit.chassis import Chassis
 from servicekit.erasures import REPEAT_IDLE_S, Erasures
 
-from identity import commands, rpc, subscribers
-from identity.settings import Settings
-from identity.wire import LeadReader
+from identity import rpc, subscribers
+from identity.commands.erasing import Erasing
+from identity.commands.resolving import Resolver
+from identity.seals import Digests, Seals
+from identity.wire.leads import LeadReader
+
+if TYPE_CHECKING:
+    from identity.settings import Settings
 
 
 def build(settings: Settings) -> Chassis:
-    """identity, ready to be started; raises `servicekit.sealing.InvalidKey`."""
+    """identity, ready to be started; raises `servicekit.sealing.InvalidKey` and `matchkit.errors.ModelInvalid`."""
     chassis = Chassis(settings)
     enforce(chassis, settings, permissions_grpc=settings.permissions_grpc)
-    reader = LeadReader(
-        settings.key_ring(),
-        index_key=settings.index_key.get_secret_value(),
-        golden_id_key=settings.golden_key(),
-    )
+    resolver = resolver_of(settings)
+    erasing = Erasing(resolver)
     erasures = Erasures(
         chassis.database,
-        commands.erase_leads,
+        erasing.erase_leads,
         spared=[SubjectErasureRequested.DESCRIPTOR.full_name],
     )
     chassis.work("erasures", erasures.step, idle_s=REPEAT_IDLE_S)
-    subscribers.subscribe(chassis.bus, reader, erasures)
-    rpc.serve(chassis.grpc, chassis.database)
+    subscribers.subscribe(chassis.bus, LeadReader(settings.key_ring()), resolver)
+    subscribers.subscribe_to_requests(chassis.bus, erasures, erasing)
+    rpc.identity.serve(chassis)
     chassis.keep_book()
     return chassis
+
+
+def resolver_of(settings: Settings) -> Resolver:
+    """The resolver with the keys and the model of the settings, and no followers yet."""
+    return Resolver(
+        Model.load(settings.matching_model or shipped_model()),
+        Seals(settings.key_ring()),
+        Digests(settings.index_key.get_secret_value()),
+        settings.golden_keys(),
+    )
+
+
+def shipped_model() -> Path:
+    """The model of Chinese business customers."""
+    return Path(str(resources.files("matchkit") / "models" / "cn-b2b.yaml"))

@@ -35,7 +35,11 @@ class Seals:
 
     def seal_fields(self, key_digest: bytes, fields: Mapping[str, str]) -> bytes:
         """A statement's fields as `statements.sealed_fields` keeps them: equal fields, equal text."""
-        return self._ring.seal(canonical(fields), key_digest)
+        return self.seal_text(key_digest, canonical(fields))
+
+    def seal_text(self, key_digest: bytes, text: bytes) -> bytes:
+        """Fields that are in their one text already (`canonical`), as `seal_fields` seals them."""
+        return self._ring.seal(text, key_digest)
 
     def open_fields(self, key_digest: bytes, sealed: bytes) -> dict[str, str]:
         """What `seal_fields` sealed."""

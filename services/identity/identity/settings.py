@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field, SecretStr
@@ -20,6 +21,7 @@ class Settings(FieldKeySettings):
     `golden_id_keys` is `id:base64,id:base64` of 32 bytes each, the active one first, by which new Golden IDs are made;
     ids that were made with a former key resolve for ever. `golden_id_key`, one key in base64, is the same as
     `k1:` and that key. `golden_id_recipes` names the recipes in use by number, the default one first.
+    `matching_model` is the file of a model other than the shipped one of Chinese business customers.
     """
 
     service: ClassVar[str] = "identity"
@@ -28,6 +30,9 @@ class Settings(FieldKeySettings):
     golden_id_key: SecretStr | None = None
     golden_id_keys: SecretStr | None = None
     golden_id_recipes: str = "1"
+    matching_model: Path | None = None
+    connectors_file: Path | None = None
+    time_zone: str = "Asia/Shanghai"
 
     def golden_keys(self) -> GoldenIdKeys:
         """The keys and recipes of Golden IDs; raises `InvalidKey`, without any key, when one is malformed."""

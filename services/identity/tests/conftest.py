@@ -9,9 +9,15 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from identity.app import shipped_model
+from identity.commands.resolving import Resolver
+from identity.domain.golden_ids import FIRST_KEY_ID, GoldenIdKeys
+from identity.seals import Digests, Seals
 from identity.settings import Settings
 from identity.wire.leads import LeadReader
 from leadchain.intake.v1.events_pb2 import Contact, LeadReceived
+from matchkit.model import Field, Model, Weight
+from msgspec.structs import replace
 from servicekit.auth import mint_token, new_signing_key
 from servicekit.database import Database
 from servicekit.events import new_id
@@ -32,6 +38,35 @@ def ring() -> KeyRing:
 @pytest.fixture
 def reader(ring: KeyRing) -> LeadReader:
     return LeadReader(ring)
+
+
+def weighted(field: Field) -> Field:
+    """The field with round weights: agreement speaks for, difference a little against."""
+    levels = field.of_kind().levels
+    between = max(1, len(levels) - 2)
+    weights = {level: Weight(0.08 / between, 0.01 / between) for level in levels}
+    weights[levels[0]] = Weight(0.9, 0.0002 if field.identifier else 0.002)
+    weights[levels[-1]] = Weight(0.1, 0.98)
+    return replace(field, weights=weights, uses_frequencies=False)
+
+
+@pytest.fixture(scope="session")
+def model() -> Model:
+    """The shipped fields and keys with weights that tests can reckon with."""
+    shipped = Model.load(shipped_model())
+    return replace(
+        shipped,
+        version="test-1",
+        fields=tuple(map(weighted, shipped.fields)),
+        prior_bits=-10.0,
+        frequencies={},
+    )
+
+
+@pytest.fixture
+def resolver(model: Model, ring: KeyRing) -> Resolver:
+    keys = GoldenIdKeys({FIRST_KEY_ID: GOLDEN_ID_KEY})
+    return Resolver(model, Seals(ring), Digests(INDEX_KEY), keys)
 
 
 @pytest.fixture

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import IntEnum
-from typing import NewType
+from typing import TYPE_CHECKING, NewType
 from uuid import UUID
 
 from servicekit.errors import Invalid, NotFound
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 LeadId = NewType("LeadId", UUID)
 CustomerId = NewType("CustomerId", int)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
-from datetime import date, datetime
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from identity.domain.customers import GoldenId, MasterId
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
+    from datetime import date
 
 FIRST_KEY_ID = "k1"
 """What the one key is called by which Golden IDs were made before keys had ids."""
@@ -24,6 +24,9 @@ FIRST_KEY_ID = "k1"
 class Recipe(IntEnum):
     """By what a Golden ID is computed; numbers are kept and are part of the recipe."""
 
+    RECORD = 0
+    """Given for want of another: the record's phone stands for somebody else already."""
+
     PHONE_AND_USCC = 1
     PHONE_AND_RESIDENT_ID = 2
 
@@ -31,8 +34,7 @@ class Recipe(IntEnum):
 class Factors(NamedTuple):
     """What a source states that Golden IDs are made of, each in its one spelling; empty where it says nothing.
 
-    `own` names the source itself (a lead's id, else `system:key`): the second factor where there is no phone, or where
-    another customer is called by the phone's id.
+    `own` names the source itself (a lead's id, else `system:key`): the second factor where there is no phone.
     """
 
     phone: str
@@ -50,13 +52,6 @@ class Minted:
     key_id: str
 
 
-class Support(NamedTuple):
-    """A source that states an alias' factors, and since when by the source's own clock."""
-
-    first_seen_at: datetime
-    golden_id: str
-
-
 class GoldenIdKeys:
     """Keys by id, the active one first, and the recipes in use, the default one first.
 
@@ -70,6 +65,7 @@ class GoldenIdKeys:
     ) -> None:
         self.active_id = next(iter(keys))
         self._active = keys[self.active_id]
+        self._age = {key_id: age for age, key_id in enumerate(keys, start=1)}
         self.recipes = recipes
 
     def mint(self, factors: Factors) -> list[Minted]:
@@ -79,11 +75,19 @@ class GoldenIdKeys:
             second = self._second_factor(recipe, factors)
             if second is not None:
                 minted.append(self._minted(recipe, factors.phone, second))
-        return minted or [self.own(factors)]
+        return minted
 
-    def own(self, factors: Factors) -> Minted:
-        """The Golden ID that no other source can have."""
-        return self._minted(self.recipes[0], "", factors.own)
+    def of_record(self, digest: bytes) -> Minted:
+        """The Golden ID of a record whose own ids all stand for other customers."""
+        return self._minted(Recipe.RECORD, "", digest.hex())
+
+    def seniority(self, minted: Minted) -> tuple[bool, int, int, str]:
+        """How ids that were stated at one time rank: the least is what a customer is called by.
+
+        One given for want of another comes last; then older keys and recipes come first, so that no rotation renames.
+        """
+        age = self._age.get(minted.key_id, len(self._age) + 1)
+        return minted.recipe is Recipe.RECORD, -age, minted.recipe, minted.golden_id
 
     def _second_factor(self, recipe: Recipe, factors: Factors) -> str | None:
         """None where a source states too little for the recipe; the default recipe always gives something."""
@@ -111,8 +115,3 @@ def golden_id(key: bytes, recipe: Recipe, *, phone: str, second_factor: str) -> 
 def master_id(day: date, number: int) -> MasterId:
     """The readable master id (ID-03): `CID-20260207-000001`; `number` is never used twice, on any day."""
     return MasterId(f"CID-{day:%Y%m%d}-{number:06d}")
-
-
-def canonical(supports: Iterable[Support]) -> Support | None:
-    """What a customer is called by: the id that was stated first, by its sources' clocks; then by its letters."""
-    return min(supports, default=None)

@@ -19,6 +19,8 @@ from identity.domain.customers import LeadId
 from identity.domain.statements import LEADS, Statement
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from google.protobuf.timestamp_pb2 import Timestamp
     from leadchain.intake.v1.events_pb2 import LeadFacts, LeadReceived
     from leadchain.intake.v1.import_events_pb2 import LeadsWithdrawn
@@ -47,6 +49,11 @@ class Arrival:
     lead_id: LeadId
     statement: Statement
     event: LeadReceived
+
+    @property
+    def ledger_at(self) -> datetime:
+        """When lead-intake stored it."""
+        return self.statement.received_at
 
 
 class LeadReader:

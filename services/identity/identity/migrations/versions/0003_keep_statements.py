@@ -44,7 +44,7 @@ def upgrade() -> None:
     for name in ("pk_customers", "uq_customers_master_id"):
         op.execute(f"alter index {name} rename to former_{name}")
     for sequence in SEQUENCES:
-        op.execute(f"create sequence {sequence} as bigint")
+        op.execute(f"create sequence {sequence} as bigint increment by 1000")
     _create_customers()
     _create_sources()
     _create_records()

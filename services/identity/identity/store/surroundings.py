@@ -1,0 +1,230 @@
+"""What is known around some statements: their sources, and whoever they might turn out to be.
+
+Few statements for a whole batch: one finds where to look (`near`), one reads the families found there (`families`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    import asyncpg
+
+_NEAR = """
+with asked_sources as materialized (
+  select s.source_id, s.system, s.key_digest, s.record_id, s.lead_id, s.first_seen_at, s.modified_at, s.received_at,
+    s.deleted_at
+  from unnest($1::text[], $2::bytea[]) as asked (system, key_digest)
+  cross join lateral (
+    select * from sources s where s.system = asked.system and s.key_digest = asked.key_digest offset 0
+  ) s
+), asked_keys as materialized (
+  select asked.key, exists (select from generic_keys g where g.key = asked.key) as is_generic
+  from unnest($4::bigint[]) as asked (key)
+), twins as materialized (
+  select r.record_id, r.digest, r.family_id from unnest($3::bytea[]) as asked (digest)
+  cross join lateral (select * from records r where r.digest = asked.digest offset 0) r
+), met as materialized (
+  select a.golden_id, a.customer_id from unnest($5::text[]) as asked (golden_id)
+  cross join lateral (select * from aliases a where a.golden_id = asked.golden_id offset 0) a
+), seeds as (
+  select h.record_id from asked_keys k
+  cross join lateral (select rk.record_id from record_keys rk where rk.key = k.key limit $6) h
+  where not k.is_generic
+  union
+  select record_id from twins
+  union
+  select st.record_id from asked_sources s join statements st using (source_id)
+  union
+  select r.record_id from met join records r using (customer_id)
+)
+select
+  (select array_agg(row(
+    s.source_id, s.system, s.key_digest, s.record_id, s.lead_id, s.first_seen_at, s.modified_at, s.received_at,
+    s.deleted_at, st.statement_id, st.sealed_fields
+   )) from asked_sources s left join statements st on st.source_id = s.source_id and st.is_current),
+  (select array_agg(row(r.record_id, r.family_id)) from seeds join records r using (record_id)),
+  (select array_agg(key) from asked_keys where is_generic),
+  (select array_agg(distinct customer_id) from met)
+"""
+_FAMILIES = """
+with members as materialized (
+  select r.record_id, r.digest, r.sealed_features, r.keys, r.customer_id, r.family_id, r.is_current
+  from records r where r.family_id = any($1::bigint[])
+), supports as materialized (
+  select s.golden_id, s.record_id, s.first_seen_at from members m join alias_supports s using (record_id)
+), numbers as materialized (
+  select customer_id from members union select unnest($2::bigint[])
+), named as materialized (
+  select c.customer_id, c.golden_id, c.master_id, c.first_seen_at, c.record_count, c.version
+  from numbers join customers c using (customer_id)
+)
+select
+  (select array_agg(row(
+    record_id, digest, sealed_features, keys, customer_id, family_id, is_current
+   )) from members),
+  (select array_agg(row(l.a, l.b, l.kind, l.bits, l.outcome)) from (
+    select l.* from members m join links l on l.a = m.record_id
+    union
+    select l.* from members m join links l on l.b = m.record_id
+   ) l),
+  (select array_agg(row(j.a, j.b, j.verdict)) from (
+    select j.* from members m join judgements j on j.a = m.record_id where j.revoked_at is null
+    union
+    select j.* from members m join judgements j on j.b = m.record_id where j.revoked_at is null
+   ) j),
+  (select array_agg(distinct g.key)
+   from members m cross join lateral unnest(m.keys) as k (key) join generic_keys g on g.key = k.key),
+  (select array_agg(row(golden_id, record_id, first_seen_at)) from supports),
+  (select array_agg(row(customer_id, golden_id, master_id, first_seen_at, record_count, version)) from named),
+  (select array_agg(row(a.golden_id, a.master_id, a.customer_id, a.recipe, a.key_id, a.first_seen_at)) from (
+    select a.* from aliases a where a.golden_id = any($3::text[])
+    union
+    select a.* from supports s join aliases a using (golden_id)
+    union
+    select a.* from named n join aliases a using (customer_id)
+   ) a)
+"""
+_HELD = """
+with sources_asked as (select unnest($1::bigint[]) as source_id), theirs as materialized (
+  select distinct st.source_id, st.record_id from sources_asked join statements st using (source_id)
+), asked as materialized (
+  select r.record_id, r.keys from records r
+  where r.record_id in (select record_id from theirs)
+), held as (
+  select a.record_id,
+    (select count(*) from sources s where s.record_id = a.record_id) as current_count,
+    (select count(distinct st.source_id) from statements st join sources s using (source_id)
+     where st.record_id = a.record_id and s.deleted_at is null) as holder_count
+  from asked a
+), keys as materialized (
+  select distinct k.key from asked cross join lateral unnest(asked.keys) as k (key)
+), holders as (
+  select k.key, h.record_id from keys k
+  cross join lateral (select rk.record_id from record_keys rk where rk.key = k.key
+    limit $2 + (select count(*) from asked)) h
+)
+select
+  (select array_agg(row(source_id, record_id)) from theirs),
+  (select array_agg(row(record_id, current_count, holder_count)) from held),
+  (select array_agg(row(h.key, h.record_id, r.family_id)) from holders h join records r using (record_id))
+"""
+
+
+class SourceFound(NamedTuple):
+    """A source on record, with its current statement if it has one."""
+
+    source_id: int
+    system: str
+    key_digest: bytes
+    record_id: int | None
+    lead_id: UUID | None
+    first_seen_at: datetime
+    modified_at: datetime
+    received_at: datetime
+    deleted_at: datetime | None
+    statement_id: int | None
+    sealed_fields: bytes | None
+
+
+class Near(NamedTuple):
+    """Where to look: `seeds` maps records to their families, `customers` are those of the ids asked for."""
+
+    sources: list[SourceFound]
+    seeds: dict[int, int]
+    generic: list[int]
+    customers: list[int]
+
+
+class Families(NamedTuple):
+    """Everything about some families, as rows in the order of the columns in the query."""
+
+    members: Sequence[asyncpg.Record]
+    links: Sequence[asyncpg.Record]
+    judgements: Sequence[asyncpg.Record]
+    generic: Sequence[int]
+    supports: Sequence[asyncpg.Record]
+    customers: Sequence[asyncpg.Record]
+    aliases: Sequence[asyncpg.Record]
+
+
+class Held(NamedTuple):
+    """Who holds what sources have stated.
+
+    `stated` are pairs of source and record; `counts` maps a record to how many sources hold it as their current one,
+    and how many at all; `holders` maps a key to records, `families` those to theirs.
+    """
+
+    stated: list[tuple[int, int]]
+    counts: dict[int, tuple[int, int]]
+    holders: dict[int, list[int]]
+    families: dict[int, int]
+
+
+class Asked(NamedTuple):
+    """What to look for, each as parallel lists or as a list."""
+
+    systems: Sequence[str]
+    key_digests: Sequence[bytes]
+    digests: Sequence[bytes]
+    keys: Collection[int]
+    golden_ids: Collection[str]
+
+
+async def near(raw: asyncpg.Connection, asked: Asked, *, holders_max: int) -> Near:
+    """The sources asked for, and the records that share a key that is not generic, a digest or a Golden ID."""
+    row = await raw.fetchrow(
+        _NEAR,
+        asked.systems,
+        asked.key_digests,
+        asked.digests,
+        list(asked.keys),
+        list(asked.golden_ids),
+        holders_max,
+    )
+    sources, seeds, generic, customers = row
+    return Near(
+        [SourceFound(*each) for each in sources or ()],
+        dict(seeds or ()),
+        generic or [],
+        customers or [],
+    )
+
+
+async def families(
+    raw: asyncpg.Connection,
+    family_ids: Collection[int],
+    *,
+    customers: Collection[int] = (),
+    golden_ids: Collection[str] = (),
+) -> Families:
+    """Everything about these families, these customers, and the ids asked for."""
+    row = await raw.fetchrow(_FAMILIES, list(family_ids), list(customers), list(golden_ids))
+    return Families(*(part or () for part in row))
+
+
+async def held(
+    raw: asyncpg.Connection,
+    source_ids: Collection[int],
+    *,
+    holders_max: int,
+) -> Held:
+    """Who else holds what these sources have stated, and who shares a key with it.
+
+    Of a key so many holders are found that more than `holders_max` are left when all of theirs go, or else all.
+    """
+    row = await raw.fetchrow(_HELD, list(source_ids), holders_max)
+    stated, counts, sharing = (part or () for part in row)
+    holders: dict[int, list[int]] = {}
+    for key, record_id, _ in sharing:
+        holders.setdefault(key, []).append(record_id)
+    return Held(
+        [(source_id, record_id) for source_id, record_id in stated],
+        {record_id: (current, held) for record_id, current, held in counts},
+        holders,
+        {record_id: family_id for _, record_id, family_id in sharing},
+    )
