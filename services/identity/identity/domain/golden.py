@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
+from identity.domain.statements import LEADS
 from identity.domain.survivorship import FieldPolicy, Rule, SurvivorshipPolicy, same_form
 
 SEPARATOR = ","
@@ -36,6 +37,11 @@ class Source:
     system: str
     digest: bytes
     chain: tuple[Said, ...]
+
+    @property
+    def is_lead(self) -> bool:
+        """Whether it is one of our own leads."""
+        return self.system == LEADS
 
 
 @dataclass(frozen=True, slots=True)

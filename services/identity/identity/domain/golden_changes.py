@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, NewType
@@ -21,6 +22,8 @@ ChangeId = NewType("ChangeId", int)
 
 TEXT_CHARS_MAX = 2000
 REASON_CHARS_MAX = 500
+_FIELD = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
+
 CLOSING = ""
 """The field of the one change that tells of a whole record: that of a customer who went into another."""
 
@@ -67,7 +70,7 @@ class NoSuchPin(NotFound):
 
 
 class InvalidPin(Invalid):
-    """The field, value or reason of a pin cannot be one; the text says which, never the value."""
+    """The field, value or reason that a steward gave cannot be one; the text says which, never the value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +141,17 @@ def is_theirs(value: Value | None, source_ids: frozenset[int]) -> bool:
 
 def checked_pin(field: str, text: str, reason: str) -> tuple[str, str, str]:
     """A pin's field, text and reason without blanks around them; raises `InvalidPin`."""
-    plain, why = text.strip(), reason.strip()
-    if not field or not field.isascii() or not field.replace("_", "").isalnum() or len(field) > 64:
+    plain = text.strip()
+    if not _FIELD.fullmatch(field):
         raise InvalidPin("field is not the name of one")
     if not 0 < len(plain) <= TEXT_CHARS_MAX or not plain.isprintable():
         raise InvalidPin(f"a value has 1 to {TEXT_CHARS_MAX} printable characters")
-    if not 0 < len(why) <= REASON_CHARS_MAX or not why.isprintable():
+    return field, plain, checked_reason(reason)
+
+
+def checked_reason(reason: str) -> str:
+    """A reason without blanks around it; raises `InvalidPin`."""
+    plain = reason.strip()
+    if not 0 < len(plain) <= REASON_CHARS_MAX or not plain.isprintable():
         raise InvalidPin(f"a reason has 1 to {REASON_CHARS_MAX} printable characters")
-    return field, plain, why
+    return plain

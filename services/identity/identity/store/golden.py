@@ -77,9 +77,15 @@ from unnest(
   is_pinned
 )
 """
+_STANDING = """
+select g.customer_id, g.golden_id, g.sealed_record, g.version, g.has_pins, g.refreshed_at
+from golden_records g where customer_id = $1
+"""
+_KEYS = "select source_id, key_digest, sealed_key from sources where source_id = any($1::bigint[])"
 _DROP = "delete from golden_records where customer_id = any($1::bigint[])"
 _BEHIND = """
-select customer_id from golden_records where policy_version < $1
+select customer_id from golden_records g
+where policy_version < $1 and exists (select from customers c where c.customer_id = g.customer_id)
 order by customer_id limit $2 for update skip locked
 """
 _BEHIND_COUNT = "select count(*) from golden_records where policy_version < $1"
@@ -122,10 +128,23 @@ async def hold(
     if not customer_ids:
         return {}
     rows = await raw.fetch(_HELD, list(customer_ids))
-    return {
-        row[0]: Standing(row[0], row[1], seals.open_record(row[0], row[2]), row[3], row[4])
-        for row in rows
-    }
+    return {row["customer_id"]: _standing(seals, row) for row in rows}
+
+
+async def standing(
+    raw: asyncpg.Connection, seals: GoldenSeals, customer_id: int
+) -> tuple[Standing, datetime] | None:
+    """A customer's golden record and when it was last made; None for who has none yet."""
+    row = await raw.fetchrow(_STANDING, customer_id)
+    return None if row is None else (_standing(seals, row), row["refreshed_at"])
+
+
+async def source_keys(
+    raw: asyncpg.Connection, seals: Seals, source_ids: Collection[int]
+) -> dict[int, str]:
+    """The keys that sources have in their systems; none for one that is gone."""
+    rows = await raw.fetch(_KEYS, list(source_ids))
+    return {row[0]: seals.open_key(row[1], row[2]) for row in rows}
 
 
 async def sources_of(
@@ -194,6 +213,11 @@ async def reseal(
     """Replaces records by what is left of them after an erasure."""
     sealed = [seals.seal_record(number, record) for number, record in records.items()]
     await raw.execute(_RESEAL, list(records), sealed)
+
+
+def _standing(seals: GoldenSeals, row: asyncpg.Record) -> Standing:
+    record = seals.open_record(row["customer_id"], row["sealed_record"])
+    return Standing(row["customer_id"], row["golden_id"], record, row["version"], row["has_pins"])
 
 
 def _with_chain(source: Source, chains: Mapping[int, list[Said]]) -> Source:

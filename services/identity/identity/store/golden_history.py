@@ -43,22 +43,19 @@ where h.change_id < $1 and h.field <> '' and ($3 = '' or h.field = $3) and ($4 =
   and ($7::timestamptz is null or h.changed_at < $7)
 order by h.change_id desc limit $2
 """
-# A Golden ID goes with its earliest source; the record of that source says in which customer it was.
+_ALIAS = "select golden_id from aliases where golden_id = $1 or master_id = $1"
+# A Golden ID goes with its earliest record, whose moves say in which customer it was.
 _CUSTOMER_THEN = """
 with supporting as (
-  select said.record_id
-  from alias_supports a
-  cross join lateral (
-    select t.record_id from statements t where t.source_id = a.source_id and t.received_at <= $2
-    order by t.modified_at desc, t.received_at desc, t.statement_id desc limit 1
-  ) said
-  where a.golden_id = $1 order by a.first_seen_at, a.source_id limit 1
+  select a.record_id, r.customer_id from alias_supports a left join records r using (record_id)
+  where a.golden_id = $1 and (r.made_at is null or r.made_at <= $2)
+  order by a.first_seen_at, a.record_id limit 1
 ), later as (
   select m.from_customer from supporting s join moves m using (record_id) join regroupings g using (regrouping_id)
   where g.made_at > $2 order by g.made_at, m.regrouping_id limit 1
 )
 select case when exists (select from later) then (select from_customer from later)
-  else (select r.customer_id from supporting s join records r using (record_id)) end
+  else (select customer_id from supporting) end
 """
 _CLOSING = """
 select change_id, sealed_old from golden_changes
@@ -135,8 +132,9 @@ async def search(
     return [_change(seals, row) for row in rows]
 
 
-async def customer_then(raw: asyncpg.Connection, golden_id: str, at: datetime) -> int | None:
-    """The number of the customer that a Golden ID stood for at a time; None when it stood for nobody yet."""
+async def customer_then(raw: asyncpg.Connection, customer_id: str, at: datetime) -> int | None:
+    """The number of the customer that a Golden ID or master id stood for at a time; None when for nobody yet."""
+    golden_id = await raw.fetchval(_ALIAS, customer_id)
     number: int | None = await raw.fetchval(_CUSTOMER_THEN, golden_id, at)
     return number
 

@@ -10,9 +10,6 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-FIRST_VERSION = 1000
-"""Published versions begin here; packaged ones are below."""
-
 LISTED_MAX = 100
 _LOCK = "lock table golden_policies in share row exclusive mode"
 _COLUMNS = "version, document, replaced_version, published_by, reason, published_at"

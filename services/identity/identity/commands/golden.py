@@ -1,0 +1,209 @@
+"""Keeps golden records: when customers change, what stands about them is made anew in the same transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from identity.domain.golden import GoldenRecord, survive
+from identity.domain.golden_changes import (
+    CLOSING,
+    Cause,
+    FieldChange,
+    differences,
+    is_pinned,
+    without,
+)
+from identity.store import golden, golden_history, golden_pins
+from identity.store.golden import LoggedChange, Standing
+from identity.wire import golden as wire
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from servicekit.database import UnitOfWork
+
+    from identity.domain.golden import Pin, Source
+    from identity.domain.statements import Regrouped
+    from identity.domain.survivorship import SurvivorshipPolicy
+    from identity.store.golden_archive import Archive
+
+ERASURE = "erasure"
+"""The reason of a regrouping that forgets somebody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """Why records are made anew, by customer if not all alike, and who did it when no source says.
+
+    `parted` left other customers. `looks_for_pins` wants stewards' texts to be looked for, whatever the records say.
+    """
+
+    cause: Cause
+    actor: str
+    causes: Mapping[int, Cause] = field(default_factory=dict)
+    parted: Collection[int] = ()
+    looks_for_pins: bool = False
+
+    def of(self, customer_id: int) -> Cause:
+        """The cause for one customer."""
+        return self.causes.get(customer_id, self.cause)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A record as it is now, and as it was; no `before` for a customer who had none."""
+
+    standing: Standing
+    before: Standing | None
+    changes: tuple[FieldChange, ...]
+    is_of_leads: bool
+
+
+class GoldenRecords:
+    """Makes golden records. `follow` is a follower of the resolver."""
+
+    def __init__(self, archive: Archive) -> None:
+        self.archive = archive
+
+    async def follow(self, uow: UnitOfWork, regrouped: Regrouped) -> None:
+        """Makes anew what stands about everybody whom a transaction touched; closes the records of who is gone."""
+        is_erasure = regrouped.reason == ERASURE
+        renewal = Renewal(
+            Cause.ERASED if is_erasure else Cause.NEW_STATEMENT,
+            regrouped.actor,
+            _causes(regrouped),
+            regrouped.parted,
+            looks_for_pins=bool(regrouped.parted),
+        )
+        await self.renew(
+            uow, regrouped.touched, renewal, created=regrouped.created, gone=regrouped.merged
+        )
+
+    async def renew(
+        self,
+        uow: UnitOfWork,
+        customer_ids: Collection[int],
+        renewal: Renewal,
+        *,
+        created: Collection[int] = (),
+        gone: Collection[int] = (),
+    ) -> dict[int, Standing]:
+        """Makes the records of living customers anew, and says what changed; returns them by the customer's number.
+
+        `created` have no record yet. Customers who are `gone` have theirs closed, and kept as they were.
+        """
+        raw, seals = uow.raw, self.archive.golden_seals
+        held = await golden.hold(raw, seals, {*customer_ids, *gone}.difference(created))
+        policy = await self.archive.policies.current(raw)
+        sources = await golden.sources_of(raw, self.archive.seals, customer_ids)
+        pins: Mapping[int, Sequence[Pin]] = {}
+        if renewal.looks_for_pins or any(each.has_pins for each in held.values()):
+            pins = await golden_pins.standing(raw, seals, customer_ids)
+        made = [
+            _made(number, found, policy, pins.get(number, ()), held.get(number))
+            for number, found in sources.items()
+        ]
+        closed = [held[number] for number in gone if number in held]
+        await self._keep(uow, [each for each in made if _is_new(each)], renewal, closed)
+        return {each.standing.customer_id: each.standing for each in made}
+
+    async def forget(
+        self, uow: UnitOfWork, source_ids: Collection[int], customer_ids: Collection[int]
+    ) -> int:
+        """Takes values of these sources out of the records and the history, and stewards' texts about the customers.
+
+        `customer_ids` are those whose sources they were. To be called before the records are made anew without the
+        sources. Returns how many changes lost a value.
+        """
+        erased = frozenset(source_ids)
+        held = await golden.hold(uow.raw, self.archive.golden_seals, customer_ids)
+        await golden_pins.forget(uow.raw, customer_ids, at=uow.now)
+        left = {number: without(each.record, erased) for number, each in held.items()}
+        await golden.reseal(uow.raw, self.archive.golden_seals, left)
+        return await golden_history.forget(
+            uow.raw, self.archive.golden_seals, erased, customer_ids, at=uow.now
+        )
+
+    async def _keep(
+        self,
+        uow: UnitOfWork,
+        made: Sequence[_Made],
+        renewal: Renewal,
+        gone: Collection[Standing],
+    ) -> None:
+        changes = [_closed(each, renewal) for each in gone]
+        for each in made:
+            changes += _logged(each, renewal)
+        standings = [each.standing for each in made]
+        await golden.keep(uow.raw, self.archive.golden_seals, standings, changes, at=uow.now)
+        if gone:
+            await golden.drop(uow.raw, [each.customer_id for each in gone])
+        for each in made:
+            fields = _told(each, renewal)
+            if fields:
+                event = wire.customer_changed(each.standing, fields, actor=renewal.actor)
+                uow.publish(event, key=event.golden_id)
+
+
+def _causes(regrouped: Regrouped) -> dict[int, Cause]:
+    parted = dict.fromkeys((*regrouped.parted, *regrouped.parted.values()), Cause.SPLIT)
+    return parted | dict.fromkeys(regrouped.merged.values(), Cause.MERGED)
+
+
+def _made(
+    customer_id: int,
+    found: tuple[str, list[Source]],
+    policy: SurvivorshipPolicy,
+    pins: Sequence[Pin],
+    before: Standing | None,
+) -> _Made:
+    golden_id, sources = found
+    record = survive(sources, policy, pins)
+    changes = tuple(differences(before.record if before else GoldenRecord(), record))
+    version = (before.version if before else 0) + bool(changes or before is None)
+    standing = Standing(customer_id, golden_id, record, version, bool(pins))
+    return _Made(standing, before, changes, all(each.is_lead for each in sources))
+
+
+def _is_new(made: _Made) -> bool:
+    """Whether anything has to be written."""
+    return made.standing != made.before
+
+
+def _logged(made: _Made, renewal: Renewal) -> list[LoggedChange]:
+    """What the history keeps: a first record is no change, for it tells its own story."""
+    if made.before is None:
+        return []
+    number, golden_id = made.standing.customer_id, made.standing.golden_id
+    cause = renewal.of(number)
+    return [
+        LoggedChange(number, golden_id, cause, _actor(change, cause, renewal), change)
+        for change in made.changes
+    ]
+
+
+def _actor(change: FieldChange, cause: Cause, renewal: Renewal) -> str:
+    """Who changed the value: whoever the source names, unless it came to stand by somebody's decision."""
+    if cause is Cause.NEW_STATEMENT and change.new is not None and not is_pinned(change.new):
+        return change.new.actor
+    return renewal.actor
+
+
+def _closed(standing: Standing, renewal: Renewal) -> LoggedChange:
+    nothing = FieldChange(CLOSING, None, None)
+    return LoggedChange(
+        standing.customer_id,
+        standing.golden_id,
+        Cause.MERGED,
+        renewal.actor,
+        nothing,
+        standing.record,
+    )
+
+
+def _told(made: _Made, renewal: Renewal) -> tuple[FieldChange, ...]:
+    """What the bus is told: of a first record only what no lead has told."""
+    if made.before is not None or made.standing.customer_id in renewal.parted:
+        return made.changes
+    return () if made.is_of_leads else made.changes
