@@ -2,7 +2,7 @@
 
 import typer
 
-from leadctl.identity import evaluate, steward, tags, waiting, why
+from leadctl.identity import backfill, evaluate, steward, tags, waiting, why
 
 identity_app = typer.Typer(
     help="Customers: how well records are matched, and what is known of them.",
@@ -24,6 +24,8 @@ identity_app.command()(waiting.regroupings)
 identity_app.command()(steward.restore)
 identity_app.command()(waiting.hubs)
 identity_app.command("hub")(steward.set_hub)
+identity_app.command("backfill")(backfill.backfill)
+identity_app.add_typer(backfill.backfills_app, name="backfills")
 identity_app.add_typer(tags.tags_app, name="tags")
 
 __all__ = ["identity_app"]

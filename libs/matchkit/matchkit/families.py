@@ -31,7 +31,7 @@ class Judgement(msgspec.Struct, frozen=True, array_like=True):
     verdict: Verdict
 
 
-class Link(msgspec.Struct, frozen=True, array_like=True):
+class Link(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A scored pair; `a` is the lesser id. Accepted, or else waiting for a review."""
 
     a: int

@@ -11,7 +11,11 @@ from matchkit.errors import ModelInvalid, Unreadable
 from matchkit.kinds import KINDS, Kind, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from matchkit.kinds.kind import Normalise
+
+    RawRecord = Mapping[str, str | Sequence[str]]
 
 LENGTH_KEPT = 256
 LENGTH_MAX = 4_096
@@ -63,21 +67,15 @@ class Field(
             raise ModelInvalid(f"field {self.name}: there is no kind {self.kind!r}")
         return kind
 
-    def read(self, kind: Kind, raw: Mapping[str, str | Sequence[str]]) -> Value | None:
-        """The value (a tuple of values if `many`) of a raw record; None when nothing is readable."""
-        found: dict[Value, None] = {}
-        for name in self.reads or (self.name,):
-            given = raw.get(name)
-            if not given:
-                continue
-            for text in (given,) if isinstance(given, str) else given[:VALUES_MAX]:
-                value = kind.normalise(clean(name, text))
-                if value is None:
-                    continue
-                if not self.many:
-                    return value
-                found[value] = None
-        return tuple(sorted(found, key=repr)[:VALUES_MAX]) if found else None
+    def reader(self) -> Callable[[RawRecord], Value | None]:
+        """What reads this field's value (a tuple of values if `many`) from a raw record.
+
+        None when nothing is readable.
+        """
+        normalise, names = self.of_kind().normalise, self.reads or (self.name,)
+        if self.many:
+            return lambda raw: _all_values(normalise, names, raw)
+        return lambda raw: _first_value(normalise, names, raw)
 
     def values(self, value: Value | None) -> Iterable[Value]:
         """The single values of what `read` returned."""
@@ -86,11 +84,38 @@ class Field(
         return value if self.many else (value,)
 
 
+def _first_value(normalise: Normalise, names: Sequence[str], raw: RawRecord) -> Value | None:
+    for name in names:
+        given = raw.get(name)
+        if given:
+            for text in (given,) if isinstance(given, str) else given[:VALUES_MAX]:
+                value = normalise(clean(name, text))
+                if value is not None:
+                    return value
+    return None
+
+
+def _all_values(normalise: Normalise, names: Sequence[str], raw: RawRecord) -> Value | None:
+    found: dict[Value, None] = {}
+    for name in names:
+        given = raw.get(name)
+        if given:
+            for text in (given,) if isinstance(given, str) else given[:VALUES_MAX]:
+                value = normalise(clean(name, text))
+                if value is not None:
+                    found[value] = None
+    if len(found) < 2:
+        return tuple(found) or None
+    return tuple(sorted(found, key=repr)[:VALUES_MAX])
+
+
 def clean(field: str, text: str) -> str:
     """The text without control and direction characters, cut to 256 characters.
 
     Raises `Unreadable` beyond 4,096: that is a document in the wrong column.
     """
+    if len(text) <= LENGTH_KEPT and text.isprintable():
+        return text
     if len(text) > LENGTH_MAX:
         raise Unreadable(field, len(text))
     if not text.isprintable():

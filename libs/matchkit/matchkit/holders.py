@@ -45,14 +45,16 @@ class Holders:
             raise NotLoaded(key)
         return self.of(key)
 
-    def add(self, key: int, record_id: int) -> int:
-        """Adds a holder; returns how many there were before."""
-        first = self._first.setdefault(key, record_id)
-        if first == record_id:
-            return self._unloaded.get(key, 0) if self._unloaded else 0
-        further = self._further.setdefault(key, [])
-        further.append(record_id)
-        return len(further) + self._unloaded.get(key, 0)
+    def join(self, keys: Iterable[int], record_id: int) -> list[int]:
+        """Makes a record a holder of these keys; returns those that had a holder before."""
+        claim, shared = self._first.setdefault, []
+        for key in keys:
+            if claim(key, record_id) != record_id:
+                self._further.setdefault(key, []).append(record_id)
+                shared.append(key)
+            elif self._unloaded and key in self._unloaded:
+                shared.append(key)
+        return shared
 
     def remove(self, key: int, record_id: int) -> None:
         """Takes a holder away."""
@@ -70,8 +72,3 @@ class Holders:
     def crowd(self, key: int, unloaded: int) -> None:
         """Says that so many records hold the key besides those loaded."""
         self._unloaded[key] = unloaded
-
-    def fill(self, key: int, record_ids: Iterable[int]) -> None:
-        """Adds several holders."""
-        for record_id in record_ids:
-            self.add(key, record_id)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import islice, product
 from typing import TYPE_CHECKING
 
 from matchkit.errors import ModelInvalid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from matchkit.fields import Field
     from matchkit.kinds import Value
@@ -36,15 +35,21 @@ class KeyRule:
             return () if value is None else cut(value)
         return self._joined(features)
 
-    def _joined(self, features: Sequence[Value | None]) -> Iterator[str]:
-        cuts = []
+    def _joined(self, features: Sequence[Value | None]) -> Iterable[str]:
+        found: list[str] = []
         for position, cut in self.parts:
             value = features[position]
-            pieces = None if value is None else tuple(cut(value))
-            if not pieces:
-                return iter(())
-            cuts.append(pieces)
-        return islice(map(BETWEEN_PARTS.join, product(*cuts)), KEYS_OF_RULE_MAX)
+            if value is None:
+                return ()
+            pieces = cut(value)
+            found = (
+                [f"{text}{BETWEEN_PARTS}{piece}" for text in found for piece in pieces]
+                if found
+                else list(pieces)
+            )
+            if not found:
+                return ()
+        return found[:KEYS_OF_RULE_MAX]
 
 
 def _part(spec: str, fields: Sequence[Field]) -> tuple[int, Cut]:
@@ -61,6 +66,8 @@ def _part(spec: str, fields: Sequence[Field]) -> tuple[int, Cut]:
 
 def _of_many(cut: Cut) -> Cut:
     def cut_all(values: Value) -> Iterable[str]:
+        if len(values) == 1:
+            return cut(values[0])
         return dict.fromkeys(piece for value in values for piece in cut(value))
 
     return cut_all

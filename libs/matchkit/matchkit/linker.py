@@ -182,13 +182,13 @@ class Linker:
     def _join_holders(self, record: Record) -> tuple[set[int], list[int]]:
         """Makes the record a holder of its keys: whom they propose, and which are hubs' from now."""
         around = self.neighbourhood
-        add, generic = around.holders.add, around.generic
-        shared = [key for key in record.keys if add(key, record.id)]
-        crowded = [key for key in shared if key not in generic and self._is_hub(key, record)]
         candidates: set[int] = set()
-        for key in shared:
-            if key not in generic:
+        crowded = []
+        for key in around.holders.join(record.keys, record.id):
+            if key not in around.generic:
                 candidates.update(around.holders.of(key))
+                if self._is_hub(key, record):
+                    crowded.append(key)
         candidates.discard(record.id)
         return candidates, crowded
 

@@ -20,7 +20,7 @@ from matchkit.keys import KeyRule
 from matchkit.kinds import Kind, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 __all__ = [
@@ -39,7 +39,7 @@ Features = tuple[Value | None, ...]
 """A record as it is compared: one value per field of the model, None where it says nothing."""
 
 
-class Record(msgspec.Struct, frozen=True, array_like=True):
+class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One record as the linker keeps it; every token is keyed (`Hasher`)."""
 
     id: int
@@ -147,8 +147,8 @@ class Model(
         return at[one.name], at[other.name]
 
     @cached_property
-    def _readers(self) -> tuple[tuple[Field, Kind], ...]:
-        return tuple(zip(self.fields, self.kinds, strict=True))
+    def _readers(self) -> tuple[Callable[[Mapping[str, str | Sequence[str]]], Value | None], ...]:
+        return tuple(field.reader() for field in self.fields)
 
     @cached_property
     def _identifier_rules(self) -> tuple[KeyRule, ...]:
@@ -159,7 +159,7 @@ class Model(
     def _exclusive_positions(self) -> tuple[tuple[int, str, Kind], ...]:
         return tuple(
             (position, field.name, kind)
-            for position, (field, kind) in enumerate(self._readers)
+            for position, (field, kind) in enumerate(zip(self.fields, self.kinds, strict=True))
             if field.exclusive
         )
 
@@ -168,7 +168,7 @@ class Model(
 
         Raises `Unreadable` for a value longer than any value can be.
         """
-        return tuple(field.read(kind, raw) for field, kind in self._readers)
+        return tuple([read(raw) for read in self._readers])
 
     def encode(self, features: Features) -> bytes:
         """The features as bytes, to be sealed and stored."""
@@ -183,12 +183,11 @@ class Model(
 
     def keys_of(self, features: Features, hasher: Hasher) -> dict[int, str]:
         """The tokens of a record's keys, each with the name of its rule."""
-        found: dict[int, str] = {}
-        for rule in self.rules:
-            name = rule.name
-            for text in rule.texts(features):
-                found[hasher(name, text)] = name
-        return found
+        return {
+            token: rule.name
+            for rule in self.rules
+            for token in hasher.tokens(rule.name, rule.texts(features))
+        }
 
     def digest(self, features: Features, hasher: Hasher) -> bytes:
         """16 bytes that are equal for equal features only."""
@@ -197,9 +196,9 @@ class Model(
     def identifiers(self, features: Features, hasher: Hasher) -> tuple[int, ...]:
         """The tokens of the record's identifiers; each of them is a key, too."""
         return tuple(
-            hasher(rule.name, text)
+            token
             for rule in self._identifier_rules
-            for text in rule.texts(features)
+            for token in hasher.tokens(rule.name, rule.texts(features))
         )
 
     def exclusives(self, features: Features, hasher: Hasher) -> tuple[tuple[int, int], ...]:
@@ -214,19 +213,32 @@ class Model(
         """The tokens of the full names that the record gives; none when it gives only a part."""
         if self.name_rule is None:
             return ()
-        return tuple(hasher("full name", text) for text in self.name_rule.texts(features))
+        return tuple(hasher.tokens("full name", self.name_rule.texts(features)))
 
     def record(self, record_id: int, features: Features, hasher: Hasher) -> Record:
         """The record as the linker keeps it."""
+        keys: dict[int, None] = {}
+        identifiers: list[int] = []
+        for rule, identifies in self._key_plan:
+            texts = rule.texts(features)
+            if texts:
+                tokens = hasher.tokens(rule.name, texts)
+                keys.update(dict.fromkeys(tokens))
+                if identifies:
+                    identifiers += tokens
         return Record(
             record_id,
             self.digest(features, hasher),
             features,
-            tuple(self.keys_of(features, hasher)),
-            self.identifiers(features, hasher),
+            tuple(keys),
+            tuple(identifiers),
             self.exclusives(features, hasher),
             self.full_names(features, hasher),
         )
+
+    @cached_property
+    def _key_plan(self) -> tuple[tuple[KeyRule, bool], ...]:
+        return tuple((rule, rule in self._identifier_rules) for rule in self.rules)
 
 
 def _tuples(value: Any) -> Any:

@@ -69,8 +69,7 @@ class Neighbourhood:
     def add(self, record: Record) -> None:
         """Adds a record and makes it a holder of its keys."""
         self.records[record.id] = record
-        for key in record.keys:
-            self.holders.add(key, record.id)
+        self.holders.join(record.keys, record.id)
 
     def link(self, a: int, b: int) -> Link | None:
         """The link between two records."""

@@ -89,11 +89,11 @@ def test_a_crowd_may_be_known_by_its_number_alone(model, hasher):
 
 def test_holders_of_a_key_come_and_go():
     holders = Holders()
-    assert [holders.add(7, at) for at in (1, 2, 3)] == [0, 1, 2]
+    assert [holders.join((7, at + 100), at) for at in (1, 2, 3)] == [[], [7], [7]]
 
     holders.remove(7, 1)
     holders.remove(7, 3)
 
     assert holders.all_of(7) == (2,)
     holders.remove(7, 2)
-    assert (holders.count(7), len(holders)) == (0, 0)
+    assert (holders.count(7), len(holders)) == (0, 3)
