@@ -63,7 +63,7 @@ async def put_rows(
     *,
     first_row: int,
 ) -> Backfill:
-    """Resolves rows of a backfill, its system and id, that are not done yet; rows that cannot be statements are refused one by one.
+    """Resolves rows of a backfill (its system and id) that are not done yet; what can be no statement is refused.
 
     Raises `MalformedBackfill` for an empty or too large batch, `BackfillNotFound`, `BackfillClosed`, and `RowsMissing`
     when the batch begins behind what is done.
