@@ -37,6 +37,7 @@ def build(settings: Settings) -> Chassis:
     subscribers.subscribe(chassis.bus, LeadReader(settings.key_ring()), resolver)
     subscribers.subscribe_to_requests(chassis.bus, erasures, erasing)
     rpc.identity.serve(chassis)
+    rpc.backfills.serve(chassis, resolver)
     chassis.keep_book()
     return chassis
 

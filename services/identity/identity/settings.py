@@ -22,6 +22,9 @@ class Settings(FieldKeySettings):
     ids that were made with a former key resolve for ever. `golden_id_key`, one key in base64, is the same as
     `k1:` and that key. `golden_id_recipes` names the recipes in use by number, the default one first.
     `matching_model` is the file of a model other than the shipped one of Chinese business customers.
+
+    `connectors_file` names the doors of other systems and holds their secrets (`connectors.installed`). Nights, such as
+    that of the comparison at 02:00, are those of `time_zone`.
     """
 
     service: ClassVar[str] = "identity"

@@ -75,7 +75,7 @@ class Erasing:
         return Erased(count, tuple(holds))
 
     async def kept_about(self, uow: UnitOfWork, lead_ids: Sequence[UUID]) -> list[dict[str, Any]]:
-        """What is kept about these leads: the customer's readable id, on what they were recognised, how much is held."""
+        """What is kept about these leads: the customer's readable id, why they were recognised, how much is held."""
         kept = [_kept(row) for row in await store.kept_about(uow.raw, lead_ids)]
         for tell in self._tell:
             kept += await tell(uow, lead_ids)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from identity.domain.statements import Statement
+from identity.domain.statements import LEADS, Statement
 from identity.store import leads as store
 from identity.wire import leads as wire
 
@@ -55,7 +55,7 @@ async def withdraw_leads(uow: UnitOfWork, resolver: Resolver, lead_ids: Sequence
     known = await store.sources_of(uow.raw, lead_ids)
     gone = [
         Statement(
-            system=wire.LEADS,
+            system=LEADS,
             source_key=str(lead_id),
             fields={},
             modified_at=max(modified_at, uow.now),

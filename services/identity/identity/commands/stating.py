@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Said:
-    """A statement to be written; `statement` is None for one on record."""
+    """Something that a source says or said; `statement_id` is None for what is to be written."""
 
-    statement_id: int
-    statement: Statement | None
+    statement_id: int | None
+    statement: Statement
     record_id: int
     text: bytes
     is_current: bool = True
@@ -171,7 +171,7 @@ class Stating:
         )
         if found.statement_id is not None and found.sealed_fields is not None:
             text = canonical(self._seals.open_fields(found.key_digest, found.sealed_fields))
-            source.current = Said(found.statement_id, None, found.record_id or 0, text)
+            source.current = Said(found.statement_id, reading.statement, found.record_id or 0, text)
         return source
 
     def _confirm(self, reading: Reading, source: Source) -> Outcome:
@@ -182,7 +182,7 @@ class Stating:
     def _remember(self, reading: Reading, source: Source, text: bytes) -> Outcome:
         """An older state than the source is known in: history, and evidence as long as the source is there."""
         record_id = self._record(reading)
-        self._say(reading, source, Said(0, reading.statement, record_id, text, is_current=False))
+        self._say(reading, source, Said(None, reading.statement, record_id, text, is_current=False))
         source.first_seen_at = min(source.first_seen_at, reading.statement.modified_at)
         source.is_changed = True
         if source.record_id is not None and source.deleted_at is None:
@@ -199,7 +199,7 @@ class Stating:
         if source.record_id is not None:
             self._chain(source.record_id, record_id)
         source.record_id = record_id
-        said = Said(0, reading.statement, record_id, text)
+        said = Said(None, reading.statement, record_id, text)
         self._say(reading, source, said)
         self.holding.hold(record_id, current=1)
         source.current = said
@@ -225,7 +225,7 @@ class Stating:
         said = source.current
         if said is None:
             return
-        if said.statement is None:
+        if said.statement_id is not None:
             self.closed.append(said.statement_id)
         said.is_current = False
         self.holding.hold(said.record_id, current=-1)

@@ -160,7 +160,7 @@ def _fall_back(
     keys: GoldenIdKeys,
 ) -> list[tuple[str, int]]:
     """Gives an id to every record whose own ids all stand for others; adds it to `aliases` and `owners`."""
-    added = []
+    added: list[tuple[str, int]] = []
     for record_id, part in part_of.items():
         each = belongings[record_id]
         if any(owners.get(golden_id) is part for golden_id in each.supports):
