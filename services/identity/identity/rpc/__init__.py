@@ -1,5 +1,5 @@
 """RPCs of identity; one module for each noun."""
 
-from identity.rpc import identity
+from identity.rpc import backfills, identity
 
-__all__ = ["identity"]
+__all__ = ["backfills", "identity"]
