@@ -23,6 +23,7 @@ After = Annotated[str, typer.Option("--page-token", help="As printed under the p
 _KINDS = {
     pb.REVIEW_KIND_UNCERTAIN: "the score is uncertain",
     pb.REVIEW_KIND_WEAK_BRIDGE: "it alone, and barely, holds a customer together",
+    pb.REVIEW_KIND_TOO_LARGE: "the customer is as large as it may be",
 }
 
 

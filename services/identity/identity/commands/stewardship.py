@@ -110,7 +110,7 @@ class Stewardship:
         async def wish(uow: UnitOfWork, said: Said) -> Outcome:
             one, other = [(await self._records(uow, each))[0] for each in (a, b)]
             pair = pair_of(one, other)
-            if await reviews.kind_of(uow.raw, pair) is None:
+            if not await reviews.waits(uow.raw, pair):
                 raise NotWaiting
             return await self._judge(uow, said, pair, verdict)
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from identity.domain.judgements import Unions
+from identity.domain.judgements import Unions, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
+
+    from identity.domain.judgements import Judgement
 
 PART_MIN = 3
 """A bridge matters when each side has at least so many records."""
@@ -64,6 +66,15 @@ class Bridge:
     edge: Edge
     smaller_count: int
     larger_count: int
+
+
+def must_edges(said: Iterable[Judgement], among: Collection[int]) -> list[Edge]:
+    """What people said must be together, among some records, as evidence."""
+    return [
+        Edge(each.a, each.b, EvidenceKind.JUDGED, 0.0, 1.0, each.made_at)
+        for each in said
+        if each.verdict is Verdict.MUST and each.a in among and each.b in among
+    ]
 
 
 def strongest_path(edges: Iterable[Edge], start: int, end: int) -> list[Edge]:

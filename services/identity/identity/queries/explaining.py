@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from matchkit.scoring import Outcome, bits_of
 
-from identity.domain.evidence import Edge, EvidenceKind, merge_tree, strongest_path
+from identity.domain.evidence import merge_tree, must_edges, strongest_path
 from identity.domain.judgements import Verdict, pair_of
 from identity.queries.naming import customer_named, faces, records_named
 from identity.store import judgements, members, regroupings
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     import asyncpg
     from servicekit.database import Database
@@ -126,7 +126,7 @@ class Explainer:
             record_ids = await members.of_customer(raw, customer.customer_id)
             shown = await faces(raw, record_ids, self._seals)
             said = await judgements.standing(raw, record_ids)
-            edges = [*await members.accepted_among(raw, record_ids), *_must_edges(said, shown)]
+            edges = [*await members.accepted_among(raw, record_ids), *must_edges(said, shown)]
             log = await regroupings.page(
                 raw,
                 record_ids,
@@ -158,7 +158,7 @@ class Explainer:
             return (), tuple(await self._said_between(raw, one, other))
         around = await members.of_customer(raw, one.customer_id)
         said = await judgements.standing(raw, around)
-        edges = [*await members.accepted_among(raw, around), *_must_edges(said, around)]
+        edges = [*await members.accepted_among(raw, around), *must_edges(said, around)]
         way = strongest_path(edges, one.record_id, other.record_id)
         stored = await members.stored(raw, {end for edge in way for end in (edge.a, edge.b)})
         path = [
@@ -193,11 +193,3 @@ def _is_between(judgement: Judgement, ours: set[int], theirs: set[int]) -> bool:
     a, b = judgement.pair
     crosses = (a in ours and b in theirs) or (a in theirs and b in ours)
     return crosses and judgement.verdict is Verdict.NEVER
-
-
-def _must_edges(said: Sequence[Judgement], among: Collection[int]) -> list[Edge]:
-    return [
-        Edge(each.a, each.b, EvidenceKind.JUDGED, 0.0, 1.0, each.made_at)
-        for each in said
-        if each.verdict is Verdict.MUST and each.a in among and each.b in among
-    ]

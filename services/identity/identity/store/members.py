@@ -19,6 +19,7 @@ MEMBERS_MAX = 1000
 _OF_CUSTOMER = f"""
 select record_id from records where customer_id = $1 order by record_id limit {MEMBERS_MAX}
 """
+_OF_CUSTOMERS = "select customer_id, record_id from records where customer_id = any($1)"
 _OF_LEAD = "select record_id from sources where lead_id = $1"
 _OF_SOURCE = "select record_id from sources where system = $1 and key_digest = $2"
 _STORED = """
@@ -79,6 +80,14 @@ class SaidOf:
 async def of_customer(raw: asyncpg.Connection, customer_id: int) -> list[int]:
     """A customer's records, oldest first, at most 1,000."""
     return [record_id for (record_id,) in await raw.fetch(_OF_CUSTOMER, customer_id)]
+
+
+async def of_customers(raw: asyncpg.Connection, customers: Collection[int]) -> dict[int, set[int]]:
+    """The records of customers, by customer."""
+    found: dict[int, set[int]] = {}
+    for customer_id, record_id in await raw.fetch(_OF_CUSTOMERS, list(customers)):
+        found.setdefault(customer_id, set()).add(record_id)
+    return found
 
 
 async def of_lead(raw: asyncpg.Connection, lead_id: UUID) -> int | None:

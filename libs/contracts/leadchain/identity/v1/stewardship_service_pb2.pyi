@@ -33,6 +33,8 @@ class _ReviewKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReviewKind
     """The score is between refusal and acceptance."""
     REVIEW_KIND_WEAK_BRIDGE: _ReviewKind.ValueType  # 2
     """The pair alone, and barely, holds two large parts of a customer together."""
+    REVIEW_KIND_TOO_LARGE: _ReviewKind.ValueType  # 3
+    """Evidence joins the pair, but the customer has as many records as it may have."""
 
 class ReviewKind(_ReviewKind, metaclass=_ReviewKindEnumTypeWrapper):
     """Why a pair waits for a person."""
@@ -43,6 +45,8 @@ REVIEW_KIND_UNCERTAIN: ReviewKind.ValueType  # 1
 """The score is between refusal and acceptance."""
 REVIEW_KIND_WEAK_BRIDGE: ReviewKind.ValueType  # 2
 """The pair alone, and barely, holds two large parts of a customer together."""
+REVIEW_KIND_TOO_LARGE: ReviewKind.ValueType  # 3
+"""Evidence joins the pair, but the customer has as many records as it may have."""
 Global___ReviewKind: _TypeAlias = ReviewKind  # noqa: Y015
 
 @_typing.final
