@@ -67,7 +67,10 @@ def _is_plain(text: str) -> bool:
 def _full(text: str, surname_characters: int) -> Name:
     surname = text[:surname_characters]
     given = romanised(text[surname_characters:])
-    return (Form.FULL, text, surname, tuple((each, given) for each in surname_readings(surname)))
+    readings = surname_readings(surname)
+    if len(readings) == 1:
+        return (_FULL, text, surname, ((readings[0], given),))
+    return (_FULL, text, surname, tuple((each, given) for each in readings))
 
 
 def _surname_alone(surname: str) -> Name:
@@ -171,6 +174,7 @@ def _from_latin(text: str) -> Name | None:
     return (Form.LATIN, words, "", readings)
 
 
+_FULL = int(Form.FULL)
 _MAYBE_TITLE = SHORT_TITLES | {title[-1] for title in TITLES}
 _HAN_RUN = re.compile("[\u3400-\u9fff]+")
 _BRACKETED = re.compile(r"[(\[{<\u3010\u300c\u300e\u300a].*?(?:[)\]}>\u3011\u300d\u300f\u300b]|$)")

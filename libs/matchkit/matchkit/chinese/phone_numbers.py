@@ -13,9 +13,13 @@ EXTENSION_DIGITS_MAX = 6
 
 def read(raw: str) -> str | None:
     """`+8613800138000` or `+8675512345678;ext=801`; None when masked, too short, too long or not a number."""
-    if _MOBILE_E164.fullmatch(raw):
-        return raw
-    text = fold(raw)
+    mobile = _MOBILE.fullmatch(raw)
+    if mobile is not None:
+        return f"+86{mobile[1]}"
+    return _read_slowly(fold(raw))
+
+
+def _read_slowly(text: str) -> str | None:
     if _MASK.search(text):
         return None
     found = _EXTENSION.search(text)
@@ -49,7 +53,7 @@ def _national(digits: str, *, trunk: bool) -> str | None:
     return digits if _NATIONAL.fullmatch(digits) else None
 
 
-_MOBILE_E164 = re.compile(r"\+861[3-9][0-9]{9}")
+_MOBILE = re.compile(r"(?:\+86 ?|0086|86)?(1[3-9][0-9]{9})")
 _MASK = re.compile(r"[*#\u2022\u25cf]|x{2,}")
 _EXTENSION = re.compile(rf"(?:;ext=|转|ext\.?|分机|x) ?([0-9]{{1,{EXTENSION_DIGITS_MAX}}})$")
 _DASHED_EXTENSION = re.compile(r"-([0-9]{1,5})$")

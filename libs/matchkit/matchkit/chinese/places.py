@@ -3,7 +3,7 @@
 `广东省深圳市`, `深圳`, `Shenzhen` and `广东深圳` are one city; a municipality is its own city.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -31,6 +31,7 @@ class Place(NamedTuple):
     city: str
 
 
+@lru_cache(maxsize=8192)
 def find(text: str) -> Place | None:
     """The place that a text begins with; None when it begins with none."""
     return take(fold(text).replace(" ", ""))[0]

@@ -45,10 +45,10 @@ def fold_latin(word: str) -> str:
         decomposed = unicodedata.normalize("NFD", word)
         word = "".join(each for each in decomposed if not unicodedata.combining(each))
     word = word.replace("'", "").replace("-", "")
-    if "v" in word or "lyu" in word or "nyu" in word:
-        word = (
-            word.replace("lyu", "lu").replace("nyu", "nu").replace("lv", "lu").replace("nv", "nu")
-        )
+    if "v" in word or "yu" in word:
+        word = word.replace("lyu", "lu").replace("lv", "lu").replace("nv", "nu")
+        # Within a word `nyu` is the end of one syllable and the next: tian-yu.
+        word = f"nu{word[3:]}" if word.startswith("nyu") else word
     return word
 
 

@@ -65,9 +65,15 @@ def _compare_other_brands(a: Company, b: Company) -> int:
     if has_han(brand_a) != has_han(brand_b):
         return SAME_BRAND if sound(brand_a) == sound(brand_b) else DIFFERS
     short, long = sorted((a[0], b[0]), key=len)
-    if len(short) >= SLIP_CHARACTERS_MIN and _edits(short, long, score_cutoff=1) <= 1:
+    if _is_slip(short, long) or _is_slip(brand_a, brand_b):
         return ONE_SLIP
     return ABBREVIATION if _abbreviates(short, long) else DIFFERS
+
+
+def _is_slip(a: str, b: str) -> bool:
+    if len(a) < SLIP_CHARACTERS_MIN or len(b) < SLIP_CHARACTERS_MIN:
+        return False
+    return _edits(a, b, score_cutoff=1) <= 1
 
 
 def _abbreviates(short: str, long: str) -> bool:

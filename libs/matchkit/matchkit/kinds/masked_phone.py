@@ -28,12 +28,13 @@ Masked = tuple[str, str]
 
 def normalise(raw: str) -> Masked | None:
     """The visible digits of a mobile; None when too few are visible or it is no mobile."""
-    found = _SHAPE.fullmatch(fold(raw).replace(" ", "").replace("-", ""))
-    if found is not None:
-        before, after = found[1], found[2]
-        return (before, after) if len(before) + len(after) >= VISIBLE_DIGITS_MIN else None
     number = read(raw)
-    return ("", number[3:]) if number and is_mobile(number) else None
+    if number is not None:
+        return ("", number[3:]) if is_mobile(number) else None
+    found = _SHAPE.fullmatch(fold(raw).replace(" ", "").replace("-", ""))
+    if found is None or len(found[1]) + len(found[2]) < VISIBLE_DIGITS_MIN:
+        return None
+    return found[1], found[2]
 
 
 def compare(a: Masked, b: Masked) -> int:

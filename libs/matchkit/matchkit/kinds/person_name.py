@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rapidfuzz.distance import Levenshtein
 
 from matchkit.chinese.person_names import Form, Name, read
+from matchkit.chinese.surnames import readings_of_commonest
 from matchkit.kinds.kind import Kind
 
 if TYPE_CHECKING:
@@ -18,12 +19,16 @@ LEVELS = (
     "homophone",
     "initial",
     "one_character",
-    "surname_only",
+    "rare_surname",
+    "surname",
+    "common_surname",
     "same_surname",
     "incomparable",
     "differs",
 )
-"""`same_pinyin` joins two scripts; `homophone` is the same sound in other characters, usually another person."""
+"""`same_pinyin` joins two scripts; `homophone` is the same sound in other characters, usually another person.
+`rare_surname`, `surname` and `common_surname`: one side gives no more than the surname, and they agree in it;
+`same_surname`: both give more, and differ in it."""
 
 (
     EXACT,
@@ -31,7 +36,9 @@ LEVELS = (
     HOMOPHONE,
     INITIAL,
     ONE_CHARACTER,
-    SURNAME_ONLY,
+    RARE_SURNAME,
+    SURNAME,
+    COMMON_SURNAME,
     SAME_SURNAME,
     INCOMPARABLE,
     DIFFERS,
@@ -50,8 +57,14 @@ def compare(a: Name, b: Name) -> int:
     if a[0] == b[0] == Form.FULL:
         return _compare_full(a, b)
     if a[2] and b[2]:
-        return SURNAME_ONLY if a[2] == b[2] else DIFFERS
+        return _surname_level(a[3][0][0]) if a[2] == b[2] else DIFFERS
     return _compare_readings(a, b)
+
+
+def _surname_level(surname: str) -> int:
+    if surname in _COMMONEST:
+        return COMMON_SURNAME
+    return SURNAME if surname in _COMMON else RARE_SURNAME
 
 
 def _compare_full(a: Name, b: Name) -> int:
@@ -79,7 +92,7 @@ def _compare_reading(a: tuple[str, str], b: tuple[str, str], *, has_initial: boo
     if a[0] != b[0]:
         return DIFFERS
     if not a[1] or not b[1]:
-        return SURNAME_ONLY
+        return _surname_level(a[0])
     if has_initial:
         return INITIAL if a[1][0] == b[1][0] else SAME_SURNAME
     if a[1] == b[1]:
@@ -116,6 +129,9 @@ def _full(value: Name) -> Iterable[str]:
 def _value(value: Name) -> Iterable[str]:
     return (value[1],) if value[1] else ()
 
+
+_COMMONEST = readings_of_commonest(5)
+_COMMON = readings_of_commonest(50)
 
 PERSON_NAME = Kind(
     name="person_name",

@@ -12,8 +12,21 @@ from matchkit.kinds.kind import Kind, whole
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-LEVELS = ("exact", "extension_missing", "one_slip", "other_extension", "same_prefix", "differs")
-EXACT, EXTENSION_MISSING, ONE_SLIP, OTHER_EXTENSION, SAME_PREFIX, DIFFERS = range(len(LEVELS))
+LEVELS = (
+    "exact",
+    "one_slip",
+    "switchboard",
+    "other_extension",
+    "incomparable",
+    "same_prefix",
+    "differs",
+)
+"""`switchboard`: one landline, an extension missing on either side, so a firm's rather than a person's number.
+`incomparable`: a mobile beside a landline; the same person may well have both."""
+
+EXACT, ONE_SLIP, SWITCHBOARD, OTHER_EXTENSION, INCOMPARABLE, SAME_PREFIX, DIFFERS = range(
+    len(LEVELS)
+)
 
 PREFIX_DIGITS = 7
 """Digits of a mobile that name its operator and place of issue."""
@@ -23,23 +36,28 @@ _edits = OSA.distance
 
 def compare(a: str, b: str) -> int:
     """Index into `LEVELS`; symmetric."""
+    a_mobile, b_mobile = is_mobile(a), is_mobile(b)
+    if a_mobile is not b_mobile:
+        return INCOMPARABLE
+    return _compare_mobiles(a, b) if a_mobile else _compare_landlines(a, b)
+
+
+def _compare_mobiles(a: str, b: str) -> int:
     if a == b:
         return EXACT
-    if ";" in a or ";" in b:
-        return _compare_extensions(a, b)
-    if not (is_mobile(a) and is_mobile(b)):
-        return DIFFERS
     if _edits(a, b, score_cutoff=1) <= 1:
         return ONE_SLIP
     return SAME_PREFIX if a[3 : 3 + PREFIX_DIGITS] == b[3 : 3 + PREFIX_DIGITS] else DIFFERS
 
 
-def _compare_extensions(a: str, b: str) -> int:
+def _compare_landlines(a: str, b: str) -> int:
     main_a, _, extension_a = a.partition(";")
     main_b, _, extension_b = b.partition(";")
     if main_a != main_b:
         return DIFFERS
-    return OTHER_EXTENSION if extension_a and extension_b else EXTENSION_MISSING
+    if not extension_a or not extension_b:
+        return SWITCHBOARD if main_a.startswith("+86") else EXACT
+    return EXACT if extension_a == extension_b else OTHER_EXTENSION
 
 
 def _prefix7(value: str) -> Iterable[str]:
@@ -50,8 +68,9 @@ def _last4(value: str) -> Iterable[str]:
     return (value[-4:],) if is_mobile(value) else ()
 
 
-def _number(value: str) -> Iterable[str]:
-    return (value.partition(";")[0],)
+def _switchboard(value: str) -> Iterable[str]:
+    """A landline without its extension."""
+    return () if is_mobile(value) else (value.partition(";")[0],)
 
 
 def _deletions(value: str) -> Iterable[str]:
@@ -70,10 +89,10 @@ PHONE = Kind(
     term=lambda value: value,
     parts={
         "value": whole,
-        "number": _number,
+        "switchboard": _switchboard,
         "prefix7": _prefix7,
         "last4": _last4,
         "deletions": _deletions,
     },
 )
-"""Part `value` holds the extension, `number` does not; the others are of mobiles only."""
+"""Part `value` holds the extension, `switchboard` does not; the others are of mobiles only."""

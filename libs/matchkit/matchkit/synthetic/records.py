@@ -68,6 +68,14 @@ def generate(*, customers: int, seed: int) -> list[Labelled]:
     ]
 
 
+def raw(record: Labelled) -> dict[str, str | list[str]]:
+    """A record as a model reads it."""
+    return {
+        field: value.split(";") if field == "other_phones" else value
+        for field, value in record.values.items()
+    }
+
+
 def _record(random: Random, world: World, customer: Customer, key: str) -> Labelled:
     system = SYSTEMS.draw(random)
     values: dict[str, str] = {"name": _name(random, system, customer.person)}
@@ -103,7 +111,7 @@ def _phones(
         if random.random() < habits.MISTYPED_PHONE:
             digits = mistakes.mistyped_digits(random, digits)
         yield "phone", spell_phone(random, digits)
-        if random.random() < 0.05:
+        if random.random() < habits.BOTH_NUMBERS[written]:
             yield "other_phones", person.second_mobile if written == "mobile" else person.mobile
     elif written == "masked":
         yield "masked_phone", mistakes.masked(random, person.mobile)

@@ -92,6 +92,11 @@ def _bracketed(firm: Firm) -> str:
     return f"{firm.brand}{firm.trade}\uff08{firm.city}\uff09{firm.form}{firm.branch}"
 
 
+def _with_province(firm: Firm) -> str:
+    """A municipality has no province."""
+    return firm.legal_name if firm.province == firm.city else f"{firm.province}省{firm.legal_name}"
+
+
 def _brand(firm: Firm) -> str:
     return f"{firm.brand}{firm.branch}"
 
@@ -104,7 +109,7 @@ COMPANY_SPELLINGS: Mapping[str, Callable[[Firm], str]] = {
     "legal": lambda firm: firm.legal_name,
     "without_form": _short,
     "without_place": lambda firm: f"{firm.brand}{firm.trade}{firm.form}{firm.branch}",
-    "with_province": lambda firm: f"{firm.province}省{firm.legal_name}",
+    "with_province": _with_province,
     "bracketed": _bracketed,
     "name": lambda firm: f"{firm.brand}{firm.trade}{firm.branch}",
     "brand": _brand,

@@ -14,7 +14,10 @@ from matchkit.synthetic.people import Person, a_mobile, a_person, with_mobile_of
 if TYPE_CHECKING:
     from random import Random
 
-CUSTOMERS_PER_FIRM = 2.2
+CUSTOMERS_PER_FIRM = 1.4
+"""Contacts of a business customer, on average; most have one."""
+SIZE_EXPONENT = 1.3
+"""How uneven firms are: at 1 all are alike."""
 BRANCH_SHARE = 0.06
 """Firms that have a branch among the customers."""
 JOB_CHANGE_SHARE = 0.01
@@ -85,8 +88,8 @@ def _next(random: Random, firms: list[Firm], known: list[Customer], *, room: int
 
 
 def _employer(random: Random, firms: list[Firm]) -> Firm:
-    """A firm; the square of the draw makes early ones large and late ones small."""
-    return firms[int(len(firms) * random.random() ** 1.6)]
+    """A firm; the power of the draw makes early ones large and late ones small."""
+    return firms[int(len(firms) * random.random() ** SIZE_EXPONENT)]
 
 
 def _customer(random: Random, number: int, person: Person, firm: Firm, *, moved: bool) -> Customer:
