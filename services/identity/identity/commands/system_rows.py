@@ -85,12 +85,12 @@ class Desk:
 
 
 async def take_in(uow: UnitOfWork, sources: Sequence[SourceRow], desk: Desk) -> None:
-    """Takes in rows as they come from the bus or a connector, in their order; at most 2,000.
+    """Takes in rows as they come from the bus or a connector, at most 2,000, in the order of their systems' clocks.
 
     Raises what `Resolver.resolve` does.
     """
     rows = [(desk.key(each), read(each, desk.systems)) for each in sources]
-    await _read(uow, rows, desk)
+    await _read(uow, sorted(rows, key=lambda each: _when(each[1])), desk)
     await _hear(uow, sources)
 
 
@@ -120,7 +120,8 @@ async def _read(uow: UnitOfWork, rows: Sequence[tuple[Key, ReadRow]], desk: Desk
         writes = written.get(source.source_id, ()) if source else ()
         if source is not None and writes and _is_echo(row, key, source, writes, desk):
             await _confirm(uow, writes)
-            statements.append(_statement(row, source.modified_at, uow.now, OURSELVES))
+            received_at = max(uow.now, source.received_at)
+            statements.append(_statement(row, source.modified_at, received_at, OURSELVES))
             echoed.append(source.source_id)
         else:
             at = row.source.modified_at

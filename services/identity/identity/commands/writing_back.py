@@ -74,7 +74,7 @@ class WritingBack:
             source_key=claimed.record_key,
             fields={**fields, **claimed.fields},
             modified_at=known.modified_at,
-            received_at=uow.now,
+            received_at=max(uow.now, known.received_at),
             actor=OURSELVES,
         )
         await self.desk.resolver.resolve(uow, [statement])

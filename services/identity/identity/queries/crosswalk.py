@@ -139,7 +139,7 @@ async def try_map(database: Database, desk: Desk, document: str, *, row_max: int
         changed_count += tried.fields != read(source, desk.systems).mapped.fields
         misfits.update((each.field, each.reason) for each in tried.misfits)
         unknown.update(tried.unknown)
-        filled.update(tried.fields)
+        filled.update(tried.fields.keys())
     return MapTrial(field_map, len(kept), changed_count, misfits, unknown, filled)
 
 

@@ -29,7 +29,7 @@ where (kept.modified_at, kept.received_at) <= (excluded.modified_at, excluded.re
 _SET_VERSION = "update system_rows set version = $3 where system = $1 and key_digest = $2"
 _LOCK = "select 1 from system_rows where system = $1 and key_digest = $2 for update"
 _KNOWN = """
-select s.system, s.key_digest, s.source_id, t.sealed_fields, t.modified_at
+select s.system, s.key_digest, s.source_id, t.sealed_fields, s.modified_at, s.received_at
 from unnest($1::text[], $2::bytea[]) as asked (system, key_digest)
 join sources s using (system, key_digest)
 join statements t on t.source_id = s.source_id and t.is_current
@@ -108,11 +108,12 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class KnownSource:
-    """What a source says by its current statement."""
+    """What a source says by its current statement, and when it was last heard of: by its own clock, and by ours."""
 
     source_id: int
     sealed_fields: bytes
     modified_at: datetime
+    received_at: datetime
 
 
 async def keep(raw: asyncpg.Connection, rows: Sequence[KeptRow]) -> None:
@@ -141,7 +142,7 @@ async def known_sources(
 ) -> Mapping[tuple[str, bytes], KnownSource]:
     """What the sources of these systems and digests say now, as far as they are in the crosswalk."""
     rows = await raw.fetch(_KNOWN, [key[0] for key in keys], [key[1] for key in keys])
-    return {(row[0], row[1]): KnownSource(row[2], row[3], row[4]) for row in rows}
+    return {(row[0], row[1]): KnownSource(row[2], row[3], row[4], row[5]) for row in rows}
 
 
 async def note_failures(
