@@ -14,9 +14,13 @@ from servicekit.erasures import REPEAT_IDLE_S, Erasures
 
 from identity import rpc, subscribers
 from identity.commands.erasing import Erasing
+from identity.commands.golden import GoldenRecords
 from identity.commands.resolving import Resolver
 from identity.seals import Digests, Seals
+from identity.store.golden_archive import Archive
 from identity.wire.leads import LeadReader
+from identity.workers import over_merges
+from identity.workers.over_merges import OverMergeWatch
 
 if TYPE_CHECKING:
     from identity.settings import Settings
@@ -25,9 +29,11 @@ if TYPE_CHECKING:
 def build(settings: Settings) -> Chassis:
     """identity, ready to be started; raises `servicekit.sealing.InvalidKey` and `matchkit.errors.ModelInvalid`."""
     chassis = Chassis(settings)
-    enforce(chassis, settings, permissions_grpc=settings.permissions_grpc)
+    replica = enforce(chassis, settings, permissions_grpc=settings.permissions_grpc)
     resolver = resolver_of(settings)
-    erasing = Erasing(resolver)
+    records = GoldenRecords(Archive.of(chassis.database, resolver.seals, settings.key_ring()))
+    resolver.followers.append(records.follow)
+    erasing = Erasing(resolver, forget=[records.forget_leads], tell=[records.kept_about])
     erasures = Erasures(
         chassis.database,
         erasing.erase_leads,
@@ -37,6 +43,11 @@ def build(settings: Settings) -> Chassis:
     subscribers.subscribe(chassis.bus, LeadReader(settings.key_ring()), resolver)
     subscribers.subscribe_to_requests(chassis.bus, erasures, erasing)
     rpc.identity.serve(chassis)
+    rpc.stewardship.serve(chassis, resolver)
+    rpc.explanation.serve(chassis, resolver.model, resolver.seals, resolver.digests)
+    watch = OverMergeWatch(chassis.database, resolver.model)
+    chassis.work("over_merges", watch.step, idle_s=over_merges.IDLE_S)
+    rpc.golden.serve(chassis, records, replica)
     rpc.backfills.serve(chassis, resolver)
     chassis.keep_book()
     return chassis
