@@ -18,6 +18,7 @@ from identity.commands.golden import GoldenRecords
 from identity.commands.resolving import Resolver
 from identity.seals import Digests, Seals
 from identity.store.golden_archive import Archive
+from identity.store.golden_values import GoldenSeals
 from identity.wire.leads import LeadReader
 from identity.workers import over_merges
 from identity.workers.over_merges import OverMergeWatch
@@ -49,6 +50,7 @@ def build(settings: Settings) -> Chassis:
     chassis.work("over_merges", watch.step, idle_s=over_merges.IDLE_S)
     rpc.golden.serve(chassis, records, replica)
     rpc.backfills.serve(chassis, resolver)
+    rpc.systems.serve(chassis, settings, resolver, GoldenSeals(settings.key_ring()))
     chassis.keep_book()
     return chassis
 
