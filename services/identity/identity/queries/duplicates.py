@@ -41,7 +41,9 @@ class Lookalikes:
             features = self._model.read(probe)
         except Unreadable:
             raise UnreadableProbe from None
-        if not any(features):
+        fields = zip(self._model.fields, features, strict=True)
+        readable = {field.name for field, value in fields if value is not None}
+        if not (readable & _ENOUGH or readable >= _TOGETHER):
             raise UnreadableProbe
         return features
 
@@ -82,5 +84,7 @@ class Lookalikes:
         )
 
 
+_ENOUGH = frozenset({"phone", "email", "uscc"})
+_TOGETHER = frozenset({"company", "name"})
 _COMPANY = frozenset({"uscc", "company"})
 _TOLD = frozenset({"phone", "email", "uscc", "company", "name"})

@@ -2,7 +2,7 @@
 
 import base64
 import itertools
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,9 @@ import pytest
 from accesskit.changes import DevicePut, FactPut, LeasePut, PolicyPut, PrincipalPut
 from accesskit.enforcement import enforce
 from accesskit.facts import Fact
-from accesskit.testing.stand_in import StandIn
+from accesskit.testing.stand_in import LOG_ID, StandIn
+from accesskit.wire import change_to_pb
+from identity.commands import facts as commands
 from identity.commands.relations import Relations
 from identity.domain.golden import GoldenRecord, Value
 from identity.domain.survivorship import Rule
@@ -27,6 +29,7 @@ from identity.rpc import customer360 as customer360_rpc
 from identity.rpc import duplicates as duplicates_rpc
 from identity.seals import Digests, Seals
 from identity.settings import Settings
+from identity.store import relations as store
 from identity.store.golden_values import GoldenSeals
 from identity.wire.facts import FactReader
 from identity.workers import facts as fact_events
@@ -37,12 +40,13 @@ from leadchain.identity.v1.customer360_service_pb2_grpc import (
 from leadchain.identity.v1.duplicates_service_pb2_grpc import DuplicatesServiceStub
 from leadchain.intake.v1 import facts_events_pb2 as intake
 from leadchain.intake.v1.events_pb2 import Contact
+from leadchain.permissions.v1.events_pb2 import FactsChanged
 from matchkit.fields import Weight
-from matchkit.model import Model
+from matchkit.model import Features, Model
 from servicekit.auth import mint_token
 from servicekit.bus import Bus
 from servicekit.chassis import Chassis
-from servicekit.database import Database
+from servicekit.database import Database, UnitOfWork
 from servicekit.events import new_id
 from servicekit.grpc_client import connect
 from servicekit.sealing import KeyRing
@@ -98,8 +102,10 @@ class World:
         self.relations = Relations(database, self.model, self.digests.hasher, self.seals)
         self._numbers = itertools.count(1)
         bus = Bus("nats://127.0.0.1:1", database=database)
-        reader = FactReader(ring, index_key=INDEX_KEY, model=self.model, hasher=self.digests.hasher)
-        fact_events.subscribe(bus, reader)
+        self.reader = FactReader(
+            ring, index_key=INDEX_KEY, model=self.model, hasher=self.digests.hasher
+        )
+        fact_events.subscribe(bus, self.reader)
         self._hearing = Hearing("identity", database, bus)
 
     async def hears(self, *events: Any) -> None:
@@ -119,37 +125,32 @@ class World:
         """Whatever a test has to bring about."""
         await self._hearing.execute(query, *arguments)
 
+    async def hears_together(self, calls: Sequence[Any]) -> None:
+        """Calls arrive in one batch."""
+        async with self.database.unit_of_work() as uow:
+            await commands.record_facts(uow, map(self.reader.interaction, calls))
+
     async def customer(self, **fields: str) -> Person:
         """A customer with one lead that says these fields."""
-        number = next(self._numbers)
-        person = Person(number, f"{number:064x}", f"CID-20260207-{number:06d}", new_id())
-        await self._insert_customer(person)
-        await self.source(person, system="lead", **fields)
+        (person,) = await self.customers([fields])
         return person
 
-    async def source(self, person: Person, *, system: str, **fields: str) -> int:
-        """One more row of a system that is this customer; the number of its record."""
-        number = next(self._numbers)
-        features = self.model.read(fields)
-        digest = self.digests.of_lonely(
-            self.model.digest(features, self.digests.hasher), number.to_bytes(8)
-        )
-        key = person.lead_id if system == "lead" else f"{system}-{number}"
-        key_digest = self.digests.of_source(system, key)
-        lead_id = UUID(person.lead_id) if system == "lead" else None
-        keys = self.model.keys_of(features, self.digests.hasher)
-        sealed_features = self.seals.seal_features(digest, features, self.model)
-        person.record_ids.append(number)
-        await self._insert_record(number, digest, sealed_features, keys, person.customer_id)
-        await self._insert_source(number, system, key_digest, lead_id)
-        sealed_fields = self.seals.seal_fields(key_digest, fields)
-        await self._insert_statement(number, sealed_fields)
+    async def customers(self, stated: Sequence[Mapping[str, str]]) -> list[Person]:
+        """Customers with one lead each."""
+        people = []
         async with self.database.unit_of_work() as uow:
-            await uow.raw.execute(
-                "insert into unrelated_customers values ($1) on conflict do nothing",
-                person.customer_id,
-            )
-        return number
+            for fields in stated:
+                number = next(self._numbers)
+                ids = (f"{number:064x}", f"CID-20260207-{number:06d}", new_id())
+                people.append(Person(number, *ids))
+                await self._insert_customer(uow, people[-1])
+                await self._insert_rows(uow, people[-1], "lead", fields)
+        return people
+
+    async def source(self, person: Person, *, system: str, **fields: str) -> None:
+        """One more row of a system that is this customer."""
+        async with self.database.unit_of_work() as uow:
+            await self._insert_rows(uow, person, system, fields)
 
     async def golden_record(self, person: Person, **texts: str) -> None:
         """What stands about a customer."""
@@ -158,17 +159,19 @@ class World:
             for name, text in texts.items()
         }
         record = GoldenRecord(values, 1)
-        await self._insert(
-            "golden_records",
-            customer_id=person.customer_id,
-            golden_id=person.golden_id,
-            sealed_record=GoldenSeals(self.ring).seal_record(person.customer_id, record),
-            version=1,
-            policy_version=1,
-            has_pins=False,
-            created_at=NOW,
-            refreshed_at=NOW,
-        )
+        async with self.database.unit_of_work() as uow:
+            await self._insert(
+                uow,
+                "golden_records",
+                customer_id=person.customer_id,
+                golden_id=person.golden_id,
+                sealed_record=GoldenSeals(self.ring).seal_record(person.customer_id, record),
+                version=1,
+                policy_version=1,
+                has_pins=False,
+                created_at=NOW,
+                refreshed_at=NOW,
+            )
 
     async def merge(self, kept: Person, gone: Person) -> None:
         """Two customers turn out to be one, as the resolver would write it."""
@@ -184,12 +187,13 @@ class World:
         )
         await self.execute("delete from customers where customer_id = $1", gone.customer_id)
 
-    async def _insert_customer(self, person: Person) -> None:
+    async def _insert_customer(self, uow: UnitOfWork, person: Person) -> None:
         ids = {"golden_id": person.golden_id, "master_id": person.master_id}
         number = {"customer_id": person.customer_id, "first_seen_at": NOW}
-        await self._insert("customers", **ids, **number, record_count=1, version=1)
-        await self._insert("aliases", **ids, **number, recipe=1, key_id="k1", minted_at=NOW)
+        await self._insert(uow, "customers", **ids, **number, record_count=1, version=1)
+        await self._insert(uow, "aliases", **ids, **number, recipe=1, key_id="k1", minted_at=NOW)
         await self._insert(
+            uow,
             "leads",
             lead_id=UUID(person.lead_id),
             golden_id=person.golden_id,
@@ -198,67 +202,70 @@ class World:
             match_basis=1,
         )
 
-    async def _insert_record(
-        self,
-        number: int,
-        digest: bytes,
-        sealed_features: bytes,
-        keys: Mapping[int, str],
-        customer_id: int,
+    async def _insert_rows(
+        self, uow: UnitOfWork, person: Person, system: str, fields: Mapping[str, str]
     ) -> None:
+        """A source, what it says, and the record of it; numbered alike."""
+        number = next(self._numbers)
+        person.record_ids.append(number)
+        key = person.lead_id if system == "lead" else f"{system}-{number}"
+        key_digest = self.digests.of_source(system, key)
+        await self._insert_record(uow, number, person.customer_id, self.model.read(fields))
         await self._insert(
-            "records",
-            record_id=number,
-            digest=digest,
-            sealed_features=sealed_features,
-            customer_id=customer_id,
-            family_id=customer_id,
-            made_at=NOW,
-            keys=list(keys),
-            is_current=True,
-        )
-        for key in keys:
-            await self._insert("record_keys", key=key, record_id=number)
-
-    async def _insert_source(
-        self, number: int, system: str, key_digest: bytes, lead_id: UUID | None
-    ) -> None:
-        await self._insert(
+            uow,
             "sources",
             source_id=number,
             system=system,
             key_digest=key_digest,
             sealed_key=b"",
             record_id=number,
-            lead_id=lead_id,
+            lead_id=UUID(person.lead_id) if system == "lead" else None,
             first_seen_at=NOW,
             modified_at=NOW,
             received_at=NOW,
         )
-
-    async def _insert_statement(self, number: int, sealed_fields: bytes) -> None:
         await self._insert(
+            uow,
             "statements",
             source_id=number,
             record_id=number,
             modified_at=NOW,
             received_at=NOW,
-            sealed_fields=sealed_fields,
+            sealed_fields=self.seals.seal_fields(key_digest, fields),
             actor="",
             is_current=True,
         )
 
-    async def _insert(self, table: str, **row: object) -> None:
-        """One row; columns that the table does not have, or has beside these, are its own affair."""
-        known = {name for (name,) in await self.rows(_COLUMNS, table)}
-        given = {name: value for name, value in row.items() if name in known}
-        places = ", ".join(f"${number}" for number in range(1, len(given) + 1))
-        await self.execute(
-            f"insert into {table} ({', '.join(given)}) values ({places})", *given.values()
+    async def _insert_record(
+        self, uow: UnitOfWork, number: int, customer_id: int, features: Features
+    ) -> None:
+        hasher = self.digests.hasher
+        digest = self.digests.of_lonely(self.model.digest(features, hasher), number.to_bytes(8))
+        keys = list(self.model.keys_of(features, hasher))
+        await self._insert(
+            uow,
+            "records",
+            record_id=number,
+            digest=digest,
+            sealed_features=self.seals.seal_features(digest, features, self.model),
+            customer_id=customer_id,
+            family_id=customer_id,
+            made_at=NOW,
+            keys=keys,
+            is_current=True,
         )
+        await uow.raw.execute(
+            "insert into record_keys (key, record_id) select k, $2 from unnest($1::bigint[]) as k",
+            keys,
+            number,
+        )
+        await store.note(uow.raw, [customer_id])
 
-
-_COLUMNS = "select column_name::text from information_schema.columns where table_name = $1"
+    async def _insert(self, uow: UnitOfWork, table: str, **row: object) -> None:
+        places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
+        await uow.raw.execute(
+            f"insert into {table} ({', '.join(row)}) values ({places})", *row.values()
+        )
 
 
 def _subject(event: Any, ring: KeyRing, channel: str, contact: Contact, reference: str) -> Any:
@@ -378,10 +385,19 @@ class Desk:
     async def owns(self, who: str, person: Person) -> None:
         """`who` owns the customer's lead from now on, and the replica has heard of it."""
         now_s = datetime.now(UTC).timestamp()
-        revision = await self.stand_in.apply(
-            [LeasePut("lead", person.lead_id, who, now_s, 1),
-             FactPut(Fact("lead", person.lead_id, "owner", "user", who))]
-        )  # fmt: skip
+        changes = [
+            LeasePut("lead", person.lead_id, who, now_s, 1),
+            FactPut(Fact("lead", person.lead_id, "owner", "user", who)),
+        ]
+        revision = await self.stand_in.apply(changes)
+        self.replica.hear(
+            FactsChanged(
+                log_id=LOG_ID,
+                previous_revision=revision - 1,
+                revision=revision,
+                changes=[change_to_pb(change) for change in changes],
+            )
+        )
         await eventually(lambda: self.replica.engine.revision >= revision, what="the new owner")
 
 
