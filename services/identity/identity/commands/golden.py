@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from servicekit.erasures import Erased
 
 from identity.domain.golden import GoldenRecord, survive
 from identity.domain.golden_changes import (
@@ -20,6 +22,7 @@ from identity.wire import golden as wire
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from uuid import UUID
 
     from servicekit.database import UnitOfWork
 
@@ -124,6 +127,17 @@ class GoldenRecords:
         return await golden_history.forget(
             uow.raw, self.archive.golden_seals, erased, customer_ids, at=uow.now
         )
+
+    async def forget_leads(self, uow: UnitOfWork, lead_ids: Sequence[UUID]) -> Erased:
+        """Forgets what these leads said, before they are taken from their customers."""
+        source_ids, customer_ids = await golden_history.behind_leads(uow.raw, lead_ids)
+        return Erased(await self.forget(uow, source_ids, customer_ids), ())
+
+    async def kept_about(self, uow: UnitOfWork, lead_ids: Sequence[UUID]) -> list[dict[str, Any]]:
+        """What is kept of the golden records of these leads' customers: how much and since when, never values."""
+        _, customer_ids = await golden_history.behind_leads(uow.raw, lead_ids)
+        rows = await golden_history.kept_about(uow.raw, customer_ids)
+        return [wire.kept(row) for row in rows]
 
     async def _keep(
         self,

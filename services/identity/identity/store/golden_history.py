@@ -15,8 +15,9 @@ from identity.domain.golden_changes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from datetime import datetime
+    from uuid import UUID
 
     import asyncpg
 
@@ -78,6 +79,22 @@ update golden_changes h
 set sealed_old = f.sealed_old, sealed_new = f.sealed_new, is_pinned = false, erased_at = $4
 from unnest($1::bigint[], $2::bytea[], $3::bytea[]) as f (change_id, sealed_old, sealed_new)
 where h.change_id = f.change_id
+"""
+_BEHIND_LEADS = """
+select s.source_id, coalesce(r.customer_id, a.customer_id) as customer_id
+from sources s
+left join records r using (record_id)
+left join leads l using (lead_id)
+left join aliases a on a.golden_id = l.golden_id
+where s.lead_id = any($1::uuid[])
+"""
+_KEPT = """
+select c.master_id, g.version, g.refreshed_at, (
+  select count(*) from aliases a join golden_changes h using (golden_id)
+  where a.customer_id = c.customer_id and h.field <> ''
+) as change_count
+from customers c join golden_records g using (customer_id)
+where c.customer_id = any($1::bigint[]) order by c.master_id
 """
 _NEWEST = 2**63 - 1
 
@@ -181,6 +198,22 @@ async def forget(
     ]
     await raw.execute(_FORGET, *columns, at)
     return len(rows)
+
+
+async def behind_leads(
+    raw: asyncpg.Connection, lead_ids: Sequence[UUID]
+) -> tuple[list[int], list[int]]:
+    """The sources that these leads are, and the customers whose they are or were."""
+    rows = await raw.fetch(_BEHIND_LEADS, list(lead_ids))
+    customers = {row["customer_id"] for row in rows if row["customer_id"] is not None}
+    return [row["source_id"] for row in rows], sorted(customers)
+
+
+async def kept_about(
+    raw: asyncpg.Connection, customer_ids: Collection[int]
+) -> list[asyncpg.Record]:
+    """Of each customer with a golden record: master id, version, when it was last made, how many changes are kept."""
+    return list(await raw.fetch(_KEPT, list(customer_ids)))
 
 
 def _left(

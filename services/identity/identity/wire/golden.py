@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from leadchain.identity.v1 import golden_records_service_pb2 as pb
 from leadchain.identity.v1.customer_events_pb2 import CustomerChanged
@@ -163,6 +163,16 @@ def preview_response(trial: Trial, *, is_last: bool) -> pb.PreviewSurvivorshipPo
         is_last=is_last,
         base_version=trial.base_version,
     )
+
+
+def kept(row: Any) -> dict[str, Any]:
+    """What is kept of one golden record, as its person is told."""
+    return {
+        "master_id": row["master_id"],
+        "golden_record_version": row["version"],
+        "golden_record_made_at": row["refreshed_at"].isoformat(),
+        "golden_changes_kept": row["change_count"],
+    }
 
 
 def _changes(page: ChangePage, masks: Masks) -> list[pb.GoldenChange]:
