@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from identity.seals import Seals
     from identity.store.surroundings import SourceFound
 
+CHAINED_MAX = 32
+"""Records of one source that a further one is tied to; few change who they are more often."""
+
 
 @dataclass(slots=True)
 class Said:
@@ -49,6 +52,11 @@ class Source:
     current: Said | None = None
     stated: set[int] = field(default_factory=set)
     is_changed: bool = False
+
+    @property
+    def was_heard(self) -> bool:
+        """Whether it said anything before."""
+        return self.is_changed or not self.is_new
 
 
 @dataclass(slots=True)
@@ -127,7 +135,7 @@ class Stating:
         if statement.is_deleted:
             return self._delete(reading, source)
         text = canonical(statement.fields)
-        if not source.is_new and _time(statement) < (source.modified_at, source.received_at):
+        if source.was_heard and _time(statement) < (source.modified_at, source.received_at):
             return self._remember(reading, source, text)
         if source.current is not None and source.current.text == text:
             return self._confirm(reading, source)
@@ -185,8 +193,6 @@ class Stating:
         self._say(reading, source, Said(None, reading.statement, record_id, text, is_current=False))
         source.first_seen_at = min(source.first_seen_at, reading.statement.modified_at)
         source.is_changed = True
-        if source.record_id is not None and source.deleted_at is None:
-            self._chain(record_id, source.record_id)
         return Outcome(reading, source, record_id, Change.STALE)
 
     def _replace(self, reading: Reading, source: Source, text: bytes) -> Outcome:
@@ -196,8 +202,6 @@ class Stating:
             self._hold_again(source)
         self._close(source)
         record_id = self._record(reading)
-        if source.record_id is not None:
-            self._chain(source.record_id, record_id)
         source.record_id = record_id
         said = Said(None, reading.statement, record_id, text)
         self._say(reading, source, said)
@@ -208,7 +212,7 @@ class Stating:
 
     def _delete(self, reading: Reading, source: Source) -> Outcome:
         """The source is gone, and holds nothing of what it ever stated; an older word than its last is too late."""
-        if not source.is_new and reading.statement.modified_at < source.modified_at:
+        if source.was_heard and reading.statement.modified_at < source.modified_at:
             return Outcome(reading, source, source.record_id or 0, Change.STALE)
         former = source.record_id or 0
         self._close(source)
@@ -237,10 +241,10 @@ class Stating:
 
     def _say(self, reading: Reading, source: Source, said: Said) -> None:
         self.said.append((said, source))
-        if said.record_id not in source.stated:
+        if said.record_id not in source.stated and source.deleted_at is None:
+            self._chain(said.record_id, source.stated)
             source.stated.add(said.record_id)
-            if source.deleted_at is None:
-                self.holding.hold(said.record_id, at_all=1)
+            self.holding.hold(said.record_id, at_all=1)
         self._support(reading, said.record_id)
 
     def _advance(self, source: Source, statement: Statement) -> None:
@@ -259,9 +263,10 @@ class Stating:
             self.new_records[record_id] = reading.record
         return record_id
 
-    def _chain(self, one: int, other: int) -> None:
-        if one != other:
-            pair = (min(one, other), max(one, other))
+    def _chain(self, record_id: int, others: Collection[int]) -> None:
+        """What one source ever stated is of one customer: every pair, so that its order leaves no trace."""
+        for other in sorted(others)[-CHAINED_MAX:]:
+            pair = (min(record_id, other), max(record_id, other))
             if pair not in self._around.chains:
                 self.new_chains.add(pair)
                 self._around.chains.add(pair)

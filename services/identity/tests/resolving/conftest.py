@@ -8,6 +8,19 @@ from identity.commands.resolving import Resolver
 from identity.domain.statements import Resolved, Statement
 from servicekit.database import Database
 
+TABLES = (
+    "sources",
+    "statements",
+    "records",
+    "record_keys",
+    "links",
+    "generic_keys",
+    "customers",
+    "aliases",
+    "alias_supports",
+    "moves",
+    "regroupings",
+)
 NOON = datetime(2026, 2, 7, 4, 0, tzinfo=UTC)
 
 
@@ -43,6 +56,11 @@ class Door:
     async def golden_ids(self, *statements: Statement) -> list[str]:
         """What the customers of statements are called."""
         return [each.golden_id for each in await self.state(*statements)]
+
+    async def empty(self) -> None:
+        """Forgets everything that was ever resolved."""
+        async with self.database.unit_of_work() as uow:
+            await uow.raw.execute(f"truncate {', '.join(TABLES)}")
 
     async def count(self, table: str) -> int:
         """Rows of a table."""
