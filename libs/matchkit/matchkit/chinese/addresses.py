@@ -30,7 +30,7 @@ def read(raw: str) -> Address | None:
     district = _DISTRICT.match(rest)
     rest = rest[district.end() :] if district else rest
     numbers = tuple(_NUMBER.findall(rest)[:NUMBERS_MAX])
-    street = _NUMBERED.sub("", rest)
+    street = _NUMBERED.sub("", rest).strip("#")
     if place is None and not street and not district:
         return None
     province, city = place or ("", "")

@@ -61,6 +61,8 @@ def _several_words(full: list[str], *, surname_first: bool) -> list[tuple[str, s
         cuts.append((full[0] + full[1], "".join(full[2:])))
     if not surname_first:
         cuts.append((full[-1], "".join(full[:-1])))
+        if len(full) > 2:
+            cuts.append((full[-2] + full[-1], "".join(full[:-2])))
     complete = [
         (surname, given)
         for surname, given in cuts

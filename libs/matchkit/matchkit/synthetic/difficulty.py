@@ -34,7 +34,8 @@ class Difficulty:
     @property
     def unlinkable_share(self) -> float:
         """Records that share with no other record of their customer a telephone, an account, an address of mail, or a
-        firm."""
+        firm.
+        """
         return self.unlinkable / self.records
 
 

@@ -124,6 +124,7 @@ def _ceilings(field: str, model: Model, odds: float) -> dict[str, float]:
             "same_pinyin": unlisted_name_bits,
             "homophone": HOMOPHONE_BITS_MAX,
             "initial": INITIAL_BITS_MAX,
+            "incomparable": 0.0,
         }
     if field == "company":
         person = model.prior_bits + unlisted_name_bits + _bits(model, "phone", "exact")
