@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from matchkit.errors import JudgementsContradict
 from matchkit.families import Judgement as Word
-from matchkit.families import Member, partition
+from matchkit.families import Member, obstacle, partition
 from matchkit.families import Verdict as Said
 
 from identity.commands import announcing
@@ -42,6 +42,8 @@ def apply_plan(around: Surroundings, plan: Plan, standing: Sequence[Judgement]) 
             around.linker.revoke(*pair)
     _judge(around.linker, plan.nevers, Said.NEVER)
     _judge(around.linker, plan.musts, Said.MUST)
+    if plan.together and not plan.together <= around.linker.part(min(plan.together)):
+        raise CannotHold(_what(around.linker, _in_the_way(around.linker, plan.together)))
 
 
 def holds(
@@ -102,12 +104,25 @@ def _judge(linker: Linker, pairs: Iterable[Pair], verdict: Said) -> None:
             raise CannotHold(_what(linker, refusal.reason)) from None
 
 
+def _in_the_way(linker: Linker, together: frozenset[int]) -> str:
+    """Why records cannot all be one customer, in the linker's words."""
+    loaded = linker.neighbourhood
+    members = {
+        at: Member(loaded.records[at].digest, loaded.records[at].exclusives) for at in together
+    }
+    said = loaded.judgements_among(together)
+    nevers = [(each.a, each.b) for each in said if each.verdict is Said.NEVER]
+    first = min(together)
+    musts = [(first, other) for other in sorted(together - {first})]
+    return obstacle(members, musts, nevers, size_max=linker.model.customer_size_max)
+
+
 def _what(linker: Linker, reason: str) -> str:
     """What stands in the way, in words."""
     if reason == "size":
         return f"a customer has at most {linker.model.customer_size_max} records"
-    if reason == "judgement":
-        return "one source stated both, one after the other"
+    if reason in {"judgement", ""}:
+        return "other judgements, or what one source stated in turn, keep it from being so"
     return f"they differ in {linker.model.fields[int(reason.removeprefix('field '))].name}"
 
 

@@ -144,7 +144,7 @@ class Stewardship:
         async def wish(uow: UnitOfWork, said: Said) -> Outcome:
             wanted = await earlier_parts(uow.raw, customer_id, regrouping_id, is_before=is_before)
             around = await self._around(uow, {at for part in wanted for at in part})
-            wanted = [part & around.known.keys() for part in wanted]
+            wanted = [part.intersection(around.known) for part in wanted]
             plan = await self._plan_of(uow, around, [part for part in wanted if part])
             return await self._grant(uow, said, around, plan, RegroupingKind.RESTORED)
 
@@ -196,9 +196,10 @@ class Stewardship:
         if not around.known.keys() >= set(pair):
             raise RecordNotFound("id")
         pairs, touched = frozenset((pair,)), frozenset(pair)
-        plan = Plan(musts=pairs, touched=touched)
-        if verdict is Verdict.NEVER:
-            plan = Plan(nevers=pairs, touched=touched)
+        plan = Plan(nevers=pairs, touched=touched)
+        if verdict is Verdict.MUST:
+            both = touched.union(*(around.linker.part(at) for at in pair))
+            plan = Plan(musts=pairs, touched=touched, together=both)
         return await self._grant(uow, said, around, plan)
 
     async def _plan_of(

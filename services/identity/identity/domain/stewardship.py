@@ -126,12 +126,16 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Judgements to make and to revoke; `touched` are the records that it is about."""
+    """Judgements to make and to revoke.
+
+    `touched` are the records that it is about; those `together` must be one customer afterwards, or nothing is done.
+    """
 
     musts: frozenset[Pair] = frozenset()
     nevers: frozenset[Pair] = frozenset()
     revoked: frozenset[int] = frozenset()
     touched: frozenset[int] = frozenset()
+    together: frozenset[int] = frozenset()
 
 
 def plan_merge(parts: Sequence[Collection[int]]) -> Plan:
@@ -139,7 +143,9 @@ def plan_merge(parts: Sequence[Collection[int]]) -> Plan:
     oldest = sorted({min(part) for part in parts})
     if len(oldest) < 2:
         raise NothingToMerge
-    return Plan(musts=frozenset((oldest[0], other) for other in oldest[1:]))
+    everyone = frozenset().union(*parts)
+    musts = frozenset((oldest[0], other) for other in oldest[1:])
+    return Plan(musts=musts, touched=everyone, together=everyone)
 
 
 def plan_split(
@@ -239,4 +245,5 @@ def without_said(plan: Plan, standing: Iterable[Judgement]) -> Plan:
         frozenset(pair for pair in plan.nevers if (pair, Verdict.NEVER) not in said),
         plan.revoked,
         plan.touched,
+        plan.together,
     )
