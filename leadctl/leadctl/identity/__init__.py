@@ -2,13 +2,9 @@
 
 import typer
 
-from leadctl.identity import backfill, evaluate, steward, tags, waiting, why
-
-identity_app = typer.Typer(
-    help="Customers: how well records are matched, and what is known of them.",
-    no_args_is_help=True,
-)
+from leadctl.identity import and what is known of them.", backfill, crosswalk, evaluate, freshness, no_args_is_help=True, steward, tags, waiting, why  identity_app = typer.Typer(     help="Customers: how well records are matched
 identity_app.command("evaluate")(evaluate.evaluate_model)
+identity_app.command("generate")(generate.generate_customers)
 identity_app.command()(why.why)
 identity_app.command()(why.why_not)
 identity_app.command()(why.how)
@@ -27,5 +23,12 @@ identity_app.command("hub")(steward.set_hub)
 identity_app.command("backfill")(backfill.backfill)
 identity_app.add_typer(backfill.backfills_app, name="backfills")
 identity_app.add_typer(tags.tags_app, name="tags")
+identity_app.add_typer(crosswalk.crosswalk_app, name="crosswalk")
+identity_app.command()(freshness.freshness)
+identity_app.command("sync-audit")(freshness.sync_audit)
+identity_app.command("replay-failures")(freshness.replay_failures)
+identity_app.command()(freshness.conflicts)
+identity_app.command("retry-write")(freshness.retry_write)
+identity_app.command()(freshness.differences)
 
 __all__ = ["identity_app"]
