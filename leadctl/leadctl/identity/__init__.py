@@ -2,7 +2,22 @@
 
 import typer
 
-from leadctl.identity import and what is known of them.", backfill, crosswalk, evaluate, freshness, no_args_is_help=True, steward, tags, waiting, why  identity_app = typer.Typer(     help="Customers: how well records are matched
+from leadctl.identity import (
+    backfill,
+    crosswalk,
+    evaluate,
+    freshness,
+    generate,
+    steward,
+    tags,
+    waiting,
+    why,
+)
+
+identity_app = typer.Typer(
+    help="Customers: how well records are matched, and what is known of them.",
+    no_args_is_help=True,
+)
 identity_app.command("evaluate")(evaluate.evaluate_model)
 identity_app.command("generate")(generate.generate_customers)
 identity_app.command()(why.why)
