@@ -13,6 +13,7 @@ from servicekit.chassis import Chassis
 from servicekit.erasures import REPEAT_IDLE_S, Erasures
 
 from identity import rpc, subscribers
+from identity.commands import facts
 from identity.commands.erasing import Erasing
 from identity.commands.golden import GoldenRecords
 from identity.commands.resolving import Resolver
@@ -34,7 +35,11 @@ def build(settings: Settings) -> Chassis:
     resolver = resolver_of(settings)
     records = GoldenRecords(Archive.of(chassis.database, resolver.seals, settings.key_ring()))
     resolver.followers.append(records.follow)
-    erasing = Erasing(resolver, forget=[records.forget_leads], tell=[records.kept_about])
+    erasing = Erasing(
+        resolver,
+        forget=[records.forget_leads, facts.forget_leads],
+        tell=[records.kept_about, facts.kept_about],
+    )
     erasures = Erasures(
         chassis.database,
         erasing.erase_leads,
@@ -49,6 +54,7 @@ def build(settings: Settings) -> Chassis:
     watch = OverMergeWatch(chassis.database, resolver.model)
     chassis.work("over_merges", watch.step, idle_s=over_merges.IDLE_S)
     rpc.golden.serve(chassis, records, replica)
+    rpc.pictures.serve(chassis, settings, resolver, replica)
     rpc.backfills.serve(chassis, resolver)
     rpc.systems.serve(chassis, settings, resolver, GoldenSeals(settings.key_ring()))
     chassis.keep_book()

@@ -59,7 +59,7 @@ async def running(settings: Settings, token: str) -> AsyncIterator[Running]:
     streams = [
         replace(definition, max_size_bytes=2**24)
         for definition in load_definitions(STREAMS)
-        if definition.name in {"INTAKE", "IDENTITY"}
+        if definition.name in {"INTAKE", "IDENTITY", "ASSIGNMENT", "PERMISSIONS"}
     ]
     await apply_streams(settings.nats_url, streams)
     chassis = build(settings)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from servicekit.erasures import Erased
+
 from identity.domain.facts import settled
 from identity.store import facts as store
 from identity.wire import facts as wire
@@ -28,6 +30,25 @@ async def suppress(uow: UnitOfWork, subject_indexes: Sequence[bytes]) -> None:
     """Leaves whoever was forgotten at their own request alone: by lead-intake's digests of how they were named."""
     if subject_indexes:
         await store.suppress(uow.raw, subject_indexes, now=uow.now)
+
+
+async def forget_leads(uow: UnitOfWork, lead_ids: Sequence[UUID]) -> Erased:
+    """Deletes the facts about the people of these leads, while it is known by what they are known.
+
+    What is known by an identifier that others have too is theirs as well, and stays.
+    """
+    own, shared, record_ids = await store.known_by(uow.raw, lead_ids)
+    count = await forget(uow, tokens=own, record_ids=record_ids, lead_ids=lead_ids)
+    holds = ["wishes not to be contacted, by keyed identifiers, so that they are heeded"]
+    if shared:
+        holds.append("facts of other systems by identifiers that others have, too")
+    return Erased(count, tuple(holds))
+
+
+async def kept_about(uow: UnitOfWork, lead_ids: Sequence[UUID]) -> list[dict[str, Any]]:
+    """The facts about the people of these leads, by identifiers that nobody else has."""
+    own, _, _ = await store.known_by(uow.raw, lead_ids)
+    return await kept(uow, tokens=own, lead_ids=lead_ids)
 
 
 async def forget(

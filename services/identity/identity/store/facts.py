@@ -85,6 +85,21 @@ _FORGET_LEADS = """
 with gone as (delete from lead_states where lead_id = any($1::uuid[]) returning 1) select count(*) from gone
 """
 _FORGET_RELATIONS = "delete from relation_keys where record_id = any($1::bigint[])"
+# Of each lead every record that it ever stated counts; an identifier that somebody else's source gives, too, is shared.
+_KNOWN_BY = """
+with theirs as materialized (
+  select distinct t.record_id from sources s join statements t using (source_id) where s.lead_id = any($1::uuid[])
+  union
+  select s.record_id from sources s where s.lead_id = any($1::uuid[]) and s.record_id is not null
+), named as materialized (
+  select distinct key from theirs join records r using (record_id) cross join unnest(r.keys) as key
+)
+select key, exists (
+  select from record_keys k join sources s using (record_id)
+  where k.key = named.key and s.deleted_at is null and (s.lead_id is null or s.lead_id <> all($1::uuid[]))
+) as is_shared, array(select record_id from theirs) as record_ids
+from named
+"""
 _SUPPRESS = """
 insert into suppressed_indexes (index, suppressed_at) select distinct i, $2::timestamptz from unnest($1::bytea[]) as i
 on conflict (index) do nothing
@@ -146,6 +161,16 @@ async def end(raw: asyncpg.Connection, stated: Sequence[Ended]) -> None:
     await raw.execute(
         _END, [each.lead_id for each in stated], [each.into_lead_id for each in stated]
     )
+
+
+async def known_by(
+    raw: asyncpg.Connection, lead_ids: Sequence[UUID]
+) -> tuple[list[int], list[int], list[int]]:
+    """By what the people of leads are known: tokens that nobody else has, tokens that others have too, records."""
+    rows = await raw.fetch(_KNOWN_BY, lead_ids)
+    own = [row["key"] for row in rows if not row["is_shared"]]
+    shared = [row["key"] for row in rows if row["is_shared"]]
+    return own, shared, rows[0]["record_ids"] if rows else []
 
 
 async def suppress(raw: asyncpg.Connection, indexes: Iterable[bytes], *, now: datetime) -> None:

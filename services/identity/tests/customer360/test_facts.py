@@ -125,3 +125,22 @@ async def test_facts_go_with_their_person_and_others_stay(world: Any, told: Any)
     assert await world.rows("select count(*) from facts") == [(1,)]
     assert await world.rows("select count(*) from fact_tokens") == [(1,)]
     assert await world.rows("select count(*) from relation_keys") == [(0,)]
+
+
+async def test_a_forgotten_lead_takes_its_facts_along_but_not_those_of_who_shares_its_phone(
+    world: Any, told: Any
+) -> None:
+    person = await world.customer(phone=PHONE, email="a@example.cn")
+    await world.customer(phone=PHONE, email="b@example.cn")
+    await world.hears(
+        told("call", own_id="shared", phone_e164=PHONE), told("call", email="a@example.cn")
+    )
+    lead_ids = [UUID(person.lead_id)]
+
+    async with world.database.unit_of_work() as uow:
+        told_of = await commands.kept_about(uow, lead_ids)
+        erased = await commands.forget_leads(uow, lead_ids)
+
+    assert len(told_of) == erased.record_count == 1
+    assert any("others have" in hold for hold in erased.holds)
+    assert await world.rows("select count(*) from facts") == [(1,)]
