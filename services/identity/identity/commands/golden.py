@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from servicekit.erasures import Erased
@@ -16,6 +16,7 @@ from identity.domain.golden_changes import (
     is_pinned,
     without,
 )
+from identity.domain.regroupings import AUTOMATIC
 from identity.store import golden, golden_history, golden_pins
 from identity.store.golden import LoggedChange, Standing
 from identity.wire import golden as wire
@@ -119,14 +120,17 @@ class GoldenRecords:
         `customer_ids` are those whose sources they were. To be called before the records are made anew without the
         sources. Returns how many changes lost a value.
         """
-        erased = frozenset(source_ids)
-        held = await golden.hold(uow.raw, self.archive.golden_seals, customer_ids)
-        await golden_pins.forget(uow.raw, customer_ids, at=uow.now)
-        left = {number: without(each.record, erased) for number, each in held.items()}
-        await golden.reseal(uow.raw, self.archive.golden_seals, left)
-        return await golden_history.forget(
-            uow.raw, self.archive.golden_seals, erased, customer_ids, at=uow.now
+        erased, raw, seals = frozenset(source_ids), uow.raw, self.archive.golden_seals
+        held = await golden.hold(raw, seals, customer_ids)
+        await golden_pins.forget(raw, customer_ids, at=uow.now)
+        lost = [each for each in (_lost(at, erased) for at in held.values()) if each[1]]
+        await golden.reseal(raw, seals, {each.customer_id: each.record for each, _ in lost})
+        count = await golden_history.forget(raw, seals, erased, customer_ids, at=uow.now)
+        await golden.keep(
+            raw, seals, [], [at for each in lost for at in _erased(*each)], at=uow.now
         )
+        self._publish(uow, lost, AUTOMATIC)
+        return count
 
     async def forget_leads(self, uow: UnitOfWork, lead_ids: Sequence[UUID]) -> Erased:
         """Forgets what these leads said, before they are taken from their customers."""
@@ -153,10 +157,18 @@ class GoldenRecords:
         await golden.keep(uow.raw, self.archive.golden_seals, standings, changes, at=uow.now)
         if gone:
             await golden.drop(uow.raw, [each.customer_id for each in gone])
-        for each in made:
-            fields = _told(each, renewal)
-            if fields:
-                event = wire.customer_changed(each.standing, fields, actor=renewal.actor)
+        told = [(each.standing, _told(each, renewal)) for each in made]
+        self._publish(uow, told, renewal.actor)
+
+    def _publish(
+        self,
+        uow: UnitOfWork,
+        told: Sequence[tuple[Standing, Sequence[FieldChange]]],
+        actor: str,
+    ) -> None:
+        for standing, changes in told:
+            if changes:
+                event = wire.customer_changed(standing, changes, actor=actor)
                 uow.publish(event, key=event.golden_id)
 
 
@@ -202,6 +214,27 @@ def _actor(change: FieldChange, cause: Cause, renewal: Renewal) -> str:
     if cause is Cause.NEW_STATEMENT and change.new is not None and not is_pinned(change.new):
         return change.new.actor
     return renewal.actor
+
+
+def _lost(standing: Standing, source_ids: frozenset[int]) -> tuple[Standing, Sequence[FieldChange]]:
+    """What is left of a record without these sources, and what is not."""
+    left = without(standing.record, source_ids)
+    kept = replace(standing, record=left, version=standing.version + 1, has_pins=False)
+    return kept, differences(standing.record, left)
+
+
+def _erased(standing: Standing, changes: Sequence[FieldChange]) -> list[LoggedChange]:
+    """That values went, without them."""
+    return [
+        LoggedChange(
+            standing.customer_id,
+            standing.golden_id,
+            Cause.ERASED,
+            AUTOMATIC,
+            FieldChange(change.field, None, None),
+        )
+        for change in changes
+    ]
 
 
 def _closed(standing: Standing, renewal: Renewal) -> LoggedChange:

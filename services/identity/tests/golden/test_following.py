@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 from identity.commands.erasing import Erasing
+from identity.commands.stewardship import Stewardship
+from identity.domain.references import SourceNamed
 from identity.domain.statements import Statement
+from identity.domain.stewardship import Act
+from identity.store.golden_values import canonical
 from servicekit.events import new_id
 
 if TYPE_CHECKING:
     from identity.commands.resolving import Resolver
 
 PHONE = "+8613800138001"
-USCC = "91440300MA5EXAMP1X"
 
 
 @pytest.fixture
@@ -32,9 +36,9 @@ async def state(world: Any, *statements: Statement) -> list[str]:
 
 
 def statement(world: Any, system: str, key: str, **fields: str) -> Statement:
-    lead_id = {"lead_id": key} if system == "lead" else {}
+    lead_id = UUID(key) if system == "lead" else None
     now = world.clock.passes()
-    return Statement(system, key, fields, now - timedelta(minutes=1), now, **lead_id)
+    return Statement(system, key, fields, now - timedelta(minutes=1), now, lead_id=lead_id)
 
 
 async def texts(world: Any, golden_id: str) -> dict[str, str]:
@@ -64,3 +68,66 @@ async def test_a_later_change_of_business_only_is_followed(following: Any) -> No
     assert await following.changes(int(golden_id, 16)) == [
         ("credit_grade", "NEW_STATEMENT", "A", "C")
     ]
+
+
+async def test_a_stewards_merge_that_is_undone_leaves_the_same_bytes(following: Any) -> None:
+    ours = statement(following, "crm", "C-1", name="张伟", phone=PHONE, credit_grade="A")
+    theirs = statement(
+        following, "kingdee", "K-1", name="李娜", phone="+8613800138002", city="深圳"
+    )
+    one, other = await state(following, ours, theirs)
+    before = [canonical(await following.golden(int(each, 16))) for each in (one, other)]
+    apart = following.clock.passes()
+    stewardship = Stewardship(following.database, following.resolver)
+
+    following.clock.passes()
+    await stewardship.merge(Act("steward-1", "one person", "k1", b"1" * 16), [one, other])
+    together = await texts(following, other)
+    following.clock.passes()
+    leaving = [SourceNamed("kingdee", "K-1")]
+    await stewardship.split(Act("steward-1", "no", "k2", b"2" * 16), one, leaving)
+    after = [canonical(await following.golden(int(each, 16))) for each in (one, other)]
+    then = await following.texts(int(other, 16), at=apart)
+
+    assert together == {
+        "name": "李娜",
+        "phone": "+8613800138002",
+        "other_phones": PHONE,
+        "credit_grade": "A",
+        "city": "深圳",
+    }
+    assert after == before
+    assert then == {"name": "李娜", "phone": "+8613800138002", "city": "深圳"}
+
+
+async def test_an_erased_lead_is_gone_from_record_history_and_dump(following: Any) -> None:
+    lead_id = new_id()
+    lead = statement(following, "lead", lead_id, name="张伟", phone=PHONE, address="示例路1号")
+    [golden_id] = await state(following, lead)
+    await state(
+        following, statement(following, "crm", "C-1", name="张伟", phone=PHONE, credit_grade="A")
+    )
+    await state(
+        following,
+        statement(following, "lead", lead_id, name="张伟", phone=PHONE, address="示例路2号"),
+    )
+    records = following.records
+    erasing = Erasing(following.resolver, forget=[records.forget_leads], tell=[records.kept_about])
+
+    following.clock.passes()
+    async with following.database.unit_of_work() as uow:
+        kept = await erasing.kept_about(uow, [UUID(lead_id)])
+        await erasing.erase_leads(uow, [UUID(lead_id)])
+
+    assert await texts(following, golden_id) == {
+        "name": "张伟",
+        "phone": PHONE,
+        "credit_grade": "A",
+    }
+    history = await following.changes(int(golden_id, 16))
+    assert [each for each in history if each[0] == "address"] == [
+        ("address", "NEW_STATEMENT", None, None),
+        ("address", "ERASED", None, None),
+    ]
+    assert kept[-1]["golden_changes_kept"] == 2
+    assert kept[-1]["golden_record_version"] == 3

@@ -311,8 +311,10 @@ async def test_what_is_forgotten_is_gone_from_the_record_and_its_history(world: 
         ("name", "NEW_STATEMENT", None, "示例二"),
         ("name", "NEW_STATEMENT", "示例二", None),
         ("city", "PINNED", None, None),
+        *((name, "ERASED", None, None) for name in ("city", "name", "phone")),
         ("name", "NEW_STATEMENT", None, "示例二"),
     ]
+    assert list(world.events[-2].fields) == ["city", "name", "phone"]
     assert await world.rows("select count(*) from golden_pins where sealed_text is not null") == [
         (0,)
     ]
