@@ -23,6 +23,7 @@ from servicekit.local.postgres_server import PostgresServer
 from servicekit.local.processes import Exited, KeptProcess, ProcessState, Running
 
 from leadctl.identities import AUDIENCE, ISSUER, OPERATOR, Identities
+from leadctl.stack.migrating import Migration, written
 from leadctl.stack.programs import SERVICES, Program
 from leadctl.stack.readiness import readiness, wait_until_ready
 from leadctl.stack.servers import Servers
@@ -96,6 +97,7 @@ class Stack:
         with self._locked():
             await self.servers.start(report)
             self._write_tokens()
+            await self._prepare(report)
             await together(*(self._bring_up(p, report) for p in self._programs.values()))
 
     async def down(self, *, purge: bool = False) -> None:
@@ -180,9 +182,7 @@ class Stack:
         if server is not None:
             return server.process
         if name not in self._kept:
-            self._kept[name] = KeptProcess(
-                name, run_dir=self._folder("run"), log_path=self.log_file(name)
-            )
+            self._kept[name] = self._kept_process(name)
         return self._kept[name]
 
     @cached_property
@@ -201,29 +201,47 @@ class Stack:
             nats_files=self._nats_files,
         )
 
+    async def _prepare(self, report: Callable[[str], None]) -> None:
+        """Keep the environment of what does not run yet, and give its services their tables."""
+        idle = [p for p in self._programs.values() if not self._runs(p)]
+        for program in idle:
+            _write_privately(self._env_file(program.name), json.dumps(self.env(program.name)))
+        services = [program for program in idle if program.is_service]
+        if services:
+            await self._migrate(services)
+        for service in services:
+            report(f"{service.name} has its tables")
+
+    async def _migrate(self, services: Sequence[Program]) -> None:
+        steps = [
+            Migration(each.module, self.env(each.name), str(self.log_file(each.name)))
+            for each in services
+        ]
+        file = self.directory / "secrets" / "migrations.json"
+        _write_privately(file, written(steps))
+        migration = self._kept_process("migrations")
+        env = passed_on(self._environment)
+        migration.start([*_python("leadctl.stack.migrating"), str(file)], env=env)
+        ended = await asyncio.to_thread(migration.wait, MIGRATION_TIMEOUT_S)
+        file.unlink()
+        match migration.state():
+            case Exited(0) if ended:
+                return
+            case Exited(int(number)) if number <= len(services):
+                raise self.process(services[number - 1].name).did_not_start("was not migrated")
+            case state:
+                raise migration.did_not_start(f"failed: {state}")
+
     async def _bring_up(self, program: Program, report: Callable[[str], None]) -> None:
-        if not isinstance(self.process(program.name).state(), Running):
-            env = self.env(program.name)
-            _write_privately(self._env_file(program.name), json.dumps(env))
-            if program.is_service:
-                await self._migrate(program, env)
-                report(f"{program.name} has its tables")
-            self._start_process(program.name, env)
+        if not self._runs(program):
+            self._start_process(program.name, self.env(program.name))
         await self._ready(program.name, report)
 
-    async def _migrate(self, program: Program, env: Mapping[str, str]) -> None:
-        migration = KeptProcess(
-            f"{program.name}-migration",
-            run_dir=self._folder("run"),
-            log_path=self.log_file(program.name),
-        )
-        migration.start([*_python(program), "migrate"], env=env)
-        ended = await asyncio.to_thread(migration.wait, MIGRATION_TIMEOUT_S)
-        if not ended or migration.state() != Exited(0):
-            raise migration.did_not_start(f"failed: {migration.state()}")
+    def _runs(self, program: Program) -> bool:
+        return isinstance(self.process(program.name).state(), Running)
 
     def _start_process(self, name: str, env: Mapping[str, str]) -> None:
-        self.process(name).start(_python(self._programs[name]), env=env)
+        self.process(name).start(_python(self._programs[name].module), env=env)
 
     async def _ready(self, name: str, report: Callable[[str], None]) -> None:
         url = f"http://{self._address(name, 'http')}"
@@ -247,6 +265,9 @@ class Stack:
             if program.is_service:
                 self.identities.mint(program.name, scopes=[f"service:{program.name}"])
         self.identities.mint(OPERATOR, scopes=["operator"])
+
+    def _kept_process(self, name: str) -> KeptProcess:
+        return KeptProcess(name, run_dir=self._folder("run"), log_path=self.log_file(name))
 
     def _server(self, name: str) -> NatsServer | PostgresServer | None:
         match name:
@@ -308,9 +329,9 @@ class Stack:
             yield
 
 
-def _python(program: Program) -> list[str]:
+def _python(module: str) -> list[str]:
     # -P: no folder that the command happens to be called from can shadow a module.
-    return [sys.executable, "-P", "-m", program.module]
+    return [sys.executable, "-P", "-m", module]
 
 
 def _write_privately(file: Path, text: str) -> None:
