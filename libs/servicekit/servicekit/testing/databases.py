@@ -33,7 +33,7 @@ class Migrated:
         self._templates: dict[str, str] = {}
 
     async def migrate(self, url: str, package: str) -> None:
-        """Give the empty database at `url` the tables of `package`; nobody may be connected to it."""
+        """Make the database at `url` with the tables of `package`; one that is there is replaced."""
         template = self._templates.get(package)
         if template is None:
             template = f"migrated_{package}"
@@ -41,17 +41,18 @@ class Migrated:
             await asyncio.to_thread(migrations.upgrade, self._server.url(template), package)
             self._templates[package] = template
         name = urlsplit(url).path.lstrip("/")
-        await drop_database(self._server.admin_url, name)
         await _execute(
             self._server.admin_url,
+            f'DROP DATABASE IF EXISTS "{name}"',
             f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy',
         )
 
 
-async def _execute(admin_url: str, statement: str) -> None:
+async def _execute(admin_url: str, *statements: str) -> None:
     async with asyncio.timeout(TIMEOUT_S):
         connection = await asyncpg.connect(admin_url)
         try:
-            await connection.execute(statement)
+            for statement in statements:
+                await connection.execute(statement)
         finally:
             await connection.close()

@@ -37,12 +37,18 @@ def nats_server() -> "Iterator[TestNats]":
 
 
 @pytest_asyncio.fixture
-async def database_url(postgres_server: "TestPostgres") -> AsyncIterator[str]:
-    """The URL (`postgresql://...`) of an empty database of this test's own."""
+async def database_url(
+    request: pytest.FixtureRequest, postgres_server: "TestPostgres"
+) -> AsyncIterator[str]:
+    """The URL (`postgresql://...`) of an empty database of this test's own.
+
+    Where the test asks for `migrated` too, that makes the database, and there is none before.
+    """
     from servicekit.testing.databases import create_database, drop_database
 
     name = f"test_{secrets.token_hex(6)}"
-    await create_database(postgres_server.admin_url, name)
+    if "migrated" not in request.fixturenames:
+        await create_database(postgres_server.admin_url, name)
     yield postgres_server.url(name)
     await drop_database(postgres_server.admin_url, name)
 
