@@ -323,7 +323,7 @@ async def intake(
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def samples() -> Any:
     """The builders of this folder, for tests that make requests by hand."""
     return _Samples

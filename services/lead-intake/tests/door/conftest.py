@@ -9,7 +9,8 @@ import json
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -17,6 +18,7 @@ import aiohttp
 import asyncpg
 import msgspec
 import pytest
+import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import rsa
 from lead_intake.accounts import Accounts, Secrets
 from lead_intake.channels.channel_files import compile_channel
@@ -33,13 +35,17 @@ from leadctl.fakes.signing import FORM, JSON, MESSAGE, XML, SenderKeys, Signed, 
 from servicekit.database import Database
 from servicekit.http_host import HttpHost
 from servicekit.polling import Poller
+from servicekit.testing.databases import drop_database
 from yarl import URL
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
 
     from lead_intake.channels.channel_files import ChannelFile
+    from servicekit.testing.databases import Migrated
+    from servicekit.testing.servers import TestPostgres
 
 LEAD = json.dumps(
     {"event": "lead", "name": "示例", "phone": "13800138001", "id": 2**60, "rate": 1.5},
@@ -250,6 +256,12 @@ class RunningDoor:
         self.paths[case.name, account] = path = f"/in/v1/{channel}/{key}"
         return path
 
+    async def forget(self) -> None:
+        """Leaves neither an account nor a delivery; the next account has an id, and so a rate, of its own."""
+        await self.rows.execute("truncate accounts, deliveries cascade")
+        self.paths.clear()
+        await self.accounts.refresh()
+
     async def put_secrets(self, channel: str, account: str, secrets: bytes, key: str) -> None:
         """Writes an account's row and lets the door see it."""
         row = account_rows.SealedAccount(
@@ -315,16 +327,51 @@ def channels_of_cases() -> list[ChannelFile]:
     return [compile_channel(case.document()) for case in CASES.values()]
 
 
-def door_settings(url: str, keys: Any, samples: Any) -> Settings:
+def door_settings(url: str, jwks_file: Path, samples: Any) -> Settings:
     """Settings of a door alone, which knows neither bus nor permissions."""
     return Settings(
         database_url=url,
         nats_url="nats://127.0.0.1:1",
         permissions_grpc="127.0.0.1:1",
-        jwks_file=keys.jwks_file,
+        jwks_file=jwks_file,
         field_keys=f"k1:{samples.key}",
         index_key=samples.key,
     )
+
+
+@asynccontextmanager
+async def running_door(
+    url: str,
+    settings: Settings,
+    documents: Sequence[Mapping[str, Any]] = (),
+    *,
+    trusted_hops: int = 0,
+    queue_max: int = 1000,
+) -> AsyncIterator[RunningDoor]:
+    """A door on a migrated database, for these channel documents or those of every case."""
+    seals = Seals.of(settings)
+    files = [compile_channel(document) for document in documents] or channels_of_cases()
+    database = Database(url, service="lead-intake", pool_size=3)
+    channels = {file.channel: file for file in files}
+    accounts = Accounts(database, channels, seals, templates={})
+    commits = GroupCommit(database, queue_max=queue_max)
+    poller = Poller("group commit", commits.step, idle_s=1.0)
+    commits.wake = poller.wake
+    routes = Routes(
+        Door(accounts, commits, seals, trusted_hops=trusted_hops),
+        {oauth2.PATH: oauth2.TokenEndpoint(accounts)},
+    )
+    host = HttpHost("127.0.0.1", 0, routes)
+    async with AsyncExitStack() as stack:
+        for part in (database, accounts, poller, host):
+            await part.start()
+            stack.push_async_callback(part.stop)
+        rows = await asyncpg.connect(url)
+        stack.push_async_callback(rows.close)
+        address = f"http://127.0.0.1:{host.port}"
+        http = aiohttp.ClientSession(address, timeout=aiohttp.ClientTimeout(total=20))
+        http = await stack.enter_async_context(http)
+        yield RunningDoor(http, rows, accounts, seals, address)
 
 
 @pytest.fixture
@@ -332,39 +379,21 @@ def start_door(
     migrated_url: str, keys: Any, samples: Any
 ) -> Callable[..., AbstractAsyncContextManager[RunningDoor]]:
     """Starts a door for channel documents; those of every case by default."""
+    return partial(running_door, migrated_url, door_settings(migrated_url, keys.jwks_file, samples))
 
-    @asynccontextmanager
-    async def start(
-        documents: Sequence[Mapping[str, Any]] = (),
-        *,
-        trusted_hops: int = 0,
-        queue_max: int = 1000,
-    ) -> AsyncIterator[RunningDoor]:
-        seals = Seals.of(door_settings(migrated_url, keys, samples))
-        files = [compile_channel(document) for document in documents] or channels_of_cases()
-        database = Database(migrated_url, service="lead-intake", pool_size=3)
-        channels = {file.channel: file for file in files}
-        accounts = Accounts(database, channels, seals, templates={})
-        commits = GroupCommit(database, queue_max=queue_max)
-        poller = Poller("group commit", commits.step, idle_s=1.0)
-        commits.wake = poller.wake
-        routes = Routes(
-            Door(accounts, commits, seals, trusted_hops=trusted_hops),
-            {oauth2.PATH: oauth2.TokenEndpoint(accounts)},
-        )
-        host = HttpHost("127.0.0.1", 0, routes)
-        async with AsyncExitStack() as stack:
-            for part in (database, accounts, poller, host):
-                await part.start()
-                stack.push_async_callback(part.stop)
-            rows = await asyncpg.connect(migrated_url)
-            stack.push_async_callback(rows.close)
-            address = f"http://127.0.0.1:{host.port}"
-            http = aiohttp.ClientSession(address, timeout=aiohttp.ClientTimeout(total=20))
-            http = await stack.enter_async_context(http)
-            yield RunningDoor(http, rows, accounts, seals, address)
 
-    return start
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def lasting_door(
+    postgres_server: TestPostgres, migrated: Migrated, samples: Any, tmp_path_factory: Any
+) -> AsyncIterator[RunningDoor]:
+    """A door for all tests of a module, each of which `forget`s what others did."""
+    name = f"door_{token_hex(6)}"
+    url = postgres_server.url(name)
+    await migrated.migrate(url, "lead_intake")
+    settings = door_settings(url, tmp_path_factory.mktemp("door") / "jwks.json", samples)
+    async with running_door(url, settings) as running:
+        yield running
+    await drop_database(postgres_server.admin_url, name)
 
 
 @pytest.fixture

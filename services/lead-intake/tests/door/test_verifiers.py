@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
+from lead_intake.accounts import Secrets, verifier_for
+from lead_intake.channels.channel_files import compile_channel
 from lead_intake.verifiers import VERIFIERS
 from lead_intake.verifiers.aes_cbc import NotOpened, opened, opened_with_iv, sealed
 from lead_intake.verifiers.protocol import InvalidSecret, KeyMaterial, Request
@@ -219,3 +221,18 @@ def _every() -> dict[str, Verifier]:
 
 
 EVERY = _every()
+
+
+def test_a_verifier_says_nothing_of_its_secrets(case: Any) -> None:
+    keys = case.keys("main")
+    secrets = Secrets(
+        signing=(keys.signing,) if keys.signing else (),
+        encryption=(keys.encryption,) if keys.encryption else (),
+        identity=dict(keys.identity),
+        public_keys=keys.public_pem(),
+    )
+
+    made = verifier_for(compile_channel(case.document()), "main", secrets)
+
+    shown = f"{made!r} {made} {secrets!r}"
+    assert not any(held and held in shown for held in (keys.signing, keys.encryption))
