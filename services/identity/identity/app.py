@@ -17,6 +17,8 @@ from identity.commands import facts
 from identity.commands.erasing import Erasing
 from identity.commands.golden import GoldenRecords
 from identity.commands.resolving import Resolver
+from identity.commands.tags import follow_regrouping
+from identity.queries.walls import Walls
 from identity.seals import Digests, Seals
 from identity.store.golden_archive import Archive
 from identity.store.golden_values import GoldenSeals
@@ -34,7 +36,7 @@ def build(settings: Settings) -> Chassis:
     replica = enforce(chassis, settings, permissions_grpc=settings.permissions_grpc)
     resolver = resolver_of(settings)
     records = GoldenRecords(Archive.of(chassis.database, resolver.seals, settings.key_ring()))
-    resolver.followers.append(records.follow)
+    resolver.followers += [records.follow, follow_regrouping]
     erasing = Erasing(
         resolver,
         forget=[records.forget_leads, facts.forget_leads],
@@ -55,6 +57,7 @@ def build(settings: Settings) -> Chassis:
     chassis.work("over_merges", watch.step, idle_s=over_merges.IDLE_S)
     rpc.golden.serve(chassis, records, replica)
     rpc.pictures.serve(chassis, settings, resolver, replica)
+    rpc.tags.serve(chassis, Walls(replica))
     rpc.backfills.serve(chassis, resolver)
     rpc.systems.serve(chassis, settings, resolver, GoldenSeals(settings.key_ring()))
     chassis.keep_book()

@@ -1,5 +1,23 @@
 """RPCs of identity; one module for each noun."""
 
-from identity.rpc import backfills, explanation, golden, identity, pictures, stewardship, systems
+from identity.rpc import (
+    backfills,
+    explanation,
+    golden,
+    identity,
+    pictures,
+    stewardship,
+    systems,
+    tags,
+)
 
-__all__ = ["backfills", "explanation", "golden", "identity", "pictures", "stewardship", "systems"]
+__all__ = [
+    "backfills",
+    "explanation",
+    "golden",
+    "identity",
+    "pictures",
+    "stewardship",
+    "systems",
+    "tags",
+]
