@@ -33,10 +33,9 @@ async def earlier_parts(
     `CustomerNotFound`, `ForeignRegrouping`.
     """
     customer = await customer_named(raw, customer_id)
-    number = customer.customer_id
-    ours = await members.of_customer(raw, number)
+    ours = await members.of_customer(raw, customer.customer_id)
     change = await regroupings.regrouping(raw, regrouping_id)
-    if change is None or not await regroupings.is_of(raw, regrouping_id, ours, customer=number):
+    if change is None or not await regroupings.is_of(raw, regrouping_id, ours):
         raise ForeignRegrouping
     after_id = regrouping_id - 1 if is_before else regrouping_id
     at = change.made_at - _INSTANT if is_before else change.made_at

@@ -35,9 +35,15 @@ cross join lateral (
 ) m
 """
 _IS_OF = """
+with numbers as (
+  select customer_id from records where record_id = any($2)
+  union select from_customer from moves where record_id = any($2)
+  union select to_customer from moves where record_id = any($2)
+)
 select exists (
-  select from moves where regrouping_id = $1
-  and (record_id = any($2) or from_customer = $3 or to_customer = $3)
+  select from moves where regrouping_id = $1 and (
+    record_id = any($2) or from_customer in (select * from numbers) or to_customer in (select * from numbers)
+  )
 )
 """
 _MOVED_IN = "select record_id from moves where regrouping_id = $1"
@@ -102,12 +108,9 @@ async def regrouping(raw: asyncpg.Connection, regrouping_id: int) -> Regrouping 
     return None if row is None else _regrouping(row, ())
 
 
-async def is_of(
-    raw: asyncpg.Connection, regrouping_id: int, record_ids: Collection[int], *, customer: int
-) -> bool:
-    """Whether a regrouping moved one of these records, or any from or to this customer."""
-    found: bool = await raw.fetchval(_IS_OF, regrouping_id, list(record_ids), customer)
-    return found
+async def is_of(raw: asyncpg.Connection, regrouping_id: int, record_ids: Collection[int]) -> bool:
+    """Whether a regrouping moved one of these records, or any from or to a customer that one of them ever had."""
+    return bool(await raw.fetchval(_IS_OF, regrouping_id, list(record_ids)))
 
 
 async def moved_in(raw: asyncpg.Connection, regrouping_id: int) -> set[int]:

@@ -182,9 +182,14 @@ def a_resolver(ring: KeyRing, model: Model) -> Resolver:
 
 
 @pytest.fixture
-async def office(migrated_url: str, ring: KeyRing) -> AsyncIterator[Office]:
+def small_model() -> Model:
+    return a_model()
+
+
+@pytest.fixture
+async def office(migrated_url: str, ring: KeyRing, small_model: Model) -> AsyncIterator[Office]:
     database = Database(migrated_url, service="identity", clock=Clock())
     await database.start()
-    resolver = a_resolver(ring, a_model())
+    resolver = a_resolver(ring, small_model)
     yield Office(database, resolver, Stewardship(database, resolver))
     await database.stop()
