@@ -5,9 +5,13 @@ import typer
 from leadctl.identity import (
     backfill,
     crosswalk,
+    customer,
+    duplicates,
     evaluate,
     freshness,
     generate,
+    golden,
+    golden_policy,
     steward,
     tags,
     waiting,
@@ -39,11 +43,24 @@ identity_app.command("backfill")(backfill.backfill)
 identity_app.add_typer(backfill.backfills_app, name="backfills")
 identity_app.add_typer(tags.tags_app, name="tags")
 identity_app.add_typer(crosswalk.crosswalk_app, name="crosswalk")
+identity_app.command()(golden.show)
+identity_app.command()(golden.changes)
+identity_app.command()(golden.pin)
+identity_app.command()(golden.unpin)
+identity_app.command()(golden.restore_value)
+identity_app.add_typer(golden_policy.policy_app, name="policy")
 identity_app.command()(freshness.freshness)
 identity_app.command("sync-audit")(freshness.sync_audit)
 identity_app.command("replay-failures")(freshness.replay_failures)
 identity_app.command()(freshness.conflicts)
 identity_app.command("retry-write")(freshness.retry_write)
 identity_app.command()(freshness.differences)
+identity_app.command()(customer.customer)
+identity_app.command()(customer.may_contact)
+identity_app.command()(customer.objection)
+identity_app.command()(customer.withdraw_objection)
+identity_app.command()(duplicates.duplicate)
+identity_app.command()(duplicates.request_access)
+identity_app.command()(duplicates.access_requests)
 
 __all__ = ["identity_app"]

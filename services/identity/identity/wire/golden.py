@@ -109,16 +109,18 @@ def sought(request: pb.SearchChangesRequest) -> Sought:
 def record_response(golden: Golden, masks: Masks) -> pb.GetGoldenRecordResponse:
     """A golden record; `masks` gives the fields of a customer that the caller sees masked."""
     hidden = masks(golden.customer.golden_id)
+    values = [
+        _value(name, value, golden.keys, hidden) for name, value in golden.record.values.items()
+    ]
+    for value in values:
+        value.pin_reason = golden.pin_reasons.get(value.field, "")
     return pb.GetGoldenRecordResponse(
         golden_id=golden.customer.golden_id,
         master_id=golden.customer.master_id,
-        values=[
-            _value(name, value, golden.keys, hidden) for name, value in golden.record.values.items()
-        ],
+        values=values,
         version=golden.version,
         policy_version=golden.record.policy_version,
         refreshed_at=moment(golden.refreshed_at),
-        pin_reasons=golden.pin_reasons,
     )
 
 

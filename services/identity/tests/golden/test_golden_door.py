@@ -139,7 +139,7 @@ async def test_a_steward_sets_a_value_takes_it_back_and_restores_an_older_one(
 
     assert (restored.version, restored.field) == (3, "credit_grade")
     assert (texts(before), texts(after)) == ({"credit_grade": "C"}, {"credit_grade": "A"})
-    assert dict(after.pin_reasons) == {"credit_grade": "a mistake"}
+    assert [each.pin_reason for each in after.values] == ["a mistake"]
     assert (released.version, pinned.version) == (4, 5)
     assert codes == [
         grpc.StatusCode.INVALID_ARGUMENT,

@@ -136,6 +136,7 @@ class GoldenValue(_message.Message):
     RECEIVED_AT_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
     LOSER_COUNT_FIELD_NUMBER: _builtins.int
+    PIN_REASON_FIELD_NUMBER: _builtins.int
     field: _builtins.str
     """Canonical name of the field, such as phone."""
     text: _builtins.str
@@ -152,6 +153,8 @@ class GoldenValue(_message.Message):
     """Who changed it, as far as the source says; the steward who set it."""
     loser_count: _builtins.int
     """How many sources say something else."""
+    pin_reason: _builtins.str
+    """Why a steward set it; told of the present record only."""
     @_builtins.property
     def modified_at(self) -> _timestamp_pb2.Timestamp:
         """When the source began to say so, by its own clock."""
@@ -173,10 +176,11 @@ class GoldenValue(_message.Message):
         received_at: _timestamp_pb2.Timestamp | None = ...,
         actor: _builtins.str = ...,
         loser_count: _builtins.int = ...,
+        pin_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["modified_at", b"modified_at", "received_at", b"received_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "field", b"field", "is_masked", b"is_masked", "loser_count", b"loser_count", "modified_at", b"modified_at", "received_at", b"received_at", "rule", b"rule", "source_key", b"source_key", "system", b"system", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "field", b"field", "is_masked", b"is_masked", "loser_count", b"loser_count", "modified_at", b"modified_at", "pin_reason", b"pin_reason", "received_at", b"received_at", "rule", b"rule", "source_key", b"source_key", "system", b"system", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -292,33 +296,12 @@ class GetGoldenRecordResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    @_typing.final
-    class PinReasonsEntry(_message.Message):
-        DESCRIPTOR: _descriptor.Descriptor
-
-        KEY_FIELD_NUMBER: _builtins.int
-        VALUE_FIELD_NUMBER: _builtins.int
-        key: _builtins.str
-        value: _builtins.str
-        def __init__(
-            self,
-            *,
-            key: _builtins.str = ...,
-            value: _builtins.str = ...,
-        ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
-        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
-
     GOLDEN_ID_FIELD_NUMBER: _builtins.int
     MASTER_ID_FIELD_NUMBER: _builtins.int
     VALUES_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     POLICY_VERSION_FIELD_NUMBER: _builtins.int
     REFRESHED_AT_FIELD_NUMBER: _builtins.int
-    PIN_REASONS_FIELD_NUMBER: _builtins.int
     golden_id: _builtins.str
     """Golden ID by which the customer is called now."""
     master_id: _builtins.str
@@ -335,10 +318,6 @@ class GetGoldenRecordResponse(_message.Message):
     def refreshed_at(self) -> _timestamp_pb2.Timestamp:
         """When the record was last made; absent for an earlier state."""
 
-    @_builtins.property
-    def pin_reasons(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """The fields that stewards set, and why; none for an earlier state."""
-
     def __init__(
         self,
         *,
@@ -348,11 +327,10 @@ class GetGoldenRecordResponse(_message.Message):
         version: _builtins.int = ...,
         policy_version: _builtins.int = ...,
         refreshed_at: _timestamp_pb2.Timestamp | None = ...,
-        pin_reasons: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["refreshed_at", b"refreshed_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["golden_id", b"golden_id", "master_id", b"master_id", "pin_reasons", b"pin_reasons", "policy_version", b"policy_version", "refreshed_at", b"refreshed_at", "values", b"values", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["golden_id", b"golden_id", "master_id", b"master_id", "policy_version", b"policy_version", "refreshed_at", b"refreshed_at", "values", b"values", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
