@@ -41,8 +41,9 @@ class FakeErp:
 
     `statuses` are the statuses with which the next requests are refused, `delay_s` is waited before each answer, or
     until `gate` opens if there is one. Fields in `locked` cannot be written. A name in `version_field` shows a row's
-    version among its fields. With `forgets_answers` a write is done and its answer lost. `on_write` hears of every
-    row that was written, as a change feed does. Counted are the writes that changed something, and refused requests.
+    version among its fields. With `forgets_answers` a write is done and its answer lost. `on_write` hears of every row
+    that was written, as a change feed does; `changed_keys` are all changes in their order. Counted are the writes that
+    changed something, and refused requests.
     """
 
     secret: str
@@ -58,7 +59,7 @@ class FakeErp:
     written_count: int = 0
     request_count: int = 0
     refused_count: int = 0
-    _log: list[str] = field(default_factory=list)
+    changed_keys: list[str] = field(default_factory=list)
     _answers: dict[str, Answer] = field(default_factory=dict)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,7 +85,7 @@ class FakeErp:
         row.fields |= fields
         row.modified_at = self.clock()
         row.version += 1
-        self._log.append(key)
+        self.changed_keys.append(key)
         return row
 
     def shown(self, row: ErpRow) -> dict[str, str]:
@@ -122,7 +123,7 @@ class FakeErp:
     def _changes(self, query: str) -> dict[str, Any]:
         asked = parse_qs(query, keep_blank_values=True)
         first, limit = int(asked["since"][0] or 0), int(asked["limit"][0])
-        keys = self._log[first : first + limit]
+        keys = self.changed_keys[first : first + limit]
         rows = [
             {
                 "entity": "customer",
@@ -133,7 +134,7 @@ class FakeErp:
             for key in dict.fromkeys(keys)
         ]
         end = first + len(keys)
-        return {"rows": rows, "next": str(end), "has_more": end < len(self._log)}
+        return {"rows": rows, "next": str(end), "has_more": end < len(self.changed_keys)}
 
     def _write(self, key: str, headers: dict[str, str], document: dict[str, Any]) -> Answer:
         idempotency_key = headers.get("idempotency-key", "")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from identity.commands.arbitration import survivors
 from identity.domain.arbitration import COMPARED_FIELDS, Said, differences, is_same
 from identity.domain.statements import LEADS
-from identity.store import comparisons, customers, golden, systems
+from identity.store import comparisons, customers, golden, systems, write_backs
 from identity.store.comparisons import Night
 from identity.store.write_backs import CurrentSource
 from identity.wire import systems as wire
@@ -68,6 +68,7 @@ class Comparing:
         )
         if is_over:
             await comparisons.forget(uow.raw, before=night - NIGHTS_KEPT)
+            await write_backs.forget(uow.raw, before=uow.now - NIGHTS_KEPT)
         return not is_over
 
     async def _compare(

@@ -89,13 +89,13 @@ class WritingBack:
             await self._settle(uow, claimed, WriteBackState.GAVE_UP, failed.reason)
             await self._say(uow, claimed, claimed.fields, GAVE_UP)
             return
-        due_at = uow.now + timedelta(seconds=delay_s)
         await write_backs.put_off(
             uow.raw,
             claimed.write_back_id,
             reason=failed.reason[:64],
             attempt_count=count,
-            due_at=due_at,
+            due_in=timedelta(seconds=delay_s),
+            now=uow.now,
         )
 
     async def refused(self, uow: UnitOfWork, claimed: ClaimedWrite, reason: str) -> None:

@@ -35,7 +35,7 @@ where source_id = any($1::bigint[]) and (state = 2 or state = 3 and done_at > $2
 order by write_back_id
 """
 _SUPERSEDE = """
-update write_backs set state = 6, done_at = $2
+update write_backs set state = 6, done_at = $2, sealed_fields = ''
 where source_id = any($1::bigint[]) and state = 1
 """
 _PLAN = """
@@ -63,17 +63,23 @@ returning w.write_back_id, w.source_id, w.system, w.key_digest, w.fields, w.winn
 """
 _TAKE = "select 1 from write_backs where write_back_id = $1 and state = 2 for update"
 _SETTLE = """
-update write_backs set state = $2, reason = $3, attempt_count = $4, done_at = $5
+update write_backs set state = $2::smallint, reason = $3, attempt_count = $4, done_at = $5,
+  sealed_fields = case when $2 = 3 then ''::bytea else sealed_fields end
 where write_back_id = $1 and state = 2
 """
 _PUT_OFF = """
-update write_backs set state = case
-    when exists (
-      select 1 from write_backs newer
-      where newer.source_id = write_backs.source_id and newer.state = 1 and newer.fields @> write_backs.fields
-    ) then 6 else 1 end,
+update write_backs w
+set state = case when tried.is_outdated then 6 else 1 end,
+  done_at = case when tried.is_outdated then $5::timestamptz end,
   reason = $2, attempt_count = $3, due_at = $4
-where write_back_id = $1 and state = 2
+from (
+  select write_back_id, exists (
+    select 1 from write_backs newer
+    where newer.source_id = o.source_id and newer.state = 1 and newer.fields @> o.fields
+  ) as is_outdated
+  from write_backs o where write_back_id = $1
+) tried
+where w.write_back_id = tried.write_back_id and w.state = 2
 """
 _NARROW = """
 update write_backs set fields = $2, field_digests = $3, winners = $4, sealed_fields = $5 where write_back_id = $1
@@ -83,6 +89,7 @@ update write_backs w set state = 1, attempt_count = 0, reason = '', due_at = $2,
 where write_back_id = $1 and state in (4, 5)
   and not exists (select 1 from write_backs o where o.source_id = w.source_id and o.state = 1)
 """
+_FORGET = "delete from write_backs where state in (3, 6) and done_at < $1"
 _GOLDEN_ID = """
 select c.golden_id from sources s join records using (record_id) join customers c using (customer_id)
 where s.source_id = $1
@@ -206,7 +213,7 @@ async def settle(
     attempt_count: int,
     now: datetime,
 ) -> None:
-    """Ends a write that is under way."""
+    """Ends a write that is under way; the values of one that was written are forgotten."""
     await raw.execute(_SETTLE, write_back_id, state, reason, attempt_count, now)
 
 
@@ -216,10 +223,11 @@ async def put_off(
     *,
     reason: str,
     attempt_count: int,
-    due_at: datetime,
+    due_in: timedelta,
+    now: datetime,
 ) -> None:
     """Lets a write that is under way wait again; one whose fields a newer one writes is superseded instead."""
-    await raw.execute(_PUT_OFF, write_back_id, reason, attempt_count, due_at)
+    await raw.execute(_PUT_OFF, write_back_id, reason, attempt_count, now + due_in, now)
 
 
 async def narrow(raw: asyncpg.Connection, write_back_id: int, to: PlannedWrite) -> None:
@@ -237,6 +245,11 @@ async def narrow(raw: asyncpg.Connection, write_back_id: int, to: PlannedWrite) 
 async def retry(raw: asyncpg.Connection, write_back_id: int, *, now: datetime) -> bool:
     """Lets a write wait again that was refused or given up; says whether there is one."""
     return str(await raw.execute(_RETRY, write_back_id, now)).endswith(" 1")
+
+
+async def forget(raw: asyncpg.Connection, *, before: datetime) -> None:
+    """Forgets writes that were settled by then."""
+    await raw.execute(_FORGET, before)
 
 
 async def golden_id_of(raw: asyncpg.Connection, source_id: int) -> str:
