@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -20,7 +21,8 @@ from matchkit.model import Field, Model, Weight
 from servicekit.database import Database
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
+    from contextlib import AbstractAsyncContextManager
 
     from identity.domain.stewardship import Outcome
     from servicekit.sealing import KeyRing
@@ -187,9 +189,27 @@ def small_model() -> Model:
 
 
 @pytest.fixture
-async def office(migrated_url: str, ring: KeyRing, small_model: Model) -> AsyncIterator[Office]:
-    database = Database(migrated_url, service="identity", clock=Clock())
-    await database.start()
-    resolver = a_resolver(ring, small_model)
-    yield Office(database, resolver, Stewardship(database, resolver))
-    await database.stop()
+def open_office(
+    migrated_url: str, ring: KeyRing, small_model: Model
+) -> Callable[[], AbstractAsyncContextManager[Office]]:
+    """Opens the office, also in a loop of the test's own."""
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Office]:
+        database = Database(migrated_url, service="identity", clock=Clock())
+        await database.start()
+        resolver = a_resolver(ring, small_model)
+        try:
+            yield Office(database, resolver, Stewardship(database, resolver))
+        finally:
+            await database.stop()
+
+    return opened
+
+
+@pytest.fixture
+async def office(
+    open_office: Callable[[], AbstractAsyncContextManager[Office]],
+) -> AsyncIterator[Office]:
+    async with open_office() as opened:
+        yield opened
