@@ -23,11 +23,13 @@ from servicekit.database import Database
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
     from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
 
     from identity.domain.stewardship import Outcome
     from servicekit.sealing import KeyRing
 
 MORNING = datetime(2026, 2, 7, 1, 0, tzinfo=UTC)
+RING = f"test:{base64.b64encode(b'r' * 32).decode()}"
 INDEX_KEY = base64.b64encode(b"i" * 32).decode()
 SAME_NAME = 8.0
 SAME_COMPANY = 8.0
@@ -213,3 +215,11 @@ async def office(
 ) -> AsyncIterator[Office]:
     async with open_office() as opened:
         yield opened
+
+
+@pytest.fixture
+def program_arguments(migrated_url: str, small_model: Model, tmp_path: Path) -> list[str]:
+    """What another process needs to work in the same office."""
+    model = tmp_path / "model.yaml"
+    model.write_text(small_model.dump(), encoding="utf-8")
+    return [migrated_url, str(model), RING, INDEX_KEY]
