@@ -54,6 +54,8 @@ def _read_han(text: str) -> Company:
 
 def _take_brackets(text: str) -> tuple[str, str]:
     """The text without brackets; a place in one is returned, a branch in one stays, all else goes."""
+    if _BRACKETED.search(text) is None:
+        return text, ""
     place = ""
     for content in _BRACKETED.findall(text):
         found, rest = take(content)
@@ -66,6 +68,8 @@ def _take_brackets(text: str) -> tuple[str, str]:
 
 def _cut_branch(text: str) -> tuple[str, str]:
     """What stands between the firm's legal form, or its brand, and the word for a branch."""
+    if not text.endswith(_BRANCHES):
+        return text, ""
     for ending in _BRANCHES:
         if text.endswith(ending) and len(text) > len(ending) + BRAND_CHARACTERS_MIN:
             return _firm_and_branch(text[: -len(ending)], ending)
@@ -91,13 +95,16 @@ def _branch_name(unit: str) -> str:
 
 
 def _without_legal_form(text: str) -> str:
-    shortened = True
-    while shortened:
-        shortened = False
-        for form in _LEGAL_FORMS:
-            if text.endswith(form) and len(text) - len(form) >= BRAND_CHARACTERS_MIN:
-                text, shortened = text[: -len(form)], True
-                break
+    return _without_endings(text, _LEGAL_FORMS)
+
+
+def _without_endings(text: str, endings: tuple[str, ...]) -> str:
+    """The text without any of these endings (longest first), as long as a brand remains."""
+    while text.endswith(endings):
+        ending = next(each for each in endings if text.endswith(each))
+        if len(text) - len(ending) < BRAND_CHARACTERS_MIN:
+            break
+        text = text[: -len(ending)]
     return text
 
 
@@ -123,14 +130,7 @@ def _cut_tail_place(text: str) -> tuple[str, str]:
 
 def _brand(name: str) -> str:
     """The name without the words for its trade at the end."""
-    shortened = True
-    while shortened:
-        shortened = False
-        for trade in _TRADES:
-            if name.endswith(trade) and len(name) - len(trade) >= BRAND_CHARACTERS_MIN:
-                name, shortened = name[: -len(trade)], True
-                break
-    return name
+    return _without_endings(name, _TRADES)
 
 
 def _read_latin(text: str) -> Company:

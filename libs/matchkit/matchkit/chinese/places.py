@@ -20,9 +20,6 @@ _PEOPLES = words(
 )
 _MUNICIPALITIES = frozenset({"北京", "上海", "天津", "重庆", "香港", "澳门"})
 
-NAME_CHARACTERS_MAX = 16
-"""Longest official name of a place."""
-
 
 class Place(NamedTuple):
     """A province with a city in it, by short names; the city is empty when only the province is known."""
@@ -50,11 +47,20 @@ def take(text: str) -> tuple[Place | None, str]:
 
 def _longest(text: str) -> tuple[Place | None, str]:
     names = _names()
-    for size in range(min(len(text), NAME_CHARACTERS_MAX), 1, -1):
+    for size in _sizes().get(text[:2], ()):
         place = names.get(text[:size])
         if place is not None:
             return place, text[size:]
     return None, text
+
+
+@cache
+def _sizes() -> dict[str, tuple[int, ...]]:
+    """The first two characters of every name to the lengths of the names that begin so, longest first."""
+    found: dict[str, set[int]] = {}
+    for name in _names():
+        found.setdefault(name[:2], set()).add(len(name))
+    return {start: tuple(sorted(sizes, reverse=True)) for start, sizes in found.items()}
 
 
 def is_place(word: str) -> bool:

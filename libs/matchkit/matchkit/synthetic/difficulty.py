@@ -33,9 +33,7 @@ class Difficulty:
 
     @property
     def unlinkable_share(self) -> float:
-        """Records that share with no other record of their customer a telephone, an account, an address of mail, or a
-        firm.
-        """
+        """Records that have siblings but share no telephone, account, mail address or firm with any."""
         return self.unlinkable / self.records
 
 

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 from matchkit.synthetic import mistakes
 from matchkit.synthetic import systems as habits
 from matchkit.synthetic.companies import BRAND_CHARACTERS, Firm
-from matchkit.synthetic.spellings import spell_company, spell_name, spell_phone
+from matchkit.synthetic.spellings import (
+    PARTIAL_SPELLINGS,
+    spell_company,
+    spell_name,
+    spell_phone,
+)
 from matchkit.synthetic.systems import RECORDS_OF_CUSTOMER, SYSTEMS, System
 from matchkit.synthetic.world import Customer, World, a_world
 
@@ -78,9 +83,10 @@ def raw(record: Labelled) -> dict[str, str | list[str]]:
 
 def _record(random: Random, world: World, customer: Customer, key: str) -> Labelled:
     system = SYSTEMS.draw(random)
-    values: dict[str, str] = {"name": _name(random, system, customer.person)}
-    values.update(_phones(random, world, system, customer))
-    values.update(_company(random, world, system, customer))
+    written = system.phones.draw(random)
+    values: dict[str, str] = {"name": _name(random, system, customer.person, written)}
+    values.update(_phones(random, world, customer, written))
+    values.update(_company(random, world, system, customer, told=written != "mobile"))
     values.update(_accounts(random, world, system, customer))
     values.update(_place(random, world, system, customer.firm))
     return Labelled(system.name, key, values, customer.number)
@@ -90,8 +96,11 @@ def _holds(random: Random, system: System, field: str) -> bool:
     return random.random() < system.holds.get(field, 0.0)
 
 
-def _name(random: Random, system: System, person: Person) -> str:
+def _name(random: Random, system: System, person: Person, written: str) -> str:
     spelling = system.names.draw(random)
+    if written != "mobile" and random.random() < habits.FULL_NAME_WITHOUT_MOBILE:
+        while spelling in PARTIAL_SPELLINGS:
+            spelling = system.names.draw(random)
     chance = random.random()
     if chance < habits.MISHEARD_NAME:
         person = person.renamed(mistakes.misheard(random, person.given))
@@ -102,10 +111,10 @@ def _name(random: Random, system: System, person: Person) -> str:
 
 
 def _phones(
-    random: Random, world: World, system: System, customer: Customer
+    random: Random, world: World, customer: Customer, written: str
 ) -> Iterator[tuple[str, str]]:
     """The telephone field, and now and then a second number."""
-    person, written = customer.person, system.phones.draw(random)
+    person = customer.person
     if written in ("mobile", "second"):
         digits = person.mobile if written == "mobile" else person.second_mobile
         if random.random() < habits.MISTYPED_PHONE:
@@ -124,10 +133,12 @@ def _phones(
 
 
 def _company(
-    random: Random, world: World, system: System, customer: Customer
+    random: Random, world: World, system: System, customer: Customer, *, told: bool
 ) -> Iterator[tuple[str, str]]:
+    """The firm's name and code; `told` when the name is there for certain."""
     firm = customer.firm
-    if "company" not in system.holds or customer.moved or _holds(random, system, "company"):
+    told = told or customer.moved or "company" not in system.holds
+    if told or _holds(random, system, "company"):
         yield "company", _company_name(random, system, firm, moved=customer.moved)
     if _holds(random, system, "uscc"):
         yield "uscc", _code(random, world, firm)

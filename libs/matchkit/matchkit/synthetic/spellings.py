@@ -79,6 +79,21 @@ NAME_SPELLINGS: Mapping[str, Spelling] = {
 """Seventeen ways to write one name."""
 
 
+PARTIAL_SPELLINGS = frozenset(
+    (
+        "salutation",
+        "chief",
+        "manager",
+        "engineer",
+        "familiar",
+        "role",
+        "initial",
+        "latin_salutation",
+    )
+)
+"""Spellings that do not give the whole name."""
+
+
 def spell_name(person: Person, spelling: str) -> str:
     """A person's name in one of `NAME_SPELLINGS`; raises `KeyError` for another."""
     return NAME_SPELLINGS[spelling](person)

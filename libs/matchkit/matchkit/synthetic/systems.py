@@ -19,7 +19,10 @@ BOTH_NUMBERS = {"mobile": 0.05, "second": 0.4}
 """Records that hold both numbers of a person, by the one that comes first."""
 MISHEARD_NAME = 0.008
 MISWRITTEN_NAME = 0.006
-MISWRITTEN_COMPANY = 0.01
+MISWRITTEN_COMPANY = 0.006
+FULL_NAME_WITHOUT_MOBILE = 0.75
+"""A contact without a mobile of their own is mostly named in full: one has to be able to ask for them. For the same
+reason such a record always names the firm."""
 ANOTHERS_CODE = 0.008
 """Records that carry the code of another company."""
 DAMAGED_CODE = 0.007

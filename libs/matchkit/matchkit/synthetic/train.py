@@ -5,6 +5,7 @@ records. What estimation cannot see is then put right by what a customer is, a p
 
 * agreement on the person cannot outweigh a difference in the firm. How often the same telephone under the same name
   stands beside another firm's name *and the same credit code* says how often such a pair is one customer after all;
+* a surname that every twentieth person bears does not single out one of a firm's people: that is a clerk's to judge;
 * a switchboard is the firm's, which company and code say already;
 * identifiers that the records hold too seldom to count (passport, external_userid) weigh what the counted ones do.
 """
@@ -24,6 +25,7 @@ from matchkit.fields import Weight
 from matchkit.frequencies import Frequencies
 from matchkit.kinds.person_name import PERSON_NAME
 from matchkit.model import Model
+from matchkit.scoring import bits_of
 from matchkit.synthetic.records import generate, raw
 
 if TYPE_CHECKING:
@@ -120,14 +122,23 @@ def _ceilings(field: str, model: Model, odds: float) -> dict[str, float]:
     """The most bits that some levels of a field may say."""
     unlisted_name_bits = _unlisted_name_bits(model)
     if field == "name":
+        firm = model.prior_bits + max(
+            _bits(model, name, "exact") for name in ("company", "uscc", "address")
+        )
         return {
+            "common_surname": bits_of(model.accept) - 0.1 - firm,
             "same_pinyin": unlisted_name_bits,
             "homophone": HOMOPHONE_BITS_MAX,
             "initial": INITIAL_BITS_MAX,
             "incomparable": 0.0,
         }
     if field == "company":
-        person = model.prior_bits + unlisted_name_bits + _bits(model, "phone", "exact")
+        person = (
+            model.prior_bits
+            + unlisted_name_bits
+            + _bits(model, "phone", "exact")
+            + _bits(model, "place", "same_city")
+        )
         return {
             "other_branch": 0.0,
             "other_trade": 0.0,
