@@ -5,10 +5,10 @@ Every sealed value is bound to the keyed digest of what it belongs to, so that i
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+import msgspec
 from matchkit.model import Hasher
 from servicekit.sealing import BlindIndex
 
@@ -43,8 +43,7 @@ class Seals:
 
     def open_fields(self, key_digest: bytes, sealed: bytes) -> dict[str, str]:
         """What `seal_fields` sealed."""
-        fields: dict[str, str] = json.loads(self._ring.open(sealed, key_digest))
-        return fields
+        return msgspec.json.decode(self._ring.open(sealed, key_digest), type=dict[str, str])
 
     def seal_features(self, digest: bytes, features: Features, model: Model) -> bytes:
         """A record's features as `records.sealed_features` keeps them."""
@@ -91,8 +90,10 @@ class Digests:
 
 
 def canonical(fields: Mapping[str, str]) -> bytes:
-    """The one text of these fields: sorted, without blanks, empty ones left out."""
+    """The one text of these fields: JSON, sorted, without blanks, empty ones left out, in UTF-8."""
     kept = {name: value for name, value in sorted(fields.items()) if value}
-    return json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode(
-        "utf-8", "surrogatepass"
-    )
+    try:
+        return msgspec.json.encode(kept)
+    except UnicodeEncodeError:
+        whole = {name: value.encode("utf-8", "replace").decode() for name, value in kept.items()}
+        return msgspec.json.encode(whole)

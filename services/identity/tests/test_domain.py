@@ -1,158 +1,167 @@
-"""Whose lead it is, decided without servers."""
+"""Golden IDs and whose they are, decided without servers."""
 
-from collections import defaultdict
-from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
-from identity.domain import (
-    GoldenId,
-    Key,
-    Lead,
-    LeadId,
-    MatchBasis,
-    Recognition,
+from identity.domain.customers import Customer, CustomerId, GoldenId, MasterId
+from identity.domain.golden_ids import (
+    Factors,
+    GoldenIdKeys,
+    Minted,
+    Recipe,
     golden_id,
     master_id,
-    recognise,
 )
+from identity.domain.regroupings import Alias, Belonging, Grouping, regroup
 
 NOON = datetime(2026, 2, 7, 12, tzinfo=UTC)
+KEYS = GoldenIdKeys({"k1": b"k" * 32})
+PHONE, USCC = "+8613800138001", "91440300MA5EXAMP1F"
 
 
-def a_lead(number: int, *, phone: str = "A", uscc: str = "", minute: int = 0) -> Lead:
-    """A lead; its indexes are readable here, digests elsewhere."""
-    return Lead(
-        LeadId(UUID(int=number)),
-        "website_form",
-        NOON + timedelta(minutes=minute),
-        phone.encode(),
-        uscc.encode(),
-        GoldenId(f"{phone}/{uscc}" if phone else f"lead/{number}"),
+def a_customer(number: int, golden: str, *, minute: int = 0, records: int = 1) -> Customer:
+    first_seen_at = NOON + timedelta(minutes=minute)
+    return Customer(
+        CustomerId(number), GoldenId(golden), MasterId(f"CID-{number}"), first_seen_at, records, 1
     )
 
 
-def bases(recognition: Recognition) -> list[MatchBasis]:
-    return [identity.basis for identity in recognition.identities]
+def an_alias(golden: str, *, minute: int = 0, customer: int = 0) -> Alias:
+    minted = Minted(GoldenId(golden), Recipe.PHONE_AND_USCC, "k1")
+    return Alias(minted, NOON + timedelta(minutes=minute), customer, f"CID-{golden}")
 
 
-def customers(recognition: Recognition) -> list[str]:
-    return [identity.golden_id for identity in recognition.identities]
+def a_record(*golden: str, minute: int = 0, customer: int = 0, digest: bytes = b"d") -> Belonging:
+    since = NOON + timedelta(minutes=minute)
+    return Belonging(digest, customer, dict.fromkeys(golden, since))
 
 
-def test_the_first_lead_of_a_phone_makes_a_customer() -> None:
-    recognition = recognise([a_lead(1)], [])
-
-    assert bases(recognition) == [MatchBasis.NEW]
-    assert [newcomer.golden_id for newcomer in recognition.newcomers] == ["A/"]
-    assert [(k.phone_index, k.uscc_index) for k in recognition.new_keys] == [(b"A", b"")]
+def called(grouping: Grouping) -> dict[frozenset[int], str]:
+    return {each.part: each.golden_id for each in grouping.named}
 
 
-def test_same_phone_and_same_company_twice_is_one_customer() -> None:
-    recognition = recognise([a_lead(1, uscc="X"), a_lead(2, uscc="X")], [])
-
-    assert bases(recognition) == [MatchBasis.NEW, MatchBasis.PHONE_AND_USCC]
-    assert len(set(customers(recognition))) == 1
-    assert len(recognition.newcomers) == 1
+def parts(*groups: set[int]) -> list[frozenset[int]]:
+    return [frozenset(group) for group in groups]
 
 
-def test_the_identifier_survives_when_the_company_becomes_known_later() -> None:
-    recognition = recognise([a_lead(1), a_lead(2, uscc="X"), a_lead(3, uscc="X")], [])
+def test_a_golden_id_is_64_hex_characters_and_needs_the_key() -> None:
+    one = golden_id(b"k" * 32, Recipe.PHONE_AND_USCC, phone=PHONE, second_factor=USCC)
 
-    assert customers(recognition) == ["A/", "A/", "A/"]
-    assert bases(recognition) == [MatchBasis.NEW, MatchBasis.PHONE, MatchBasis.PHONE_AND_USCC]
-
-
-def test_a_phone_alone_is_the_customer_with_that_phone_and_a_company() -> None:
-    recognition = recognise([a_lead(1, uscc="X"), a_lead(2), a_lead(3)], [])
-
-    assert customers(recognition) == ["A/X", "A/X", "A/X"]
-    assert bases(recognition) == [MatchBasis.NEW, MatchBasis.PHONE, MatchBasis.PHONE]
+    assert len(one) == 64
+    assert set(one) <= set("0123456789abcdef")
+    assert one != golden_id(b"l" * 32, Recipe.PHONE_AND_USCC, phone=PHONE, second_factor=USCC)
 
 
-def test_same_phone_with_another_company_is_another_customer() -> None:
-    recognition = recognise([a_lead(1), a_lead(2, uscc="X"), a_lead(3, uscc="Y")], [])
+def test_the_recipe_is_the_one_that_golden_ids_were_always_made_by() -> None:
+    made = golden_id(b"k" * 32, Recipe.PHONE_AND_USCC, phone=PHONE, second_factor="")
 
-    assert customers(recognition) == ["A/", "A/", "A/Y"]
-    assert bases(recognition)[-1] is MatchBasis.NEW
-
-
-def test_a_phone_of_two_companies_is_of_the_one_who_was_seen_first() -> None:
-    known = [
-        Key(b"A", b"X", GoldenId("A/X"), NOON),
-        Key(b"A", b"Y", GoldenId("A/Y"), NOON - timedelta(days=1)),
-    ]
-
-    recognition = recognise([a_lead(1)], known)
-
-    assert customers(recognition) == ["A/Y"]
+    assert made == "39803355e330f7d39693409423c38278743703df2d700ae2f1c1e1de71631d92"
 
 
-def test_a_lead_without_a_phone_matches_nobody_even_with_a_known_company() -> None:
-    known = [Key(b"A", b"X", GoldenId("A/X"), NOON)]
+def test_a_source_without_a_phone_is_called_by_itself() -> None:
+    one = KEYS.mint(Factors("", USCC, "", "lead-1"))
+    other = KEYS.mint(Factors("", USCC, "", "lead-2"))
 
-    recognition = recognise([a_lead(1, phone="", uscc="X"), a_lead(2, phone="")], known)
-
-    assert customers(recognition) == ["lead/1", "lead/2"]
-    assert bases(recognition) == [MatchBasis.NONE, MatchBasis.NONE]
-    assert recognition.new_keys == []
+    assert one != other
+    assert len(one) == len(other) == 1
 
 
-FULL_KEYS = st.lists(st.tuples(st.sampled_from("ABC"), st.sampled_from("XYZ")), max_size=12)
+def test_a_second_recipe_mints_only_where_both_factors_are_stated() -> None:
+    keys = GoldenIdKeys({"k1": b"k" * 32}, (Recipe.PHONE_AND_USCC, Recipe.PHONE_AND_RESIDENT_ID))
+
+    assert len(keys.mint(Factors(PHONE, USCC, "", "lead-1"))) == 1
+    assert len(keys.mint(Factors(PHONE, USCC, "11010519491231002X", "lead-1"))) == 2
 
 
-@given(keys=FULL_KEYS, shuffle=st.randoms(use_true_random=False), batch_size=st.integers(1, 5))
-def test_the_order_of_leads_with_full_keys_does_not_change_who_is_one_customer(
-    keys: list[tuple[str, str]], shuffle: object, batch_size: int
-) -> None:
-    leads = [a_lead(number, phone=p, uscc=u) for number, (p, u) in enumerate(keys)]
-    shuffled = list(leads)
-    shuffle.shuffle(shuffled)  # type: ignore[attr-defined]
+def test_an_older_key_goes_before_a_newer_one_so_that_rotation_renames_nobody() -> None:
+    keys = GoldenIdKeys({"new": b"n" * 32, "old": b"o" * 32})
+    new, old, lost = (
+        Minted(GoldenId("a" * 64), Recipe.PHONE_AND_USCC, key) for key in ("new", "old", "lost")
+    )
 
-    assert groups(leads, batch_size=len(leads) or 1) == groups(shuffled, batch_size=batch_size)
+    assert sorted([new, old, lost], key=keys.seniority) == [lost, old, new]
 
 
-@given(keys=st.lists(st.tuples(st.sampled_from("AB"), st.sampled_from(["", "X", "Y"]))))
-def test_batches_decide_as_one_after_another_would(keys: list[tuple[str, str]]) -> None:
-    leads = [a_lead(n, phone=p, uscc=u, minute=n) for n, (p, u) in enumerate(keys)]
-
-    assert groups(leads, batch_size=len(leads) or 1) == groups(leads, batch_size=1)
+def test_a_master_id_names_day_and_number() -> None:
+    assert master_id(date(2026, 2, 7), 1) == "CID-20260207-000001"
 
 
-def groups(leads: Sequence[Lead], *, batch_size: int) -> dict[str, set[LeadId]]:
-    """The leads of each customer, after the leads have come in batches."""
-    known: list[Key] = []
-    found: dict[str, set[LeadId]] = defaultdict(set)
-    for start in range(0, len(leads), batch_size):
-        recognition = recognise(leads[start : start + batch_size], known)
-        known += recognition.new_keys
-        for identity in recognition.identities:
-            found[identity.golden_id].add(identity.lead.lead_id)
-    return dict(found)
+def test_a_part_is_called_by_what_was_stated_first() -> None:
+    belongings = {1: a_record("a", minute=3), 2: a_record("b", minute=1)}
+    aliases = {"a": an_alias("a", minute=3), "b": an_alias("b", minute=1)}
+
+    grouping = regroup(parts({1, 2}), belongings, aliases, {}, KEYS)
+
+    assert called(grouping) == {frozenset({1, 2}): "b"}
 
 
-def test_a_golden_id_is_64_hex_characters_that_depend_on_every_part() -> None:
-    given = {"phone_e164": "+8613800138001", "second_factor": "91440300MA5EXAMP1X"}
-
-    ids = {
-        golden_id(b"k" * 32, **given),
-        golden_id(b"l" * 32, **given),
-        golden_id(b"k" * 32, **{**given, "phone_e164": "+8613800138002"}),
-        golden_id(b"k" * 32, **{**given, "second_factor": ""}),
+def test_an_id_that_two_customers_support_is_of_the_first_and_the_other_falls_back() -> None:
+    belongings = {
+        1: a_record("a", minute=3, digest=b"1"),
+        2: a_record("a", minute=1, digest=b"2"),
     }
 
-    assert len(ids) == 4
-    assert all(len(each) == 64 and int(each, 16) for each in ids)
+    grouping = regroup(parts({1}, {2}), belongings, {"a": an_alias("a", minute=1)}, {}, KEYS)
+
+    fallback = KEYS.of_record(b"1").golden_id
+    assert called(grouping) == {frozenset({2}): "a", frozenset({1}): fallback}
+    assert grouping.fallbacks == [(fallback, 1)]
+    assert grouping.ambiguous == {"a"}
 
 
-def test_the_first_recipe_gives_the_same_golden_id_for_ever() -> None:
-    found = golden_id(b"k" * 32, phone_e164="+8613800138001", second_factor="")
+def test_a_merge_keeps_the_older_customer_and_hands_over_the_other_ones_ids() -> None:
+    belongings = {1: a_record("a", minute=3, customer=7), 2: a_record("b", customer=8)}
+    aliases = {"a": an_alias("a", minute=3, customer=7), "b": an_alias("b", customer=8)}
+    customers = {7: a_customer(7, "a", minute=3), 8: a_customer(8, "b")}
 
-    assert found == "39803355e330f7d39693409423c38278743703df2d700ae2f1c1e1de71631d92"
+    grouping = regroup(parts({1, 2}), belongings, aliases, customers, KEYS)
+
+    assert [(each.customer_id, each.golden_id) for each in grouping.named] == [(8, "b")]
+    assert grouping.gone == {7: frozenset({1, 2})}
 
 
-def test_a_master_id_is_readable() -> None:
-    assert master_id(date(2026, 2, 7), 1) == "CID-20260207-000001"
-    assert master_id(date(2026, 2, 7), 12_345_678) == "CID-20260207-12345678"
+def test_a_split_leaves_the_name_with_whoever_supports_it() -> None:
+    belongings = {1: a_record("a", customer=7), 2: a_record("b", minute=5, customer=7)}
+    aliases = {"a": an_alias("a", customer=7), "b": an_alias("b", minute=5, customer=7)}
+
+    grouping = regroup(parts({1}, {2}), belongings, aliases, {7: a_customer(7, "a")}, KEYS)
+
+    assert {(each.customer_id, each.golden_id) for each in grouping.named} == {(7, "a"), (0, "b")}
+    assert grouping.gone == {}
+
+
+def test_whoever_was_forgotten_is_taken_up_again_by_their_id() -> None:
+    husk = {7: a_customer(7, "a", records=0)}
+    aliases = {"a": an_alias("a", customer=7)}
+
+    grouping = regroup(parts({1}), {1: a_record("a", minute=9)}, aliases, husk, KEYS)
+
+    assert [(each.customer_id, each.golden_id) for each in grouping.named] == [(7, "a")]
+
+
+@given(
+    supports=st.lists(
+        st.tuples(st.sampled_from("abc"), st.integers(0, 5), st.integers(0, 3)), min_size=1
+    ),
+    shuffle=st.randoms(use_true_random=False),
+)
+def test_the_order_of_records_does_not_change_who_is_called_what(
+    supports: list[tuple[str, int, int]], shuffle: object
+) -> None:
+    def grouped(order: list[int]) -> set[tuple[str, frozenset[int]]]:
+        belongings, aliases, groups = {}, {}, {}
+        for number in order:
+            golden, minute, group = supports[number]
+            belongings[number] = a_record(golden, minute=minute, digest=bytes([number]))
+            groups.setdefault(group, set()).add(number)
+            first = min(at for name, at, _ in supports if name == golden)
+            aliases[golden] = an_alias(golden, minute=first)
+        found = regroup(parts(*groups.values()), belongings, aliases, {}, KEYS)
+        return {(each.golden_id, each.part) for each in found.named}
+
+    order = list(range(len(supports)))
+    shuffled = order[:]
+    shuffle.shuffle(shuffled)  # type: ignore[attr-defined]
+
+    assert grouped(order) == grouped(shuffled)

@@ -6,7 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from identity import commands, subscribers
+from identity import subscribers
+from identity.commands.erasing import Erasing
+from identity.store.customers import customer_of
+from leadchain.identity.v1.events_pb2 import LeadIdentified
 from leadchain.identity.v1.privacy_events_pb2 import (
     SubjectErasedInIdentity,
     SubjectExportedFromIdentity,
@@ -22,12 +25,14 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-async def service(database: Database, reader: Any) -> Hearing:
+async def service(database: Database, reader: Any, resolver: Any) -> Hearing:
     bus = Bus("nats://127.0.0.1:1", database=database)
+    erasing = Erasing(resolver)
     erasures = Erasures(
-        database, commands.erase_leads, spared=[SubjectErasureRequested.DESCRIPTOR.full_name]
+        database, erasing.erase_leads, spared=[SubjectErasureRequested.DESCRIPTOR.full_name]
     )
-    subscribers.subscribe(bus, reader, erasures)
+    subscribers.subscribe(bus, reader, resolver)
+    subscribers.subscribe_to_requests(bus, erasures, erasing)
     return Hearing("identity", database, bus)
 
 
@@ -44,13 +49,14 @@ async def test_the_phone_of_a_forgotten_person_is_a_strangers(
     await service.hears(again)
 
     (answer,) = await service.states(SubjectErasedInIdentity)
-    assert (answer.request_id, answer.erased_count) == (request_id, 1)
+    assert (answer.request_id, answer.erased_count) == (request_id, 2)
     bases = dict(await service.rows("select lead_id::text, match_basis from leads"))
     assert bases == {first.lead_id: 1, other.lead_id: 1, again.lead_id: 1}
-    assert await service.rows("select count(*) from customer_keys") == [(2,)]
+    assert await service.rows("select count(*) from records") == [(2,)]
+    assert await service.rows("select count(distinct golden_id) from leads") == [(2,)]
 
 
-async def test_a_customer_who_has_another_lead_stays_known_and_the_answer_says_so(
+async def test_what_another_lead_says_too_stays_and_the_answer_says_so(
     service: Hearing, received: Any
 ) -> None:
     first, second = received(), received()
@@ -60,8 +66,27 @@ async def test_a_customer_who_has_another_lead_stays_known_and_the_answer_says_s
     await service.hears(SubjectErasureRequested(request_id=new_id(), lead_ids=[first.lead_id]))
 
     (answer,) = await service.states(SubjectErasedInIdentity)
-    assert answer.erased_count == 0
-    assert any("1 customers who have other leads" in hold for hold in answer.holds)
+    assert answer.erased_count == 1
+    assert any("1 customers from other sources" in hold for hold in answer.holds)
+    assert await service.rows("select count(*) from statements") == [(1,)]
+    assert await service.rows("select count(*) from records") == [(1,)]
+
+
+async def test_nothing_a_forgotten_person_said_is_left_and_their_ids_resolve(
+    service: Hearing, received: Any
+) -> None:
+    event = received()
+    await service.hears(event)
+    (identified,) = await service.states(LeadIdentified)
+
+    await service.hears(SubjectErasureRequested(request_id=new_id(), lead_ids=[event.lead_id]))
+
+    for table in ("statements", "records", "record_keys", "links", "alias_supports"):
+        assert await service.rows(f"select count(*) from {table}") == [(0,)]
+    async with service.database.raw() as raw:
+        customer = await customer_of(raw, identified.golden_id)
+    assert customer is not None
+    assert (customer.master_id, customer.record_count) == (identified.master_id, 0)
 
 
 async def test_sealed_contacts_that_were_sent_on_go_with_the_person(

@@ -41,7 +41,6 @@ class Reading:
     statement: Statement
     key_digest: bytes
     record: Record
-    rules: Mapping[int, str]
     minted: tuple[Minted, ...]
 
 
@@ -60,9 +59,9 @@ class Reader:
         """The reading of a statement; values too long to be one are not compared."""
         key_digest = self._digests.of_source(statement.system, statement.source_key)
         features = self._features(statement.fields)
-        record, rules = self._record(features, key_digest)
+        record = self._record(features, key_digest)
         minted = tuple(self._keys.mint(factors(statement)))
-        return Reading(statement, key_digest, record, rules, minted)
+        return Reading(statement, key_digest, record, minted)
 
     def record(self, record_id: int, digest: bytes, features: Features, keys: list[int]) -> Record:
         """A record of the store."""
@@ -81,19 +80,17 @@ class Reader:
         """Whether the features name one person by themselves."""
         return any(features[at] is not None for at in self._strong)
 
-    def _record(self, features: Features, key_digest: bytes) -> tuple[Record, dict[int, str]]:
-        hasher = self._digests.hasher
-        rules = self._model.keys_of(features, hasher)
-        digest = self._model.digest(features, hasher)
-        if not self.is_strong(features):
-            digest = self._digests.of_lonely(digest, key_digest)
-        return self.record(0, digest, features, list(rules)), rules
+    def _record(self, features: Features, key_digest: bytes) -> Record:
+        record = self._model.record(0, features, self._digests.hasher)
+        if self.is_strong(features):
+            return record
+        return replace(record, digest=self._digests.of_lonely(record.digest, key_digest))
 
     def _features(self, fields: Mapping[str, str]) -> Features:
-        raw = {
-            name: [part for part in value.split(",") if part] if name in SEVERAL else value
-            for name, value in fields.items()
-        }
+        raw: dict[str, str | list[str]] = dict(fields)
+        for name in SEVERAL:
+            if "," in fields.get(name, ""):
+                raw[name] = [part for part in fields[name].split(",") if part]
         while True:
             try:
                 return self._model.read(raw)

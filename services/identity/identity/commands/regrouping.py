@@ -51,12 +51,10 @@ class Cause:
 class Work:
     """What a caller did to the surroundings, besides what the linker knows.
 
-    `rules` names the rules of new records' keys; `current` tells of records whether a source says them now, where
-    that changed; `touched` are customers' records whose statements changed though they did not; `supported` are new
-    supports of ids.
+    `current` tells of records whether a source says them now, where that changed; `touched` are records of which a
+    statement came or went; `chains` are pairs that one source stated; `supported` are new supports of ids.
     """
 
-    rules: dict[int, str] = field(default_factory=dict)
     current: dict[int, bool] = field(default_factory=dict)
     touched: set[int] = field(default_factory=set)
     chains: set[tuple[int, int]] = field(default_factory=set)
@@ -244,7 +242,7 @@ class Plan:
         ]
         difference.cleared += changes.hubs_unmade
         difference.crowded += [
-            (key, self._work.rules.get(key, ""), self._crowd_reason(key))
+            (key, self._rule_of(key), self._crowd_reason(key))
             for key in changes.hubs_made
         ]
 
@@ -373,6 +371,11 @@ class Plan:
         bits = link.bits if link is not None else min(found.bits, -1.0)
         outcome = ACCEPTED if is_accepted else WAITS
         return (a, b, kind, outcome, bits, found.posterior, levels)
+
+    def _rule_of(self, key: int) -> str:
+        loaded = self._around.linker.neighbourhood
+        features = loaded.record(loaded.holders.of(key)[0]).features
+        return self._model.keys_of(features, self._around.linker.hasher).get(key, "")
 
     def _crowd_reason(self, key: int) -> str:
         count = self._around.linker.neighbourhood.holders.count(key)

@@ -109,7 +109,6 @@ class Resolver:
     def _work(self, around: Surroundings, stating: Stating, outcomes: Sequence[Outcome]) -> Work:
         work = Work(chains=stating.new_chains, supported=dict(stating.supported))
         for outcome in outcomes:
-            work.rules.update(outcome.reading.rules)
             if outcome.change not in {outcome.change.UNCHANGED, outcome.change.STALE}:
                 work.touched.add(outcome.record_id)
         hold(around, stating, work)

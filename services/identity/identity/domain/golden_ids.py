@@ -7,7 +7,6 @@ the key: all phones of a country are tried in minutes against a plain hash.
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -43,8 +42,7 @@ class Factors(NamedTuple):
     own: str
 
 
-@dataclass(frozen=True, slots=True)
-class Minted:
+class Minted(NamedTuple):
     """A Golden ID, and how it was made."""
 
     golden_id: GoldenId
@@ -108,7 +106,7 @@ class GoldenIdKeys:
 
 def golden_id(key: bytes, recipe: Recipe, *, phone: str, second_factor: str) -> GoldenId:
     """The Golden ID (ID-01, ID-02): 64 hex characters of `HMAC-SHA256(key, recipe | phone | second factor)`."""
-    text = f"{recipe:d}|{phone}|{second_factor}"
+    text = f"{recipe.value}|{phone}|{second_factor}"
     return GoldenId(hmac.digest(key, text.encode("utf-8", "surrogatepass"), "sha256").hex())
 
 
