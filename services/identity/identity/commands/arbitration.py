@@ -8,7 +8,7 @@ from uuid import UUID
 from servicekit.events import new_id
 
 from identity.domain.arbitration import Said, Survivor, corrections
-from identity.domain.write_backs import WriteBackState, still_to_tell
+from identity.domain.write_backs import WriteBackState, is_outdated, still_to_tell
 from identity.store import golden, write_backs
 from identity.store.write_backs import PlannedWrite
 
@@ -44,8 +44,8 @@ class Arbitration:
     async def arbitrate(self, uow: UnitOfWork, customer_ids: Collection[int]) -> int:
         """Plans what the systems of these customers have to be told; returns how many writes are new.
 
-        What waits already stays, if it is still right, and is superseded otherwise. What a system refused, or was given
-        up, is not tried again with the same values.
+        What waits already stays, if it is still right, and is superseded otherwise. What was given up is tried
+        anew, and what a system refused only with other values.
         """
         if not (self._told and customer_ids):
             return 0
@@ -55,12 +55,12 @@ class Arbitration:
         wanted = await self._wanted(uow, sources)
         ids = [each.source_id for each in sources]
         known = await write_backs.known_writes(uow.raw, ids)
-        outdated: list[int] = []
-        planned: list[PlannedWrite] = []
-        for source in sources:
-            plan = self._plan(source, wanted.get(source.source_id), known.get(source.source_id, ()))
-            outdated += [source.source_id] if plan.is_outdated else []
-            planned += [plan.write] if plan.write else []
+        plans = [
+            self._plan(each, wanted.get(each.source_id), known.get(each.source_id, ()))
+            for each in sources
+        ]
+        outdated = [number for plan in plans for number in plan.outdated]
+        planned = [plan.write for plan in plans if plan.write]
         if outdated or planned:
             await write_backs.replace_plans(uow.raw, outdated, planned, now=uow.now)
         return len(planned)
@@ -96,13 +96,21 @@ class Arbitration:
         }
         left = still_to_tell(digests, known)
         wanted = {name: digests[name] for name in sorted(left)}
-        waiting = [each for each in known if each.state is WriteBackState.WAITING]
-        if any(each.digests == wanted for each in waiting):
-            return _Plan(is_outdated=False, write=None)
-        write = self.planned(source, correction, wanted) if correction and wanted else None
-        return _Plan(is_outdated=bool(waiting), write=write)
+        right = {
+            each.write_back_id
+            for each in known
+            if each.state is WriteBackState.WAITING and each.digests == wanted
+        }
+        outdated = [
+            each.write_back_id
+            for each in known
+            if each.write_back_id not in right and is_outdated(each, digests)
+        ]
+        is_new = bool(wanted) and not right
+        write = self._planned(source, correction, wanted) if correction and is_new else None
+        return _Plan(outdated, write)
 
-    def planned(
+    def _planned(
         self, source: CurrentSource, correction: Correction, digests: Mapping[str, bytes]
     ) -> PlannedWrite:
         """The write of some of a correction's fields."""
@@ -120,7 +128,7 @@ class Arbitration:
 
 
 class _Plan(NamedTuple):
-    is_outdated: bool
+    outdated: Sequence[int]
     write: PlannedWrite | None
 
 

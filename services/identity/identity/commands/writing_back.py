@@ -63,7 +63,8 @@ class WritingBack:
         if not await self._taken(uow, claimed):
             return
         if version:
-            await system_rows.set_version(uow.raw, *key, version)
+            before = claimed.expected_version
+            await system_rows.set_version(uow.raw, key, before=before, after=version)
         await self._settle(uow, claimed, WriteBackState.WRITTEN, "")
         known = (await system_rows.known_sources(uow.raw, [key])).get(key)
         if known is None:

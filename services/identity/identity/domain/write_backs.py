@@ -88,13 +88,20 @@ def still_to_tell(wanted: Mapping[str, bytes], known: Iterable[KnownWrite]) -> f
     """The fields of a correction, by keyed digest, that are neither on their way already nor refused as they are."""
     left = set(wanted)
     for write in known:
-        if write.state in {
-            WriteBackState.WRITING,
-            WriteBackState.GAVE_UP,
-            WriteBackState.REFUSED,
-        }:
+        if write.state in {WriteBackState.WRITING, WriteBackState.REFUSED}:
             left -= {name for name in left if write.digests.get(name) == wanted[name]}
     return frozenset(left)
+
+
+def is_outdated(write: KnownWrite, wanted: Mapping[str, bytes]) -> bool:
+    """Whether a write has nothing to say any more beside a new correction; one that was refused may still hold."""
+    match write.state:
+        case WriteBackState.WAITING | WriteBackState.GAVE_UP:
+            return True
+        case WriteBackState.REFUSED:
+            return all(wanted.get(name) != digest for name, digest in write.digests.items())
+        case _:
+            return False
 
 
 def next_try_in_s(attempt_count: int, *, retry_after_s: float | None = None) -> float | None:

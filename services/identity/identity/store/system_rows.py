@@ -26,7 +26,9 @@ on conflict (system, key_digest) do update set
   is_deleted = excluded.is_deleted, modified_at = excluded.modified_at, received_at = excluded.received_at
 where (kept.modified_at, kept.received_at) <= (excluded.modified_at, excluded.received_at)
 """
-_SET_VERSION = "update system_rows set version = $3 where system = $1 and key_digest = $2"
+_SET_VERSION = """
+update system_rows set version = $4 where system = $1 and key_digest = $2 and version = $3
+"""
 _LOCK = "select 1 from system_rows where system = $1 and key_digest = $2 for update"
 _KNOWN = """
 select s.system, s.key_digest, s.source_id, t.sealed_fields, s.modified_at, s.received_at
@@ -126,10 +128,10 @@ async def keep(raw: asyncpg.Connection, rows: Sequence[KeptRow]) -> None:
 
 
 async def set_version(
-    raw: asyncpg.Connection, system: str, key_digest: bytes, version: str
+    raw: asyncpg.Connection, key: tuple[str, bytes], *, before: str, after: str
 ) -> None:
-    """Keeps the version that a row has since we wrote to it."""
-    await raw.execute(_SET_VERSION, system, key_digest, version)
+    """Keeps the version that a row has since we wrote to it, unless a later one was received meanwhile."""
+    await raw.execute(_SET_VERSION, *key, before, after)
 
 
 async def lock(raw: asyncpg.Connection, system: str, key_digest: bytes) -> None:

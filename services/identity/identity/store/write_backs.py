@@ -36,7 +36,7 @@ order by write_back_id
 """
 _SUPERSEDE = """
 update write_backs set state = 6, done_at = $2, sealed_fields = ''
-where source_id = any($1::bigint[]) and state = 1
+where write_back_id = any($1::bigint[]) and state in (1, 4, 5)
 """
 _PLAN = """
 insert into write_backs (
@@ -177,7 +177,7 @@ async def replace_plans(
     *,
     now: datetime,
 ) -> None:
-    """Supersedes what waits for these sources, and lets the new plans wait."""
+    """Supersedes writes by number, unless they are under way by now, and lets the new plans wait."""
     if outdated:
         await raw.execute(_SUPERSEDE, outdated, now)
     if planned:

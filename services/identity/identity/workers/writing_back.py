@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
 from servicekit import telemetry
+from servicekit.errors import Unavailable
 
 from identity.commands.writing_back import Failed
 from identity.connectors.protocol import ConnectorFailed, FieldsLocked, Write, WriteRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from servicekit.database import Database, UnitOfWork
 
@@ -25,6 +27,7 @@ log = structlog.get_logger()
 
 IDLE_S = 0.25
 WRITES_AT_ONCE = 8
+KEEPING_TRIES_MAX = 6
 LEASE = timedelta(seconds=60)
 """Longer than a write can take: its call ends after 10 s, each of at most two, its transaction after a few."""
 
@@ -60,11 +63,24 @@ class BackWriter:
                 version = await self._connectors[claimed.system].write(write)
         except ConnectorFailed as failed:
             log.warning("write_back_failed", system=claimed.system, failure=failed.code)
-            async with self._database.unit_of_work() as uow:
-                await self._keep_failure(uow, claimed, failed)
+            await self._kept(partial(self._keep_failure, claimed=claimed, failed=failed))
         else:
-            async with self._database.unit_of_work() as uow:
-                await self._writing.written(uow, claimed, version=version)
+            await self._kept(partial(self._writing.written, claimed=claimed, version=version))
+
+    async def _kept(self, keep: Callable[[UnitOfWork], Awaitable[None]]) -> None:
+        """Keeps what became of a write, again at once while others change the same customers.
+
+        Raises `Unavailable` when they do not stop: the write is sent again when its lease ends, and changes nothing.
+        """
+        for attempt in range(1, KEEPING_TRIES_MAX + 1):
+            try:
+                async with self._database.unit_of_work() as uow:
+                    await keep(uow)
+                    return
+            except Unavailable as away:
+                if attempt == KEEPING_TRIES_MAX:
+                    raise
+                await asyncio.sleep(away.retry_after_s * attempt)
 
     async def _keep_failure(
         self, uow: UnitOfWork, claimed: ClaimedWrite, failed: ConnectorFailed

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from identity.commands.system_rows import take_in
 from identity.domain.crosswalk import SourceRow
+from servicekit.errors import Unavailable
 
 USCC = "91440300708461136T"
 CUSTOMERS = 6
@@ -43,10 +44,25 @@ async def feed(world, system, read):
         )
         for key in dict.fromkeys(keys)
     ]
-    if rows:
-        async with world.database.unit_of_work() as uow:
-            await take_in(uow, rows, world.desk)
+    try:
+        if rows:
+            async with world.database.unit_of_work() as uow:
+                await take_in(uow, rows, world.desk)
+    except Unavailable:
+        # Others change the same customers; the bus delivers it again.
+        return read
     return read + len(keys)
+
+
+def somebody_changes_something(world, chance):
+    """A person in one of the systems changes a customer."""
+    world.clock.now += timedelta(seconds=chance.randrange(1, 90))
+    system, number = chance.choice(sorted(FIELDS)), chance.randrange(CUSTOMERS)
+    phone = f"1{chance.choice('38')}80013800{number}"
+    field, value = chance.choice(
+        [("address", f"科技路{chance.randrange(100)}号"), ("phone", phone)]
+    )
+    world.erps[system].change(f"{system}-{number}", **{FIELDS[system][field]: value})
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -65,24 +81,21 @@ async def test_all_systems_agree_in_the_end(world, seed):
 
     for _ in range(8):
         for _ in range(4):
-            world.clock.now += timedelta(seconds=chance.randrange(1, 90))
-            system, number = chance.choice(sorted(FIELDS)), chance.randrange(CUSTOMERS)
-            value = f"科技路{chance.randrange(100)}号"
-            world.erps[system].change(f"{system}-{number}", **{FIELDS[system]["address"]: value})
+            somebody_changes_something(world, chance)
         work = [carry(system) for system in FIELDS if chance.random() < 0.7]
         work += [writer.step() for writer in writers if chance.random() < 0.7]
         await asyncio.gather(*work)
-
     for _ in range(12):
         world.clock.passes(minutes=11)
         await asyncio.gather(*(carry(system) for system in FIELDS), *(w.step() for w in writers))
 
-    for number in range(CUSTOMERS):
-        said = {
-            world.erps[system].rows[f"{system}-{number}"].fields[names["address"]]
+    said = {
+        (number, field): {
+            world.erps[system].rows[f"{system}-{number}"].fields[names[field]]
             for system, names in FIELDS.items()
         }
-        assert len(said) == 1, number
-    assert await world.rows("select count(*) from write_backs where state in (1, 2, 4, 5)") == [
-        (0,)
-    ]
+        for number in range(CUSTOMERS)
+        for field in ("address", "phone")
+    }
+    assert [key for key, values in said.items() if len(values) > 1] == []
+    assert await world.rows("select state from write_backs where state not in (3, 6)") == []
