@@ -24,22 +24,20 @@ COMPLAINT_DAYS = 730
 
 # A chat counts when we began it; a call, a mail or a meeting unless the customer did.
 _SITUATION = f"""
-with {CUSTOMER}, named as materialized (
-  select distinct on (fact_id) fact_id, kind from (
-    select t.fact_id, t.kind from k
+with {CUSTOMER}, known as materialized (
+  select facts.* from (
+    select t.fact_id from k
     cross join (values
       ({FactKind.CONTRACT:d}, $3::timestamptz), ({FactKind.TICKET:d}, $4), ({FactKind.INTERACTION:d}, $3)
     ) as kinds (kind, since)
     cross join lateral (
-      select t.fact_id, t.kind from fact_tokens t
+      select t.fact_id from fact_tokens t
       where t.token = k.key and t.kind = kinds.kind and t.happened_at >= kinds.since
       order by t.happened_at desc limit {FACTS_MAX}
     ) t
-    union all
-    select fact_id, kind from facts join n using (reference)
-  ) found
-), known as materialized (
-  select facts.* from named join facts using (fact_id)
+    union
+    select fact_id from named
+  ) found cross join lateral (select * from facts where facts.fact_id = found.fact_id offset 0) facts
 )
 select c.customer_id, c.golden_id,
   array(select s.lead_id from s where s.lead_id is not null order by s.lead_id limit 1000) as lead_ids,
@@ -48,7 +46,9 @@ select c.customer_id, c.golden_id,
     where kind = {FactKind.INTERACTION:d} and happened_at >= $3 and (
       status in ('call', 'email', 'meeting') and is_inbound is not true or status = 'chat' and is_inbound is false)
   ) || array(
-    select row(m.contacted_at, 'leadchain', true) from s join lead_states m using (lead_id) where m.contacted_at >= $3
+    select row(m.contacted_at, 'leadchain', true) from s cross join lateral (
+      select contacted_at from lead_states where lead_states.lead_id = s.lead_id offset 0
+    ) m where m.contacted_at >= $3
   ) as touches,
   array(
     select row(happened_at, system) from known
@@ -59,14 +59,15 @@ select c.customer_id, c.golden_id,
     where kind = {FactKind.CONTRACT:d} and status = 'signed' and happened_at >= $3
   ) as signings,
   array(
-    select row(purpose, channel, made_at, until) from objections
-    where withdrawn_at is null and objection_id in (
-      select objection_id from objection_tokens o join k on o.token = k.key
-    )
+    select distinct row(o.purpose, o.channel, o.made_at, o.until) from k
+    cross join lateral (select objection_id from objection_tokens t where t.token = k.key offset 0) t
+    cross join lateral (select * from objections where objections.objection_id = t.objection_id offset 0) o
+    where o.withdrawn_at is null
   ) as objections,
   case when exists (select from suppressed_indexes) then array(
-    select row(s.key_digest, t.sealed_fields) from s join statements t using (source_id) where t.is_current
-    limit {STATEMENTS_MAX}
+    select row(s.key_digest, t.sealed_fields) from s cross join lateral (
+      select sealed_fields from statements where statements.source_id = s.source_id and is_current offset 0
+    ) t limit {STATEMENTS_MAX}
   ) else array[]::record[] end as statements
 from c
 """

@@ -26,31 +26,38 @@ LEADS_TOLD_MAX = 20
 """Leads of a related customer by which a caller's right to know them is judged."""
 CHANGES_MAX = 20
 
+# Every step from few rows to a large table is a lateral look-up that the planner may not turn into a join (`offset 0`):
+# it cannot know how few there are, and would read the table.
 CUSTOMER = """
-asked as (
+asked as materialized (
   select coalesce(
     (select customer_id from aliases where golden_id = $1),
     (select customer_id from aliases where master_id = $1),
-    (select r.customer_id from sources s join records r using (record_id) where s.lead_id = $2),
-    (select a.customer_id from leads l join aliases a using (golden_id) where l.lead_id = $2)
+    (select (select r.customer_id from records r where r.record_id = s.record_id) from sources s where s.lead_id = $2),
+    (select (select a.customer_id from aliases a where a.golden_id = l.golden_id) from leads l where l.lead_id = $2)
   ) as customer_id
 ), c as materialized (
-  select c.* from customers c join asked using (customer_id)
+  select * from customers where customer_id = (select customer_id from asked)
 ), r as materialized (
-  select r.record_id, r.keys, r.digest, r.sealed_features from records r join c using (customer_id)
+  select record_id, keys, digest, sealed_features from records where customer_id = (select customer_id from c)
 ), s as materialized (
-  select s.* from sources s join r using (record_id)
+  select s.* from r cross join lateral (select * from sources where sources.record_id = r.record_id offset 0) s
 ), k as materialized (
   select distinct key from r cross join unnest(r.keys) as key
-  where not exists (select from generic_keys g where g.key = key)
+  where not exists (select from generic_keys g where g.key = key offset 0)
 ), n as materialized (
   select 'lead:' || s.lead_id as reference from s where s.lead_id is not null
   union
-  select 'customer:' || a.golden_id from aliases a join c using (customer_id)
+  select 'customer:' || golden_id from aliases where customer_id = (select customer_id from c)
   union
-  select 'customer:' || a.master_id from aliases a join c using (customer_id)
+  select 'customer:' || master_id from aliases where customer_id = (select customer_id from c)
+), named as materialized (
+  select facts.fact_id, facts.kind, facts.happened_at from n cross join lateral (
+    select fact_id, kind, happened_at from facts
+    where facts.reference = n.reference and facts.reference <> '' offset 0
+  ) facts
 )"""
-"""Who is meant, by Golden ID, master id or lead (`$1`, `$2`), and by what facts are theirs: `k` and `n`."""
+"""Who is meant, by Golden ID, master id or lead (`$1`, `$2`), and by what facts are theirs: keys `k`, or `named`."""
 
 _KINDS = ", ".join(f"({kind:d})" for kind in FactKind)
 _FACTS = f"""
@@ -63,45 +70,55 @@ f as materialized (
       order by t.happened_at desc limit {FACTS_MAX}
     ) t
     union all
-    select fact_id, kind, happened_at from facts join n using (reference)
+    select * from named
   ) found order by fact_id, happened_at desc
 ), p as materialized (
-  select distinct t.fact_id from k cross join lateral (
-    select fact_id from fact_tokens t
-    where t.token = k.key and t.kind = {FactKind.PAYMENT:d} and t.happened_at >= $4
-    order by t.happened_at desc limit {PAYMENTS_MAX}
-  ) t
-  union
-  select fact_id from facts join n using (reference) where kind = {FactKind.PAYMENT:d} and happened_at >= $4
+  select facts.* from (
+    select t.fact_id from k cross join lateral (
+      select fact_id from fact_tokens t
+      where t.token = k.key and t.kind = {FactKind.PAYMENT:d} and t.happened_at >= $4
+      order by t.happened_at desc limit {PAYMENTS_MAX}
+    ) t
+    union
+    select fact_id from named where kind = {FactKind.PAYMENT:d} and happened_at >= $4
+  ) found cross join lateral (select * from facts where facts.fact_id = found.fact_id offset 0) facts
 )"""
 
 
 def _listed(kind: FactKind) -> str:
     return f"""(
   select coalesce(jsonb_agg(to_jsonb(x) order by x.happened_at desc, x.fact_id), '[]') from (
-    select facts.* from f join facts using (fact_id) where f.kind = {kind:d}
-    order by f.happened_at desc, fact_id limit $3
+    select facts.* from (
+      select fact_id from f where kind = {kind:d} order by happened_at desc, fact_id limit $3
+    ) newest cross join lateral (select * from facts where facts.fact_id = newest.fact_id offset 0) facts
   ) x
 )"""
 
 
 _RELATED = f"""
-others as materialized (
-  select distinct r2.customer_id, shared.kind from (
-    select x.record_id, mine.kind from (
-      select distinct token, kind from relation_keys t join r using (record_id)
-      where not exists (select from generic_keys g where g.key = t.token)
-    ) mine
+shared as materialized (
+  select distinct t.token, t.kind from r cross join lateral (
+    select token, kind from relation_keys where relation_keys.record_id = r.record_id offset 0
+  ) t
+  where not exists (select from generic_keys g where g.key = t.token offset 0)
+), nodes as materialized (
+  select customer_id, array_agg(distinct kind order by kind) as kinds from (
+    select o.customer_id, shared.kind from shared
     cross join lateral (
       select record_id, count(*) over () as holders from (
-        select record_id from relation_keys where token = mine.token limit {SHARED_MAX + 1}
+        select record_id from relation_keys where token = shared.token limit {SHARED_MAX + 1}
       ) few
     ) x
-    where x.holders <= {SHARED_MAX}
-  ) shared join records r2 using (record_id) where r2.customer_id <> (select customer_id from c)
-), nodes as materialized (
-  select customer_id, array_agg(kind order by kind) as kinds from others
+    cross join lateral (select customer_id from records where records.record_id = x.record_id offset 0) o
+    where x.holders <= {SHARED_MAX} and o.customer_id <> (select customer_id from c)
+  ) others
   group by customer_id order by customer_id limit {RELATED_MAX + 1}
+), m as materialized (
+  select l.lead_id, l.channel, l.received_at, t.assignee_id, t.owner_id, t.lease_state, t.contacted_at, t.merged_into,
+    coalesce(t.is_withdrawn, false) as is_withdrawn
+  from s
+  cross join lateral (select * from leads where leads.lead_id = s.lead_id offset 0) l
+  left join lateral (select * from lead_states where lead_states.lead_id = s.lead_id offset 0) t on true
 )"""
 
 _ABOUT = f"""
@@ -118,14 +135,11 @@ select c.customer_id, c.golden_id, c.master_id, c.first_seen_at, c.version,
     from s group by system
   ) x) as freshness,
   array(select s.lead_id from s where s.lead_id is not null order by s.lead_id limit 1000) as lead_ids,
-  (select jsonb_build_object('total', count(*), 'open', count(*) filter (
-      where m.merged_into is null and not coalesce(m.is_withdrawn, false)))
-    from s join leads l using (lead_id) left join lead_states m using (lead_id)) as lead_counts,
+  (select jsonb_build_object(
+    'total', count(*), 'open', count(*) filter (where merged_into is null and not is_withdrawn)
+  ) from m) as lead_counts,
   (select coalesce(jsonb_agg(to_jsonb(x) order by x.received_at desc, x.lead_id), '[]') from (
-    select l.lead_id, l.channel, l.received_at, m.assignee_id, m.owner_id, m.lease_state, m.contacted_at, m.merged_into,
-      coalesce(m.is_withdrawn, false) as is_withdrawn
-    from s join leads l using (lead_id) left join lead_states m using (lead_id)
-    order by l.received_at desc, l.lead_id limit $3
+    select * from m order by received_at desc, lead_id limit $3
   ) x) as leads,
   (select coalesce(jsonb_object_agg(kind, number), '{{}}') from (
     select kind, count(*) as number from f group by kind
@@ -135,32 +149,39 @@ select c.customer_id, c.golden_id, c.master_id, c.first_seen_at, c.version,
   {_listed(FactKind.PAYMENT)} as payments,
   {_listed(FactKind.TICKET)} as tickets,
   (select coalesce(jsonb_agg(to_jsonb(x)), '[]') from (
-    select word, closed_at is null as is_open, count(*) as number,
-      coalesce(sum(extract(epoch from closed_at - facts.happened_at)), 0)::bigint as solved_in_s
-    from f join facts using (fact_id) where f.kind = {FactKind.TICKET:d} group by word, closed_at is null
+    select facts.word, facts.closed_at is null as is_open, count(*) as number,
+      coalesce(sum(extract(epoch from facts.closed_at - facts.happened_at)), 0)::bigint as solved_in_s
+    from f cross join lateral (select * from facts where facts.fact_id = f.fact_id offset 0) facts
+    where f.kind = {FactKind.TICKET:d} group by 1, 2
   ) x) as ticket_types,
   (select coalesce(jsonb_agg(to_jsonb(x) order by x.month, x.currency), '[]') from (
     select to_char(happened_at at time zone 'UTC', 'YYYY-MM') as month, currency,
       coalesce(sum(amount_minor) filter (where status = 'received'), 0)::bigint as received_minor,
       coalesce(sum(amount_minor) filter (where status = 'refunded'), 0)::bigint as refunded_minor,
       count(*) filter (where status = 'received') as received_count
-    from p join facts using (fact_id)
-    where status in ('received', 'refunded') and happened_at >= $4 group by 1, 2
+    from p where status in ('received', 'refunded') and happened_at >= $4 group by 1, 2
   ) x) as months,
   (select coalesce(jsonb_agg(to_jsonb(x) order by x.customer_id), '[]') from (
     select nodes.customer_id, nodes.kinds, o.golden_id, o.master_id, array(
-      select s2.lead_id from records r2 join sources s2 using (record_id)
-      where r2.customer_id = nodes.customer_id and s2.lead_id is not null limit {LEADS_TOLD_MAX}
+      select s2.lead_id from (
+        select record_id from records where records.customer_id = nodes.customer_id offset 0
+      ) r2 cross join lateral (select lead_id from sources where sources.record_id = r2.record_id offset 0) s2
+      where s2.lead_id is not null limit {LEADS_TOLD_MAX}
     ) as lead_ids
-    from nodes join customers o using (customer_id)
+    from nodes cross join lateral (select * from customers where customers.customer_id = nodes.customer_id offset 0) o
   ) x) as related,
   (select coalesce(jsonb_agg(to_jsonb(x) order by x.name), '[]') from (
-    select t.name, t.source from customer_tags m join tags t using (tag_id) where m.customer_id = c.customer_id
+    select t.name, t.source from (
+      select tag_id from customer_tags where customer_tags.customer_id = c.customer_id offset 0
+    ) mine cross join lateral (select * from tags where tags.tag_id = mine.tag_id offset 0) t
   ) x) as tags,
   (select coalesce(jsonb_agg(to_jsonb(x) order by x.changed_at desc, x.what), '[]') from (
     select * from (
-      select distinct g.kind::int as kind, '' as what, g.actor, g.made_at as changed_at
-      from moves m join regroupings g using (regrouping_id) join r using (record_id)
+      select distinct g.kind::int as kind, '' as what, g.actor, g.made_at as changed_at from r
+      cross join lateral (
+        select regrouping_id from moves where moves.record_id = r.record_id order by 1 desc limit {CHANGES_MAX}
+      ) moved
+      cross join lateral (select * from regroupings g where g.regrouping_id = moved.regrouping_id offset 0) g
       union all
       (select 0, g.field, g.actor, g.changed_at from golden_changes g
        where g.customer_id = c.customer_id and g.field <> '' order by g.change_id desc limit {CHANGES_MAX})

@@ -23,9 +23,10 @@ COMPANY_HOLDERS_MAX = 20
 """Records of one company that are compared; more would tell no more."""
 LEADS_MAX = 100
 
+# As in `store.customer360`, look-ups that the planner may not turn into joins.
 _CANDIDATES = f"""
 with asked as materialized (
-  select k from unnest($1::bigint[]) as k where not exists (select from generic_keys g where g.key = k)
+  select k from unnest($1::bigint[]) as k where not exists (select from generic_keys g where g.key = k offset 0)
 ), found as materialized (
   select x.record_id from asked cross join lateral (
     select record_id from record_keys where key = asked.k limit {HOLDERS_MAX}
@@ -37,14 +38,17 @@ with asked as materialized (
 )
 select r.record_id, r.customer_id, r.digest, r.sealed_features,
   array(select key from generic_keys where key = any($1::bigint[])) as hubs
-from found join records r using (record_id)
+from found cross join lateral (select * from records where records.record_id = found.record_id offset 0) r
+"""
+_LEADS = f"""
+array(
+  select s.lead_id from (select record_id from records where records.customer_id = c.customer_id offset 0) r
+  cross join lateral (select lead_id from sources where sources.record_id = r.record_id offset 0) s
+  where s.lead_id is not null order by s.lead_id desc limit {LEADS_MAX}
+) as lead_ids
 """
 _CUSTOMERS = f"""
-select c.customer_id, c.golden_id, c.master_id, array(
-  select s.lead_id from records r join sources s using (record_id)
-  where r.customer_id = c.customer_id and s.lead_id is not null order by s.lead_id desc limit {LEADS_MAX}
-) as lead_ids
-from customers c where c.customer_id = any($1::bigint[])
+select c.customer_id, c.golden_id, c.master_id, {_LEADS} from customers c where c.customer_id = any($1::bigint[])
 """
 _TAKE_TURN = "select pg_advisory_xact_lock(hashtextextended('duplicate_checks/' || $1, 0))"
 _RECENT = "select count(*) from duplicate_checks where actor_id = $1 and checked_at > $2"
@@ -57,11 +61,8 @@ select golden_ids[$4 + 1] as golden_id, walled[$4 + 1] as is_walled
 from duplicate_checks where check_id = $1 and actor_id = $2 and checked_at > $3
 """
 _OF_GOLDEN = f"""
-select c.customer_id, c.golden_id, c.master_id, array(
-  select s.lead_id from records r join sources s using (record_id)
-  where r.customer_id = c.customer_id and s.lead_id is not null order by s.lead_id desc limit {LEADS_MAX}
-) as lead_ids
-from aliases a join customers c using (customer_id) where a.golden_id = $1
+select c.customer_id, c.golden_id, c.master_id, {_LEADS} from customers c
+where c.customer_id = (select customer_id from aliases where golden_id = $1)
 """
 _REQUEST = """
 insert into access_requests

@@ -20,9 +20,9 @@ delete from unrelated_customers where customer_id in (
 ) returning customer_id
 """
 _NEW = """
-select r.record_id, r.digest, r.sealed_features from records r
-where r.customer_id = any($1::bigint[])
-  and not exists (select from relation_keys k where k.record_id = r.record_id)
+select r.record_id, r.digest, r.sealed_features from unnest($1::bigint[]) as noted (customer_id)
+cross join lateral (select * from records where records.customer_id = noted.customer_id offset 0) r
+where not exists (select from relation_keys k where k.record_id = r.record_id offset 0)
 """
 _SAVE = """
 insert into relation_keys (token, record_id, kind)
