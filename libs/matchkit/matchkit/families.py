@@ -8,12 +8,14 @@ arrival enters into it.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from matchkit.model import Record
 
 
 class Verdict(StrEnum):
@@ -41,10 +43,16 @@ class Link(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Member(msgspec.Struct, frozen=True, array_like=True):
-    """What of a record a partition depends on."""
+    """What of a record a partition depends on; `names` are the tokens of its full names."""
 
     digest: bytes
     exclusives: tuple[tuple[int, int], ...] = ()
+    names: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, record: Record) -> Self:
+        """What of this record a partition depends on."""
+        return cls(record.digest, record.exclusives, record.names)
 
 
 def partition(
@@ -58,7 +66,9 @@ def partition(
 
     First what must be together, then accepted links by falling weight (equal ones by the records'
     digests). Two parts never join when their exclusive values differ, a `never` stands between
-    them, or they would have more than `size_max` records.
+    them, or they would have more than `size_max` records. Nor does a record that gives no full
+    name bring together parts whose full names have none in common: "Mr. Song of this firm" may be
+    either, and only evidence between the two themselves makes them one.
     """
     known = [word for word in judgements if word.a in members and word.b in members]
     parts = _Parts(members, known, size_max)
@@ -67,7 +77,9 @@ def partition(
         parts.join(a, b)
     accepted = [link for link in links if link.accepted and link.a in members and link.b in members]
     for link in sorted(accepted, key=lambda link: _strongest_first(members, link)):
-        parts.join(link.a, link.b)
+        direct = bool(members[link.a].names and members[link.b].names)
+        if direct or parts.may_share_a_name(link.a, link.b):
+            parts.join(link.a, link.b)
     return parts.found()
 
 
@@ -78,6 +90,9 @@ def undivided(
     if len(members) > size_max:
         return False
     if any(word.verdict is Verdict.NEVER for word in judgements):
+        return False
+    names = [set(member.names) for member in members.values() if member.names]
+    if names and not set.intersection(*names):
         return False
     values: dict[int, int] = {}
     return all(
@@ -134,6 +149,7 @@ class _Parts:
         self._exclusives = {
             record_id: dict(member.exclusives) for record_id, member in members.items()
         }
+        self._names = {record_id: set(member.names) for record_id, member in members.items()}
         self._barred: dict[int, set[int]] = {}
         for word in judgements:
             if word.verdict is Verdict.NEVER:
@@ -155,9 +171,15 @@ class _Parts:
             self._root[record_id] = mine
         self._members[mine] |= self._members.pop(theirs)
         self._exclusives[mine].update(self._exclusives.pop(theirs))
+        self._names[mine] |= self._names.pop(theirs)
         barred = self._barred.pop(theirs, None)
         if barred:
             self._barred.setdefault(mine, set()).update(barred)
+
+    def may_share_a_name(self, a: int, b: int) -> bool:
+        """Whether the parts of two records have a full name in common, or one of them has none."""
+        mine, theirs = self._names[self._root[a]], self._names[self._root[b]]
+        return not mine or not theirs or not mine.isdisjoint(theirs)
 
     def refusal(self, mine: int, theirs: int) -> str:
         """What speaks against joining two parts, by their roots; empty when nothing does."""

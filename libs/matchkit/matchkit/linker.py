@@ -157,7 +157,7 @@ class Linker:
                 self._journal.regrouped(alone)
                 del around.parts[alone]
             return
-        members = {at: _member(around.records[at]) for at in family}
+        members = {at: Member.of(around.records[at]) for at in family}
         words = list(around.judgements_among(family))
         size_max = self.model.customer_size_max
         if undivided(members, words, size_max=size_max):
@@ -288,7 +288,7 @@ class Linker:
         around = self.neighbourhood
         bound = self._bound(word.a) | self._bound(word.b)
         words = [word, *around.judgements_among(bound)]
-        members = {at: _member(around.records[at]) for at in bound}
+        members = {at: Member.of(around.records[at]) for at in bound}
         reason = obstacle(
             members,
             [(said.a, said.b) for said in words if said.verdict is Verdict.MUST],
@@ -308,7 +308,3 @@ class Linker:
                     found.add(other)
                     ahead.append(other)
         return found
-
-
-def _member(record: Record) -> Member:
-    return Member(record.digest, record.exclusives)

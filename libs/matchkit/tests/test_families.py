@@ -10,9 +10,12 @@ IDS = range(8)
 members = st.fixed_dictionaries(
     {
         at: st.builds(
-            lambda at, value: Member(bytes([at]), ((0, value),) if value else ()),
+            lambda at, value, names: Member(
+                bytes([at]), ((0, value),) if value else (), tuple(sorted(names))
+            ),
             st.just(at),
             st.integers(0, 2),
+            st.sets(st.integers(1, 3), max_size=2),
         )
         for at in IDS
     }
@@ -90,3 +93,15 @@ def test_what_must_be_together_comes_before_any_evidence():
     words = [Judgement(2, 3, Verdict.MUST), Judgement(1, 3, Verdict.NEVER)]
 
     assert partition(members, links, words) == [{1}, {2, 3}]
+
+
+def test_a_record_without_a_full_name_does_not_make_two_names_one():
+    one, other, neither = (
+        Member(bytes([at]), (), names) for at, names in enumerate([(7,), (8,), ()])
+    )
+    bridges = [Link(1, 3, 9.0, accepted=True), Link(2, 3, 4.0, accepted=True)]
+    direct = Link(1, 2, 3.0, accepted=True)
+
+    assert partition({1: one, 2: other, 3: neither}, bridges) == [{1, 3}, {2}]
+    assert partition({1: one, 2: one, 3: neither}, bridges) == [{1, 2, 3}]
+    assert partition({1: one, 2: other, 3: neither}, [*bridges, direct]) == [{1, 2, 3}]
