@@ -22,7 +22,7 @@ from identity.store.golden import LoggedChange, Standing
 from identity.wire import golden as wire
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
     from uuid import UUID
 
     from servicekit.database import UnitOfWork
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from identity.domain.statements import Regrouped
     from identity.domain.survivorship import SurvivorshipPolicy
     from identity.store.golden_archive import Archive
+
+    Listener = Callable[[UnitOfWork, Collection[int]], Awaitable[object]]
 
 ERASURE = "erasure"
 """The reason of a regrouping that forgets somebody."""
@@ -65,10 +67,15 @@ class _Made:
 
 
 class GoldenRecords:
-    """Makes golden records. `follow` is a follower of the resolver."""
+    """Makes golden records. `follow` is a follower of the resolver.
+
+    `listeners` are called with the numbers of customers whose record was made anew for another reason than statements,
+    in the same transaction: a steward's act, another policy.
+    """
 
     def __init__(self, archive: Archive) -> None:
         self.archive = archive
+        self.listeners: list[Listener] = []
 
     async def follow(self, uow: UnitOfWork, regrouped: Regrouped) -> None:
         """Makes anew what stands about everybody whom a transaction touched; closes the records of who is gone."""
@@ -80,37 +87,18 @@ class GoldenRecords:
             regrouped.parted,
             looks_for_pins=bool(regrouped.parted),
         )
-        await self.renew(
+        await self._renew(
             uow, regrouped.touched, renewal, created=regrouped.created, gone=regrouped.merged
         )
 
     async def renew(
-        self,
-        uow: UnitOfWork,
-        customer_ids: Collection[int],
-        renewal: Renewal,
-        *,
-        created: Collection[int] = (),
-        gone: Collection[int] = (),
+        self, uow: UnitOfWork, customer_ids: Collection[int], renewal: Renewal
     ) -> dict[int, Standing]:
-        """Makes the records of living customers anew, and says what changed; returns them by the customer's number.
-
-        `created` have no record yet. Customers who are `gone` have theirs closed, and kept as they were.
-        """
-        raw, seals = uow.raw, self.archive.golden_seals
-        held = await golden.hold(raw, seals, {*customer_ids, *gone}.difference(created))
-        policy = await self.archive.policies.current(raw)
-        sources = await golden.sources_of(raw, self.archive.seals, customer_ids)
-        pins: Mapping[int, Sequence[Pin]] = {}
-        if renewal.looks_for_pins or any(each.has_pins for each in held.values()):
-            pins = await golden_pins.standing(raw, seals, customer_ids)
-        made = [
-            _made(number, found, policy, pins.get(number, ()), held.get(number))
-            for number, found in sources.items()
-        ]
-        closed = [held[number] for number in gone if number in held]
-        await self._keep(uow, [each for each in made if _is_new(each)], renewal, closed)
-        return {each.standing.customer_id: each.standing for each in made}
+        """Makes the records of living customers anew, and says what changed; returns them by the customer's number."""
+        made = await self._renew(uow, customer_ids, renewal)
+        for listen in self.listeners:
+            await listen(uow, made)
+        return made
 
     async def forget(
         self, uow: UnitOfWork, source_ids: Collection[int], customer_ids: Collection[int]
@@ -142,6 +130,31 @@ class GoldenRecords:
         _, customer_ids = await golden_history.behind_leads(uow.raw, lead_ids)
         rows = await golden_history.kept_about(uow.raw, customer_ids)
         return [wire.kept(row) for row in rows]
+
+    async def _renew(
+        self,
+        uow: UnitOfWork,
+        customer_ids: Collection[int],
+        renewal: Renewal,
+        *,
+        created: Collection[int] = (),
+        gone: Collection[int] = (),
+    ) -> dict[int, Standing]:
+        """`created` have no record yet. Customers who are `gone` have theirs closed, and kept as they were."""
+        raw, seals = uow.raw, self.archive.golden_seals
+        held = await golden.hold(raw, seals, {*customer_ids, *gone}.difference(created))
+        policy = await self.archive.policies.current(raw)
+        sources = await golden.sources_of(raw, self.archive.seals, customer_ids)
+        pins: Mapping[int, Sequence[Pin]] = {}
+        if renewal.looks_for_pins or any(each.has_pins for each in held.values()):
+            pins = await golden_pins.standing(raw, seals, customer_ids)
+        made = [
+            _made(number, found, policy, pins.get(number, ()), held.get(number))
+            for number, found in sources.items()
+        ]
+        closed = [held[number] for number in gone if number in held]
+        await self._keep(uow, [each for each in made if _is_new(each)], renewal, closed)
+        return {each.standing.customer_id: each.standing for each in made}
 
     async def _keep(
         self,

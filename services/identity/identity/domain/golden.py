@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
+import msgspec
+
 from identity.domain.statements import LEADS
 from identity.domain.survivorship import FieldPolicy, Rule, SurvivorshipPolicy, same_form
 
@@ -55,8 +57,7 @@ class Pin:
     pinned_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(msgspec.Struct, frozen=True):
     """A value that stands, and where it is from.
 
     `rule` decided, against `loser_count` sources that say something else. `modified_at` is the source's clock,
@@ -90,15 +91,16 @@ class GoldenRecord:
 class _Candidate(NamedTuple):
     """One source's value of a field and the statement that brought it.
 
-    `form` is how it is compared, `at` when it was said as far as we believe it, `rank` the source's place.
+    `at` is when it was said as far as we believe it, `rank` the source's place. `form` is how it is compared; made only
+    where texts differ, for most do not.
     """
 
     text: str
-    form: str
     at: datetime
     rank: int
     source: Source
     said: Said
+    form: str = ""
 
 
 def survive(
@@ -117,11 +119,10 @@ def survive(
     values: dict[str, Value] = {}
     for name, among in candidates.items():
         rules = policy.of(name)
-        counted = _counted(among, rules)
-        if counted and not rules.is_list:
-            values[name] = _chosen(among, counted, rules)
+        if not rules.is_list and (value := _standing(among, rules)):
+            values[name] = value
     for name, pin in pinned.items():
-        values[name] = _of_pin(pin, candidates.get(name, ()), policy)
+        values[name] = _of_pin(pin, candidates.get(name, ()), policy.of(name))
     for name, rules in policy.fields.items():
         if rules.is_list and name not in pinned:
             values |= _gathered(name, rules, candidates, values)
@@ -166,9 +167,7 @@ def _candidates(
             at = _believed_at(said, policy)
             for text in raw.split(SEPARATOR) if rules.is_list else (raw,):
                 if plain := text.strip():
-                    form = same_form(plain, rules.comparison)
-                    candidate = _Candidate(plain, form, at, rank, source, said)
-                    found.setdefault(name, []).append(candidate)
+                    found.setdefault(name, []).append(_Candidate(plain, at, rank, source, said))
     return found
 
 
@@ -193,11 +192,24 @@ def _pinned(pins: Iterable[Pin], policy: SurvivorshipPolicy) -> dict[str, Pin]:
     return {pin.field: pin for pin in in_order if policy.of(pin.field).may_pin}
 
 
-def _counted(candidates: list[_Candidate], rules: FieldPolicy) -> list[_Candidate]:
-    """Those that count: of a field that has owners, theirs."""
-    if not rules.owners:
-        return candidates
-    return [each for each in candidates if each.source.system in rules.owners]
+def _standing(among: list[_Candidate], rules: FieldPolicy) -> Value | None:
+    """The value that stands; none if nobody who counts says any."""
+    if not rules.owners and _is_one_text(among):
+        return _value(_first(among), Rule.ONLY_VALUE)
+    formed = _formed(among, rules)
+    counted = formed
+    if rules.owners:
+        counted = [each for each in formed if each.source.system in rules.owners]
+    return _chosen(formed, counted, rules) if counted else None
+
+
+def _is_one_text(candidates: list[_Candidate]) -> bool:
+    first = candidates[0].text
+    return all(each.text == first for each in candidates)
+
+
+def _formed(candidates: Iterable[_Candidate], rules: FieldPolicy) -> list[_Candidate]:
+    return [each._replace(form=same_form(each.text, rules.comparison)) for each in candidates]
 
 
 def _chosen(among: list[_Candidate], counted: list[_Candidate], rules: FieldPolicy) -> Value:
@@ -207,8 +219,12 @@ def _chosen(among: list[_Candidate], counted: list[_Candidate], rules: FieldPoli
         if _is_settled(left):
             break
         left, rule = _KEEP[choosing](left), choosing
-    first = min(left, key=_precedence)
+    first = _first(left)
     return _value(first, rule, loser_count=sum(each.form != first.form for each in among))
+
+
+def _first(candidates: list[_Candidate]) -> _Candidate:
+    return candidates[0] if len(candidates) == 1 else min(candidates, key=_precedence)
 
 
 def _is_settled(candidates: list[_Candidate]) -> bool:
@@ -237,9 +253,9 @@ def _value(
     )
 
 
-def _of_pin(pin: Pin, candidates: Iterable[_Candidate], policy: SurvivorshipPolicy) -> Value:
-    form = same_form(pin.text, policy.of(pin.field).comparison)
-    loser_count = sum(each.form != form for each in candidates)
+def _of_pin(pin: Pin, candidates: Iterable[_Candidate], rules: FieldPolicy) -> Value:
+    form = same_form(pin.text, rules.comparison)
+    loser_count = sum(each.form != form for each in _formed(candidates, rules))
     return Value(pin.text, Rule.PIN, "", None, pin.pinned_at, pin.pinned_at, pin.actor, loser_count)
 
 
@@ -250,12 +266,13 @@ def _gathered(
     values: Mapping[str, Value],
 ) -> dict[str, Value]:
     """The list that a field holds: each value once, the newest first, without those that stand in gathered fields."""
-    stand = {
-        same_form(values[each].text, rules.comparison) for each in rules.gathers if each in values
-    }
-    found: dict[str, _Candidate] = {}
     among = [each for source in (name, *rules.gathers) for each in candidates.get(source, ())]
-    for candidate in sorted(among, key=_precedence):
+    texts = {values[each].text for each in rules.gathers if each in values}
+    if all(each.text in texts for each in among):
+        return {}
+    stand = {same_form(text, rules.comparison) for text in texts}
+    found: dict[str, _Candidate] = {}
+    for candidate in sorted(_formed(among, rules), key=_precedence):
         if candidate.form not in stand:
             found.setdefault(candidate.form, candidate)
     kept = list(found.values())[: rules.values_max]

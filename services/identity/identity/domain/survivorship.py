@@ -113,7 +113,8 @@ class SurvivorshipPolicy:
 
 def same_form(text: str, comparison: Comparison) -> str:
     """The form in which texts are compared; never shown."""
-    folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    folded = " ".join(plain.casefold().split())
     return _phone_form(folded) if comparison is Comparison.PHONE else folded
 
 

@@ -205,6 +205,20 @@ async def test_the_last_of_two_pins_of_merged_customers_counts(world: Any) -> No
     assert await world.rows(standing) == [(1,)]
 
 
+async def test_whoever_writes_back_hears_of_a_stewards_act_in_its_transaction(world: Any) -> None:
+    await world.states(1, "crm", name="示例")
+    heard: list[list[int]] = []
+
+    async def listen(_uow: Any, customer_ids: Any) -> None:
+        heard.append(list(customer_ids))
+
+    world.records.listeners.append(listen)
+    await pin(world, 1, "name", "示例甲")
+    await world.states(1, "kingdee", name="示例乙")
+
+    assert heard == [[1]]
+
+
 async def test_a_field_with_owners_is_read_only_for_stewards(world: Any) -> None:
     await world.states(1, "finance", deal_amount="100")
     await world.states(1, "crm", deal_amount="900")
