@@ -6,16 +6,15 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from matchkit.errors import JudgementsContradict
-from matchkit.families import Judgement as Word
-from matchkit.families import Member, obstacle, partition
+from matchkit.families import Member, obstacle
 from matchkit.families import Verdict as Said
 
 from identity.commands import announcing
-from identity.domain.judgements import Verdict, check_consistent
+from identity.domain.judgements import check_consistent
 from identity.domain.stewardship import CannotHold
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from matchkit.linker import Linker
     from servicekit.database import UnitOfWork
@@ -46,26 +45,10 @@ def apply_plan(around: Surroundings, plan: Plan, standing: Sequence[Judgement]) 
         raise CannotHold(_what(around.linker, _in_the_way(around.linker, plan.together)))
 
 
-def holds(
-    around: Surroundings,
-    plan: Plan,
-    standing: Sequence[Judgement],
-    wanted: Sequence[frozenset[int]],
-) -> bool:
-    """Whether the plan would make each of the wanted parts a customer of its own; changes nothing.
-
-    Records that are in no wanted part may be anywhere.
-    """
-    linker, loaded = around.linker, around.linker.neighbourhood
-    members = {at: Member(each.digest, each.exclusives) for at, each in loaded.records.items()}
-    parts = partition(
-        members,
-        loaded.links_among(members),
-        _words(around, plan, standing),
-        size_max=linker.model.customer_size_max,
-    )
+def holds(around: Surroundings, wanted: Sequence[frozenset[int]]) -> bool:
+    """Whether each of the wanted parts is a customer of its own now; records in no part may be anywhere."""
     placed = frozenset().union(*wanted)
-    return {part & placed for part in parts if part & placed} == set(wanted)
+    return all(around.linker.part(min(part)) & placed == part for part in wanted)
 
 
 def evidence_of(around: Surroundings) -> set[Pair]:
@@ -124,13 +107,3 @@ def _what(linker: Linker, reason: str) -> str:
     if reason in {"judgement", ""}:
         return "other judgements, or what one source stated in turn, keep it from being so"
     return f"they differ in {linker.model.fields[int(reason.removeprefix('field '))].name}"
-
-
-def _words(around: Surroundings, plan: Plan, standing: Collection[Judgement]) -> list[Word]:
-    said = dict.fromkeys(around.chains, Said.MUST)
-    for each in standing:
-        if each.judgement_id not in plan.revoked:
-            said[each.pair] = Said.NEVER if each.verdict is Verdict.NEVER else Said.MUST
-    said |= dict.fromkeys(plan.musts, Said.MUST)
-    said |= dict.fromkeys(plan.nevers, Said.NEVER)
-    return [Word(a, b, verdict) for (a, b), verdict in said.items()]

@@ -6,7 +6,8 @@ and customers follow from them.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -57,6 +58,14 @@ if TYPE_CHECKING:
     Wish = Callable[[UnitOfWork, Said], Awaitable[Outcome]]
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is known around the records in question, and what people said of them."""
+
+    around: Surroundings
+    standing: Sequence[Judgement]
+
+
 class Stewardship:
     """Carries out what stewards decide."""
 
@@ -69,9 +78,9 @@ class Stewardship:
 
         async def wish(uow: UnitOfWork, said: Said) -> Outcome:
             named = [await self._records(uow, CustomerNamed(each)) for each in customer_ids]
-            around = await self._around(uow, {record for part in named for record in part})
-            plan = plan_merge([around.linker.part(part[0]) for part in named])
-            return await self._grant(uow, said, around, plan)
+            case = await self._case(uow, {record for part in named for record in part})
+            plan = plan_merge([case.around.linker.part(part[0]) for part in named])
+            return await self._grant(uow, said, case, plan)
 
         return await self._once(act, wish)
 
@@ -84,11 +93,10 @@ class Stewardship:
         async def wish(uow: UnitOfWork, said: Said) -> Outcome:
             named = await self._records(uow, CustomerNamed(customer_id))
             left = {at for each in leaving for at in await self._records(uow, each)}
-            around = await self._around(uow, {*named, *left})
-            standing = await judgements.standing(uow.raw, around.known)
-            ours = around.linker.part(named[0])
-            plan = plan_split(ours, left, evidence_of(around), standing)
-            return await self._grant(uow, said, around, plan)
+            case = await self._case(uow, {*named, *left})
+            ours = case.around.linker.part(named[0])
+            plan = plan_split(ours, left, evidence_of(case.around), case.standing)
+            return await self._grant(uow, said, case, plan)
 
         return await self._once(act, wish)
 
@@ -123,13 +131,13 @@ class Stewardship:
             found = await judgements.judgement(uow.raw, judgement_id)
             if found is None:
                 raise JudgementNotFound(judgement_id)
-            around = await self._around(uow, found.pair)
+            case = await self._case(uow, found.pair)
             standing = await judgements.standing(uow.raw, found.pair)
             if judgement_id not in {each.judgement_id for each in standing}:
                 raise AlreadyRevoked(judgement_id)
-            touched = frozenset(found.pair).intersection(around.known)
+            touched = frozenset(found.pair).intersection(case.around.known)
             plan = Plan(revoked=frozenset((judgement_id,)), touched=touched)
-            return await self._grant(uow, said, around, plan)
+            return await self._grant(uow, said, Case(case.around, standing), plan)
 
         return await self._once(act, wish)
 
@@ -143,10 +151,7 @@ class Stewardship:
 
         async def wish(uow: UnitOfWork, said: Said) -> Outcome:
             wanted = await earlier_parts(uow.raw, customer_id, regrouping_id, is_before=is_before)
-            around = await self._around(uow, {at for part in wanted for at in part})
-            wanted = [part.intersection(around.known) for part in wanted]
-            plan = await self._plan_of(uow, around, [part for part in wanted if part])
-            return await self._grant(uow, said, around, plan, RegroupingKind.RESTORED)
+            return await self._regroup(uow, said, wanted)
 
         return await self._once(act, wish)
 
@@ -187,53 +192,59 @@ class Stewardship:
     async def _records(self, uow: UnitOfWork, reference: Reference) -> list[int]:
         return await records_named(uow.raw, reference, self._resolver.digests)
 
-    async def _around(self, uow: UnitOfWork, record_ids: Collection[int]) -> Surroundings:
+    async def _case(self, uow: UnitOfWork, record_ids: Collection[int]) -> Case:
         """What is known around records, locked; those that went meanwhile are not there."""
-        return await self._resolver.loader.around_records(uow.raw, record_ids)
+        around = await self._resolver.loader.around_records(uow.raw, record_ids)
+        return Case(around, await judgements.standing(uow.raw, around.known))
 
     async def _judge(self, uow: UnitOfWork, said: Said, pair: Pair, verdict: Verdict) -> Outcome:
-        around = await self._around(uow, pair)
-        if not around.known.keys() >= set(pair):
+        case = await self._case(uow, pair)
+        if not case.around.known.keys() >= set(pair):
             raise RecordNotFound("id")
         pairs, touched = frozenset((pair,)), frozenset(pair)
         plan = Plan(nevers=pairs, touched=touched)
         if verdict is Verdict.MUST:
-            both = touched.union(*(around.linker.part(at) for at in pair))
+            both = touched.union(*(case.around.linker.part(at) for at in pair))
             plan = Plan(musts=pairs, touched=touched, together=both)
-        return await self._grant(uow, said, around, plan)
+        return await self._grant(uow, said, case, plan)
 
-    async def _plan_of(
-        self, uow: UnitOfWork, around: Surroundings, wanted: Sequence[frozenset[int]]
-    ) -> Plan:
-        standing = await judgements.standing(uow.raw, around.known)
-        for plan in (
-            plan_grouping(wanted, evidence_of(around), standing),
-            plan_firmly(wanted, standing),
-        ):
-            if holds(around, plan, standing, wanted):
-                return plan
+    async def _regroup(
+        self, uow: UnitOfWork, said: Said, then: Sequence[frozenset[int]]
+    ) -> Outcome:
+        """Groups records as they were then, by few judgements if they hold, else firmly."""
+        records = {at for part in then for at in part}
+        for is_firm in (False, True):
+            case = await self._case(uow, records)
+            parts = [part.intersection(case.around.known) for part in then]
+            wanted = [part for part in parts if part]
+            if is_firm:
+                plan = plan_firmly(wanted, case.standing)
+            else:
+                plan = plan_grouping(wanted, evidence_of(case.around), case.standing)
+            with suppress(CannotHold):
+                apply_plan(case.around, plan, case.standing)
+                if holds(case.around, wanted):
+                    return await self._keep(uow, said, case, plan, RegroupingKind.RESTORED)
         raise CannotHold("what is known by now keeps these records from being as they were")
 
-    async def _grant(
-        self,
-        uow: UnitOfWork,
-        said: Said,
-        around: Surroundings,
-        plan: Plan,
-        kind: RegroupingKind = RegroupingKind.JUDGED,
-    ) -> Outcome:
+    async def _grant(self, uow: UnitOfWork, said: Said, case: Case, plan: Plan) -> Outcome:
         """Carries a plan out, and says what came of it."""
-        standing = await judgements.standing(uow.raw, around.known)
-        plan = without_said(plan, standing)
-        apply_plan(around, plan, standing)
+        plan = without_said(plan, case.standing)
+        apply_plan(case.around, plan, case.standing)
+        return await self._keep(uow, said, case, plan, RegroupingKind.JUDGED)
+
+    async def _keep(
+        self, uow: UnitOfWork, said: Said, case: Case, plan: Plan, kind: RegroupingKind
+    ) -> Outcome:
+        """Writes what was said, and what followed from it."""
         await judgements.revoke(uow.raw, plan.revoked, said)
         made = [
             *await judgements.make(uow.raw, Verdict.MUST, plan.musts, said),
             *await judgements.make(uow.raw, Verdict.NEVER, plan.nevers, said),
         ]
         cause = Cause(kind, said.actor, said.reason)
-        done = await settle(uow, self._resolver, around, cause)
-        await reviews.reopen(uow.raw, _pairs(standing, plan.revoked))
+        done = await settle(uow, self._resolver, case.around, cause)
+        await reviews.reopen(uow.raw, _pairs(case.standing, plan.revoked))
         await reviews.close(uow.raw, plan.musts | plan.nevers, said.at)
         outcome = _outcome(plan.touched, done)
         return replace(outcome, judgement_ids=tuple(made), revoked_ids=tuple(sorted(plan.revoked)))

@@ -130,9 +130,13 @@ class Unions:
 
     def join(self, one: int, other: int) -> bool:
         """Joins two; False when they were joined already."""
-        low, high = sorted((self.top(one), self.top(other)))
+        low, high = self.top(one), self.top(other)
+        if low == high:
+            return False
+        if low > high:
+            low, high = high, low
         self._parent[high] = low
-        return low != high
+        return True
 
     def are_one(self, one: int, other: int) -> bool:
         """Whether two are joined."""

@@ -187,11 +187,14 @@ def plan_grouping(
     revoked = {each.judgement_id for each in standing if _speaks_against(each, place)}
     kept = [each for each in standing if each.judgement_id not in revoked]
     said = {each.pair for each in kept if each.verdict is Verdict.NEVER}
-    nevers = {pair for pair in evidence if _crosses(pair, place)} - said
     joined = Unions()
+    nevers = set()
     for a, b in evidence:
-        if _is_within((a, b), place):
+        here, there = place.get(a), place.get(b)
+        if here == there:
             joined.join(a, b)
+        elif here is not None and there is not None and (a, b) not in said:
+            nevers.add((a, b))
     for each in kept:
         if each.verdict is Verdict.MUST and _is_within(each.pair, place):
             joined.join(*each.pair)
