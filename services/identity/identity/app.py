@@ -13,7 +13,8 @@ from servicekit.chassis import Chassis
 from servicekit.erasures import REPEAT_IDLE_S, Erasures
 
 from identity import rpc, subscribers
-from identity.commands import facts
+from identity.commands import aliases, facts
+from identity.commands.aliases import Rotation
 from identity.commands.erasing import Erasing
 from identity.commands.golden import GoldenRecords
 from identity.commands.resolving import Resolver
@@ -50,7 +51,9 @@ def build(settings: Settings) -> Chassis:
     chassis.work("erasures", erasures.step, idle_s=REPEAT_IDLE_S)
     subscribers.subscribe(chassis.bus, LeadReader(settings.key_ring()), resolver)
     subscribers.subscribe_to_requests(chassis.bus, erasures, erasing)
+    chassis.work("golden_ids", Rotation(chassis.database, resolver).step, idle_s=aliases.IDLE_S)
     rpc.identity.serve(chassis)
+    rpc.resolution.serve(chassis, resolver)
     rpc.stewardship.serve(chassis, resolver)
     rpc.explanation.serve(chassis, resolver.model, resolver.seals, resolver.digests)
     watch = OverMergeWatch(chassis.database, resolver.model)

@@ -51,9 +51,7 @@ class Reader:
         self._model = model
         self._digests = digests
         self._keys = keys
-        self._strong = tuple(
-            at for at, field in enumerate(model.fields) if STRONG & {field.name, *field.reads}
-        )
+        self._strong = tuple(at for at, field in enumerate(model.fields) if field.name in STRONG)
 
     def read(self, statement: Statement) -> Reading:
         """The reading of a statement; values too long to be one are not compared."""

@@ -68,7 +68,7 @@ def _meet(mine: object, theirs: object, *, many: bool) -> bool:
 
 def _is_strong(model: Model, record: Record) -> bool:
     return any(
-        value is not None and STRONG & {field.name, *field.reads}
+        value is not None and field.name in STRONG
         for field, value in zip(model.fields, record.features, strict=True)
     )
 

@@ -242,8 +242,7 @@ class Plan:
         ]
         difference.cleared += changes.hubs_unmade
         difference.crowded += [
-            (key, self._rule_of(key), self._crowd_reason(key))
-            for key in changes.hubs_made
+            (key, self._rule_of(key), self._crowd_reason(key)) for key in changes.hubs_made
         ]
 
     def records(self, changes: Changes, removed: set[int]) -> None:

@@ -245,7 +245,7 @@ class Stating:
             self._chain(said.record_id, source.stated)
             source.stated.add(said.record_id)
             self.holding.hold(said.record_id, at_all=1)
-        self._support(reading, said.record_id)
+        self.support(reading, said.record_id)
 
     def _advance(self, source: Source, statement: Statement) -> None:
         source.modified_at = max(source.modified_at, statement.modified_at)
@@ -271,7 +271,7 @@ class Stating:
                 self.new_chains.add(pair)
                 self._around.chains.add(pair)
 
-    def _support(self, reading: Reading, record_id: int) -> None:
+    def support(self, reading: Reading, record_id: int) -> None:
         """The record supports the Golden IDs of what is stated, since when it was stated first."""
         since = reading.statement.modified_at
         supports = self._around.belongings[record_id].supports

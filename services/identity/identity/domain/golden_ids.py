@@ -66,6 +66,11 @@ class GoldenIdKeys:
         self._age = {key_id: age for age, key_id in enumerate(keys, start=1)}
         self.recipes = recipes
 
+    @property
+    def rotation(self) -> str:
+        """What the active key and the recipes in use are called together."""
+        return f"{self.active_id}/{','.join(str(recipe.value) for recipe in self.recipes)}"
+
     def mint(self, factors: Factors) -> list[Minted]:
         """The Golden IDs of a source; one at least."""
         minted = []

@@ -78,6 +78,15 @@ class AliasSupportRow(Base):
     first_seen_at: Mapped[datetime]
 
 
+class AliasRotationRow(Base):
+    """How far the sources have been given ids by a key and some recipes; finished once, for ever."""
+
+    __tablename__ = "alias_rotations"
+    rotation: Mapped[str] = mapped_column(String(100), primary_key=True)
+    after_source_id: Mapped[int] = mapped_column(BigInteger)
+    finished_at: Mapped[datetime | None]
+
+
 class SourceRow(Base):
     """A row of a system, such as a lead or a customer of the ERP: the crosswalk from its key to a customer.
 

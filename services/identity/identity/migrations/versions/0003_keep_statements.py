@@ -73,6 +73,7 @@ def downgrade() -> None:
         "records",
         "statements",
         "sources",
+        "alias_rotations",
         "alias_supports",
         "aliases",
         "later_customers",
@@ -121,6 +122,13 @@ def _create_customers() -> None:
         sa.PrimaryKeyConstraint("golden_id", "record_id", name=op.f("pk_alias_supports")),
     )
     op.create_index(op.f("ix_alias_supports_record_id"), "alias_supports", ["record_id"])
+    op.create_table(
+        "alias_rotations",
+        sa.Column("rotation", sa.String(100), nullable=False),
+        sa.Column("after_source_id", sa.BigInteger(), nullable=False),
+        sa.Column("finished_at", TIMES, nullable=True),
+        sa.PrimaryKeyConstraint("rotation", name=op.f("pk_alias_rotations")),
+    )
 
 
 def _create_sources() -> None:
