@@ -11,10 +11,11 @@ from identity.queries.walls import EDIT
 from identity.store import contactability as store
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
     from matchkit.model import Hasher, Model
-    from servicekit.database import UnitOfWork
+    from servicekit.database import Database, UnitOfWork
 
     from identity.domain.contactability import Objection
     from identity.queries.customer360 import Named
@@ -29,53 +30,30 @@ class NothingToKnowThemBy(Conflict):
         super().__init__("the customer has no identifier of their own")
 
 
-class Objections:
-    """Keeps wishes by identifiers, not by customer: they hold whatever is merged, split or forgotten later."""
+class Objectors:
+    """By what customers are known who object: wishes hold whatever is merged, split or forgotten later."""
 
-    def __init__(self, walls: Walls, model: Model, hasher: Hasher, seals: Seals) -> None:
+    def __init__(
+        self, database: Database, walls: Walls, model: Model, hasher: Hasher, seals: Seals
+    ) -> None:
+        self._database = database
         self._walls = walls
         self._model = model
         self._hasher = hasher
         self._seals = seals
 
-    async def record(
-        self,
-        uow: UnitOfWork,
-        named: Named,
-        objection_id: UUID,
-        objection: Objection,
-        *,
-        actor: str,
-    ) -> None:
-        """Keeps a wish, once. Raises `CustomerNotFound`, `NothingToKnowThemBy`, and `Refusal` for a stranger."""
-        tokens = await self._tokens(uow, named)
-        if not tokens:
-            raise NothingToKnowThemBy
-        await store.save_objection(
-            uow.raw, objection_id, objection, tokens=tokens, recorded_by=actor
-        )
+    async def known_by(self, named: Named) -> list[int]:
+        """The customer's identifiers that are not everybody's; of their records they are known only when opened.
 
-    async def withdraw(
-        self, uow: UnitOfWork, named: Named, objection_id: UUID | None, *, actor: str
-    ) -> int:
-        """Ends one wish, or all; returns how many stood. Raises `CustomerNotFound`, and `Refusal` for a stranger."""
-        tokens = await self._tokens(uow, named)
-        return await store.withdraw_objections(
-            uow.raw,
-            tokens=tokens,
-            objection_id=objection_id,
-            withdrawn_by=actor,
-            now=uow.now,
-        )
-
-    async def _tokens(self, uow: UnitOfWork, named: Named) -> list[int]:
-        """The customer's identifiers that are not everybody's; of their records they are known only when opened."""
-        found = await store.identified(
-            uow.raw, customer_id=named.customer_id, lead_id=named.lead_id
-        )
+        Asked before a transaction. Raises `CustomerNotFound`, and `Refusal` for whoever may not edit the customer.
+        """
+        async with self._database.raw() as raw:
+            found = await store.identified(
+                raw, customer_id=named.customer_id, lead_id=named.lead_id
+            )
         if found is None:
             raise CustomerNotFound
-        self._walls.require(EDIT, found.golden_id, found.lead_ids)
+        await self._walls.require(EDIT, found.golden_id, found.lead_ids)
         tokens = {
             token
             for digest, sealed in found.records
@@ -84,3 +62,26 @@ class Objections:
             )
         }
         return sorted(tokens.intersection(found.keys))
+
+
+async def record(
+    uow: UnitOfWork,
+    tokens: Sequence[int],
+    objection_id: UUID,
+    objection: Objection,
+    *,
+    actor: str,
+) -> None:
+    """Keeps the wish of whoever has these identifiers, once; raises `NothingToKnowThemBy`."""
+    if not tokens:
+        raise NothingToKnowThemBy
+    await store.save_objection(uow.raw, objection_id, objection, tokens=tokens, recorded_by=actor)
+
+
+async def withdraw(
+    uow: UnitOfWork, tokens: Sequence[int], objection_id: UUID | None, *, actor: str
+) -> int:
+    """Ends one wish, or all, of whoever has these identifiers; returns how many stood."""
+    return await store.withdraw_objections(
+        uow.raw, tokens=tokens, objection_id=objection_id, withdrawn_by=actor, now=uow.now
+    )

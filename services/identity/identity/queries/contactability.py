@@ -104,8 +104,8 @@ class Contactability:
             )
             if row is None:
                 raise CustomerNotFound
-            self._walls.require(READ, row.golden_id, row.lead_ids)
             suppressed_at = await self._suppressed_at(raw, row)
+        await self._walls.require(READ, row.golden_id, row.lead_ids)
         known = _situation(row, suppressed_at)
         answer = may_contact(self._policy, known, wish, now=now)
         return Verdict(answer, row.golden_id, self._policy.version)

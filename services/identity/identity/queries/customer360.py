@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from accesskit.guard import Refusal
-
 from identity.domain.customers import CustomerNotFound, MalformedCustomerId
-from identity.queries.walls import BEHIND_A_WALL, READ, READ_IDENTITY
+from identity.queries.walls import READ, READ_IDENTITY
 from identity.store import customer360 as store
 
 if TYPE_CHECKING:
@@ -80,9 +78,9 @@ class Customer360:
             )
         if row is None:
             raise CustomerNotFound
-        self._walls.require(READ, row.golden_id, row.lead_ids)
+        await self._walls.require(READ, row.golden_id, row.lead_ids)
         if is_clear and not self._walls.may_see_identity(row.golden_id, row.lead_ids):
-            raise Refusal(READ_IDENTITY, BEHIND_A_WALL)
+            await self._walls.confirm(READ_IDENTITY, row.golden_id)
         return Snapshot(row, self._record(row), is_clear, self._known(row), now)
 
     def _record(self, row: store.Row) -> GoldenRecord | None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from accesskit.decisions import Outcome
-from accesskit.guard import Refusal, circumstances_of
+from accesskit.decisions import Outcome, Question
+from accesskit.guard import ReplicaState, circumstances_of
 from accesskit.leases import LeaseState
 from servicekit.auth import current_caller
 from servicekit.errors import Forbidden, Unavailable
@@ -28,23 +28,34 @@ if TYPE_CHECKING:
 READ = "read"
 EDIT = "edit"
 READ_IDENTITY = "read_identity"
-BEHIND_A_WALL = "not_a_reader"
 
 
 class Walls:
     """Answers for whoever calls, or for a person whom a caller names; `clock` gives Unix seconds.
 
-    Every method raises `Forbidden` without a caller, and `Unavailable` while the replica is stale.
+    Every method raises `Forbidden` without a caller; those that answer from memory raise `Unavailable` while the replica
+    is stale.
     """
 
     def __init__(self, replica: Replica, *, clock: Callable[[], float] = time.time) -> None:
         self._replica = replica
+        self._state = ReplicaState(replica, replica.channel)
         self._clock = clock
 
-    def require(self, action: str, golden_id: str, lead_ids: Iterable[UUID]) -> None:
-        """Returns when the caller may do it to the customer, or to one of their leads; raises `Refusal`."""
-        if not self.may(action, golden_id, lead_ids):
-            raise Refusal(action, BEHIND_A_WALL)
+    async def require(self, action: str, golden_id: str, lead_ids: Iterable[UUID]) -> None:
+        """Returns when the caller may do it to the customer, or to one of their leads.
+
+        What the replica refuses, or is too old to say, is asked of permissions itself, which knows the newest state,
+        writes the refusal down and says what would change it. Raises `accesskit.guard.Refusal`.
+        """
+        if not (self._replica.is_current and self.may(action, golden_id, lead_ids)):
+            await self.confirm(action, golden_id)
+
+    async def confirm(self, action: str, golden_id: str) -> None:
+        """Returns when permissions itself allows it after all; raises `accesskit.guard.Refusal`, or `Unavailable`."""
+        subject_id, circumstances = self._asking("")
+        question = Question(subject_id, action, "customer", golden_id, circumstances=circumstances)
+        await self._state.confirm(question, consistency_token="")
 
     def may(
         self, action: str, golden_id: str, lead_ids: Iterable[UUID], *, actor_id: str = ""

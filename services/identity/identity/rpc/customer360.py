@@ -14,7 +14,8 @@ from leadchain.identity.v1.customer360_service_pb2_grpc import (
 )
 from servicekit.auth import current_caller
 
-from identity.commands.objections import Objections
+from identity.commands import objections
+from identity.commands.objections import Objectors
 from identity.queries.contactability import Contactability, ContactPoints
 from identity.queries.customer360 import Customer360, named
 from identity.store.golden_values import GoldenSeals
@@ -66,10 +67,10 @@ def serve(  # noqa: PLR0913 - what it is made of
     )
     points = ContactPoints(index_key)
     answers = Contactability(database, walls, policy, seals, points, clock=clock)
-    objections = Objections(walls, model, hasher, seals)
+    objectors = Objectors(database, walls, model, hasher, seals)
     chassis.grpc.add(
         add_ContactabilityServiceServicer_to_server,
-        ContactabilityServicer(database, answers, objections),
+        ContactabilityServicer(database, answers, objectors),
         f"{PACKAGE}.ContactabilityService",
     )
 
@@ -94,10 +95,10 @@ class Customer360Servicer(Customer360ServiceServicer):
 class ContactabilityServicer(ContactabilityServiceServicer):
     """Do not disturb."""
 
-    def __init__(self, database: Database, answers: Contactability, objections: Objections) -> None:
+    def __init__(self, database: Database, answers: Contactability, objectors: Objectors) -> None:
         self._database = database
         self._answers = answers
-        self._objections = objections
+        self._objectors = objectors
 
     async def MayContact(
         self, request: pb.MayContactRequest, context: Context
@@ -112,11 +113,10 @@ class ContactabilityServicer(ContactabilityServiceServicer):
         self, request: pb.RecordObjectionRequest, context: Context
     ) -> pb.RecordObjectionResponse:
         """Keeps a customer's wish."""
+        tokens = await self._objectors.known_by(named(request.id))
         async with self._database.unit_of_work() as uow:
             objection_id, objection = contact_wire.objection(request, now=uow.now)
-            await self._objections.record(
-                uow, named(request.id), objection_id, objection, actor=_caller_id()
-            )
+            await objections.record(uow, tokens, objection_id, objection, actor=_caller_id())
         return pb.RecordObjectionResponse(objection_id=str(objection_id))
 
     async def WithdrawObjection(
@@ -124,10 +124,9 @@ class ContactabilityServicer(ContactabilityServiceServicer):
     ) -> pb.WithdrawObjectionResponse:
         """Ends a customer's wish."""
         objection_id = contact_wire.withdrawn_id(request)
+        tokens = await self._objectors.known_by(named(request.id))
         async with self._database.unit_of_work() as uow:
-            count = await self._objections.withdraw(
-                uow, named(request.id), objection_id, actor=_caller_id()
-            )
+            count = await objections.withdraw(uow, tokens, objection_id, actor=_caller_id())
         return pb.WithdrawObjectionResponse(withdrawn_count=count)
 
 
