@@ -160,12 +160,13 @@ def _candidates(
 ) -> dict[str, list[_Candidate]]:
     found: dict[str, list[_Candidate]] = {}
     for source in sources:
-        rank = policy.rank(source.system)
-        for name, raw in source.chain[-1].fields.items():
-            rules = policy.of(name)
-            said = _begun(source.chain, name, raw)
-            at = _believed_at(said, policy)
-            for text in raw.split(SEPARATOR) if rules.is_list else (raw,):
+        rank, chain = policy.rank(source.system), source.chain
+        last = chain[-1]
+        last_at = _believed_at(last, policy)
+        for name, raw in last.fields.items():
+            said = last if len(chain) == 1 else _begun(chain, name, raw)
+            at = last_at if said is last else _believed_at(said, policy)
+            for text in raw.split(SEPARATOR) if policy.of(name).is_list else (raw,):
                 if plain := text.strip():
                     found.setdefault(name, []).append(_Candidate(plain, at, rank, source, said))
     return found
@@ -224,7 +225,8 @@ def _chosen(among: list[_Candidate], counted: list[_Candidate], rules: FieldPoli
 
 
 def _first(candidates: list[_Candidate]) -> _Candidate:
-    return candidates[0] if len(candidates) == 1 else min(candidates, key=_precedence)
+    newest = candidates if len(candidates) == 1 else _newest(candidates)
+    return newest[0] if len(newest) == 1 else min(newest, key=_precedence)
 
 
 def _is_settled(candidates: list[_Candidate]) -> bool:

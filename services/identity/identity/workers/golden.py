@@ -34,4 +34,4 @@ class PolicyFollower:
             if behind:
                 actor = self._records.archive.policies.published_by
                 await self._records.renew(uow, behind, Renewal(Cause.POLICY, actor))
-        return bool(behind)
+        return len(behind) == AT_ONCE

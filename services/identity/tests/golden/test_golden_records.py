@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from identity.commands.golden import GoldenRecords
 from identity.commands.golden_pins import pin_value, release_pin, restore_value
+from identity.commands.golden_policies import PolicyOffice
 from identity.domain.customers import CustomerNotFound
 from identity.domain.golden_changes import (
     NoSuchChange,
@@ -14,10 +17,12 @@ from identity.domain.golden_changes import (
     NotKnownThen,
 )
 from identity.domain.survivorship import FieldIsLocked
+from identity.policies.survivorship import packaged_document
 from identity.queries import golden as queries
 from identity.store.golden_history import Sought
 from identity.store.golden_pins import NewPin
 from identity.store.golden_values import canonical
+from identity.workers.golden import PolicyFollower
 from servicekit.errors import Invalid
 
 if TYPE_CHECKING:
@@ -365,3 +370,38 @@ async def test_a_customer_of_whom_nothing_is_left_has_an_empty_record(world: Any
         ("phone", "NEW_STATEMENT", PHONE, None),
     ]
     assert list(world.events[-1].fields) == ["name", "phone"]
+
+
+async def test_acts_and_statements_at_once_leave_one_unbroken_history(world: Any) -> None:
+    source_id = await world.states(1, "crm", name="0", city="x")
+
+    for number in range(1, 6):
+        world.clock.passes()
+        await asyncio.gather(
+            pin(world, 1, "name", f"pinned {number}"),
+            world.restates(1, source_id, name=str(number), city=f"x{number}"),
+        )
+
+    history = await world.changes(1)
+    for name, first in (("name", "0"), ("city", "x")):
+        mine = [(old, new) for field, _, old, new in history if field == name]
+        assert [old for old, _ in mine] == [first, *(new for _, new in mine[:-1])]
+    assert await world.texts(1) == {"name": "pinned 5", "city": "x5"}
+    assert await world.rows("select version from golden_records") == [(11,)]
+
+
+async def test_processes_share_the_work_after_a_policy_came_into_force(world: Any) -> None:
+    for number in range(1, 8):
+        await world.states(number, "crm", name="示例")
+        await world.states(number, "sap", name="示例二")
+    async with world.database.unit_of_work() as uow:
+        office = PolicyOffice(world.records.archive)
+        document = packaged_document()
+        await office.publish(uow, document, base_version=1, actor="governor-1", reason="again")
+    others = GoldenRecords(world.records.archive)
+
+    await asyncio.gather(*(PolicyFollower(each).step() for each in (world.records, others)))
+
+    behind = "select count(*) from golden_records where policy_version < 1000"
+    assert await world.rows(behind) == [(0,)]
+    assert await world.changes(7) == []
