@@ -19,8 +19,8 @@ BOTH_NUMBERS = {"mobile": 0.05, "second": 0.4}
 """Records that hold both numbers of a person, by the one that comes first."""
 MISHEARD_NAME = 0.008
 MISWRITTEN_NAME = 0.006
-MISWRITTEN_COMPANY = 0.006
-FULL_NAME_WITHOUT_MOBILE = 0.75
+MISWRITTEN_COMPANY = 0.004
+FULL_NAME_WITHOUT_MOBILE = 0.9
 """A contact without a mobile of their own is mostly named in full: one has to be able to ask for them. For the same
 reason such a record always names the firm."""
 ANOTHERS_CODE = 0.008
@@ -63,7 +63,7 @@ SYSTEMS: Choices[System] = Choices(
                 "pinyin=1"
             ),
             companies=_choices(
-                "legal=84 without_place=4 with_province=3 bracketed=4 without_form=3 traditional=1 trading_name=0.2"
+                "legal=84 without_place=4 with_province=3 bracketed=4 without_form=3 traditional=1 trading_name=0.1"
             ),
             phones=_choices(
                 "mobile=88 second=1.5 switchboard=3 extension=3 sales=0.6 masked=0.4 none=3.5"
@@ -78,7 +78,7 @@ SYSTEMS: Choices[System] = Choices(
                 "engineer=1"
             ),
             companies=_choices(
-                "legal=66 without_place=8 without_form=12 bracketed=4 name=8 traditional=1 trading_name=0.3"
+                "legal=66 without_place=8 without_form=12 bracketed=4 name=8 traditional=1 trading_name=0.15"
             ),
             phones=_choices("mobile=88 second=1.5 switchboard=3 extension=3 sales=0.4 none=4.1"),
             holds={"uscc": 0.6, "place": 0.9, "address": 0.85, "resident_id": 0.01, "email": 0.3},
@@ -91,7 +91,7 @@ SYSTEMS: Choices[System] = Choices(
                 "traditional=1 role=0.5"
             ),
             companies=_choices(
-                "name=40 brand=18 legal=25 without_form=16 latin=0.6 trading_name=0.4"
+                "name=40 brand=18 legal=25 without_form=16 latin=0.6 trading_name=0.2"
             ),
             phones=_choices("mobile=91 second=2 switchboard=2 extension=1.5 masked=1 none=2.5"),
             holds={"uscc": 0.05, "place": 0.3, "resident_id": 0.02, "email": 0.4, "company": 0.9},
@@ -103,7 +103,9 @@ SYSTEMS: Choices[System] = Choices(
                 "plain=63 spaced=1 given_first=2 traditional=3 salutation=4 chief=4 manager=2 engineer=2 familiar=3 "
                 "role=3 pinyin=4 pinyin_given_first=3 pinyin_joined=3 initial=3 latin_salutation=2"
             ),
-            companies=_choices("brand=46 name=34 legal=12 latin=2 without_form=5 trading_name=0.5"),
+            companies=_choices(
+                "brand=46 name=34 legal=12 latin=2 without_form=5 trading_name=0.25"
+            ),
             phones=_choices("mobile=85 second=1.5 masked=5 none=8.5"),
             holds={
                 "openid": 0.97,
@@ -122,7 +124,7 @@ SYSTEMS: Choices[System] = Choices(
                 "manager=2 familiar=0.5 pinyin=2 initial=1 role=1"
             ),
             companies=_choices(
-                "legal=40 without_form=20 name=22 without_place=6 brand=8 bracketed=2 latin=1 trading_name=0.3"
+                "legal=40 without_form=20 name=22 without_place=6 brand=8 bracketed=2 latin=1 trading_name=0.15"
             ),
             phones=_choices("mobile=85 second=2 switchboard=3 extension=2 sales=1 masked=3 none=4"),
             holds={

@@ -5,8 +5,10 @@ records. What estimation cannot see is then put right by what a customer is, a p
 
 * agreement on the person cannot outweigh a difference in the firm. How often the same telephone under the same name
   stands beside another firm's name *and the same credit code* says how often such a pair is one customer after all;
-* a surname that every twentieth person bears does not single out one of a firm's people: that is a clerk's to judge;
+* a surname does not single out one of a firm's people: that is a clerk's to judge, unless the surname is rare and no
+  other telephone speaks against it;
 * a switchboard is the firm's, which company and code say already;
+* a masked number is weak evidence by decree (features row IN-05): it must not join a name and a city;
 * identifiers that the records hold too seldom to count (passport, external_userid) weigh what the counted ones do.
 """
 
@@ -44,8 +46,6 @@ NAMES_KEPT = 1_000
 HOMOPHONE_BITS_MAX = 4.0
 """Names of one sound are of different people unless more than the firm says otherwise (features row ID-04)."""
 INITIAL_BITS_MAX = 7.0
-MASKED_BITS_MAX = 1.5
-"""A masked number is weak evidence by decree (features row IN-05): it must not join a name and a city."""
 
 
 def train(spec: Model, *, customers: int, seed: int) -> Model:
@@ -125,8 +125,11 @@ def _ceilings(field: str, model: Model, odds: float) -> dict[str, float]:
         firm = model.prior_bits + max(
             _bits(model, name, "exact") for name in ("company", "uscc", "address")
         )
+        clerks = bits_of(model.accept) - 0.1 - firm
         return {
-            "common_surname": bits_of(model.accept) - 0.1 - firm,
+            "common_surname": clerks,
+            "surname": clerks,
+            "rare_surname": clerks - _bits(model, "phone", "differs"),
             "same_pinyin": unlisted_name_bits,
             "homophone": HOMOPHONE_BITS_MAX,
             "initial": INITIAL_BITS_MAX,
@@ -148,7 +151,9 @@ def _ceilings(field: str, model: Model, odds: float) -> dict[str, float]:
     if field == "phone":
         return {"switchboard": 0.0, "other_extension": 0.0}
     if field == "masked_phone":
-        return {"fits_full": MASKED_BITS_MAX, "fits_masked": MASKED_BITS_MAX}
+        met = model.prior_bits + unlisted_name_bits + _bits(model, "place", "same_city")
+        weak = max(0.0, bits_of(model.accept) - 0.1 - met)
+        return {"fits_full": weak, "fits_masked": weak}
     return {}
 
 
