@@ -20,9 +20,10 @@ COPIED_MIN = 2_000
 
 _GO = """
 with closed as (
-  update statements set is_current = false where statement_id = any($1::bigint[])
+  update statements set is_current = false
+  where statement_id = any($1::bigint[]) and not source_id = any($2::bigint[])  -- a row is updated once at most
 ), released as (
-  update statements set record_id = 0 where source_id = any($2::bigint[])
+  update statements set is_current = false, record_id = 0 where source_id = any($2::bigint[])
 ), restated as (
   update sources s set record_id = n.record_id, first_seen_at = n.first_seen_at, modified_at = n.modified_at,
     received_at = n.received_at, deleted_at = n.deleted_at

@@ -1,6 +1,7 @@
 """Statements for the resolver's tests, and a door to it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -52,6 +53,11 @@ class Door:
             resolved = await self.resolver.resolve(uow, statements)
         self.published += [event.event_type.rpartition(".")[2] for event in uow.outgoing]
         return resolved
+
+    def deleted(self, statement: Statement, *, minute: int) -> Statement:
+        """The word that a row is gone."""
+        at = NOON + timedelta(minutes=minute)
+        return replace(statement, fields={}, modified_at=at, received_at=at, is_deleted=True)
 
     async def golden_ids(self, *statements: Statement) -> list[str]:
         """What the customers of statements are called."""
