@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 ROWS_MIN = 10
 BLOCKED_PAIRS_MAX = 1_000_000
-RANDOM_PAIRS = 400_000
+RANDOM_PAIRS, RANDOM_PAIRS_PER_ROW = 400_000, 100
 ROUNDS_MAX = 200
 SETTLED = 1e-6
 SMOOTHING = 0.5
@@ -83,7 +83,8 @@ def estimate(spec: Model, rows: Sequence[Features], *, seed: int) -> Model:
         raise ModelInvalid(f"{len(rows)} rows are too few to estimate from")
     model = msgspec.structs.replace(spec, frequencies=frequencies_of(spec, rows))
     blocked_rows = blocked_pairs(model, rows, pairs_max=BLOCKED_PAIRS_MAX, seed=seed)
-    random_rows = random_pairs(len(rows), pairs=RANDOM_PAIRS, seed=seed)
+    drawn = min(RANDOM_PAIRS, RANDOM_PAIRS_PER_ROW * len(rows))
+    random_rows = random_pairs(len(rows), pairs=drawn, seed=seed)
     blocked = _evidence(model, rows, blocked_rows, crossed=True)
     chance = _evidence(model, rows, random_rows, crossed=False)
     found = _rounds(model, blocked, chance, rows=len(rows))

@@ -24,7 +24,7 @@ KIND_NAMES = sorted(KINDS)
 
 
 @pytest.mark.parametrize("kind", KIND_NAMES)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(raws=st.tuples(st.text(max_size=40), st.text(max_size=40)))
 def test_every_kind_reads_compares_and_cuts_whatever_it_is_given(kind, raws):
     described = KINDS[kind]
