@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matchkit.linker import Linker
     from servicekit.database import UnitOfWork
 
-    from identity.commands.regrouping import Cause, Settled, Work
+    from identity.commands.regrouping import Cause, Settled
     from identity.commands.resolving import Resolver
     from identity.commands.surroundings import Surroundings
     from identity.domain.judgements import Judgement, Pair
@@ -59,14 +59,10 @@ def evidence_of(around: Surroundings) -> set[Pair]:
 
 
 async def settle(
-    uow: UnitOfWork,
-    resolver: Resolver,
-    around: Surroundings,
-    cause: Cause,
-    work: Work | None = None,
+    uow: UnitOfWork, resolver: Resolver, around: Surroundings, cause: Cause
 ) -> Settled:
     """Writes what the linker's changes come to, tells those who follow, and publishes it."""
-    done = await resolver.regrouping.settle(uow, around, cause, work)
+    done = await resolver.regrouping.settle(uow, around, cause)
     await announcing.publish(uow, done)
     return done
 

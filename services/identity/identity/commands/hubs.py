@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from matchkit.model import Record
 
 from identity.commands.granting import settle
-from identity.commands.regrouping import Cause, Work
+from identity.commands.regrouping import Cause
 from identity.domain.regroupings import RegroupingKind
 from identity.domain.stewardship import CannotHold, NobodyHoldsIt, NotDeclared
 from identity.store import generic_keys, locks
@@ -28,12 +28,11 @@ async def declare_hub(uow: UnitOfWork, resolver: Resolver, key: int, said: Said)
     """Links between records that share the key lose its weight; raises `NobodyHoldsIt`, `Invalid`."""
     around = await _holders(uow, resolver, key)
     linker = around.linker
-    rule = _rule(resolver, around, key)
     if key not in linker.neighbourhood.generic:
         linker.neighbourhood.holders.crowd(key, resolver.model.records_max)
         _probe(resolver, around, key)
     cause = Cause(RegroupingKind.DECLARED, said.actor, said.reason)
-    done = await settle(uow, resolver, around, cause, Work(rules={key: rule}))
+    done = await settle(uow, resolver, around, cause)
     await generic_keys.declare(uow.raw, key)
     return done
 
@@ -58,15 +57,6 @@ async def _holders(uow: UnitOfWork, resolver: Resolver, key: int) -> Surrounding
     if not held:
         raise NobodyHoldsIt
     return await resolver.loader.around_records(uow.raw, held)
-
-
-def _rule(resolver: Resolver, around: Surroundings, key: int) -> str:
-    """The rule that makes the key."""
-    hasher = resolver.digests.hasher
-    for each in around.known.values():
-        if key in each.record.keys:
-            return resolver.model.keys_of(each.record.features, hasher)[key]
-    raise NobodyHoldsIt
 
 
 def _probe(resolver: Resolver, around: Surroundings, key: int) -> None:

@@ -189,10 +189,11 @@ def plan_grouping(
     said = {each.pair for each in kept if each.verdict is Verdict.NEVER}
     joined = Unions()
     nevers = set()
+    apart = len(place) - len(wanted)
     for a, b in evidence:
         here, there = place.get(a), place.get(b)
         if here == there:
-            joined.join(a, b)
+            apart -= bool(apart and here is not None and joined.join(a, b))
         elif here is not None and there is not None and (a, b) not in said:
             nevers.add((a, b))
     for each in kept:
