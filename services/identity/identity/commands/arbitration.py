@@ -35,7 +35,8 @@ class Arbitration:
     def __init__(self, desk: Desk, golden_seals: GoldenSeals, *, told: Collection[str]) -> None:
         self._desk = desk
         self._golden_seals = golden_seals
-        self._told = [system for system in told if desk.systems.writable(system)]
+        writable = {system: desk.systems.writable(system) for system in told}
+        self._writable = {system: fields for system, fields in writable.items() if fields}
 
     async def follow(self, uow: UnitOfWork, regrouped: Regrouped) -> None:
         """Plans for everybody whom a transaction touched."""
@@ -47,9 +48,9 @@ class Arbitration:
         What waits already stays, if it is still right, and is superseded otherwise. What was given up is tried
         anew, and what a system refused only with other values.
         """
-        if not (self._told and customer_ids):
+        if not (self._writable and customer_ids):
             return 0
-        sources = await write_backs.current_sources(uow.raw, customer_ids, self._told)
+        sources = await write_backs.current_sources(uow.raw, customer_ids, list(self._writable))
         if not sources:
             return 0
         wanted = await self._wanted(uow, sources)
@@ -73,7 +74,7 @@ class Arbitration:
         )
         said: dict[int, list[Said]] = {}
         for each in sources:
-            if each.system in self._told:
+            if each.system in self._writable:
                 fields = self._desk.seals.open_fields(each.key_digest, each.sealed_fields)
                 said.setdefault(each.customer_id, []).append(
                     Said(each.source_id, each.system, fields)
@@ -83,7 +84,7 @@ class Arbitration:
             for customer_id, sayings in said.items()
             if customer_id in records
             for correction in corrections(
-                sayings, survivors(records[customer_id].record), self._desk.systems
+                sayings, survivors(records[customer_id].record), self._writable
             )
         }
 

@@ -15,8 +15,6 @@ from identity.domain.survivorship import Comparison, same_form
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from identity.domain.systems import Systems
-
 COMPARED_FIELDS = (
     "name", "phone", "email", "company", "uscc", "address", "province", "city", "credit_limit", "service_risk",
     "credit_grade",
@@ -66,14 +64,16 @@ class Difference:
 
 
 def corrections(
-    said: Iterable[Said], standing: Mapping[str, Survivor], systems: Systems
+    said: Iterable[Said],
+    standing: Mapping[str, Survivor],
+    writable: Mapping[str, frozenset[str]],
 ) -> Sequence[Correction]:
-    """What sources of systems that are written back to have to be told, so that they say what stands."""
+    """What sources have to be told, so that they say what stands; `writable` are the fields that may be, by system."""
     found = []
     for each in said:
         wrong = sorted(
             name
-            for name in systems.writable(each.system)
+            for name in writable.get(each.system, ())
             if name in standing and not is_same(name, each.fields.get(name), standing[name].value)
         )
         if wrong:
@@ -126,7 +126,9 @@ def is_echo(
 
 def is_same(field: str, value: str | None, other: str) -> bool:
     """Whether two values of a field mean the same."""
-    return value is not None and comparable(field, value) == comparable(field, other)
+    if value is None or value == other:
+        return value is not None
+    return comparable(field, value) == comparable(field, other)
 
 
 def comparable(field: str, value: str) -> str:

@@ -109,7 +109,11 @@ class World:
 
     def writer(self) -> BackWriter:
         """A replica's worker that writes back."""
-        return BackWriter(self.database, WritingBack(self.desk), self.connectors)
+        return BackWriter(self.database, self.writing(), self.connectors)
+
+    def writing(self) -> WritingBack:
+        """What becomes of writes."""
+        return WritingBack(self.desk)
 
     def asker(self) -> Asker:
         """A replica's worker that asks."""

@@ -13,6 +13,7 @@ from identity.domain.arbitration import (
 from identity.policies.systems import load_systems
 
 SYSTEMS = load_systems()
+WRITABLE = {name: SYSTEMS.writable(name) for name in SYSTEMS.policies}
 
 
 def says(system, source_id=1, **fields):
@@ -28,7 +29,7 @@ def test_what_the_crm_said_last_is_pushed_to_the_other_two():
     kingdee = says("kingdee", 2, phone="13800138001")
     wechat = says("wechat", 3, phone="138 0013 8001")
 
-    told = corrections([crm, kingdee, wechat], stands("crm", phone="13800138002"), SYSTEMS)
+    told = corrections([crm, kingdee, wechat], stands("crm", phone="13800138002"), WRITABLE)
 
     assert [(each.system, dict(each.fields), dict(each.winners)) for each in told] == [
         ("kingdee", {"phone": "13800138002"}, {"phone": "crm"}),
@@ -38,20 +39,20 @@ def test_what_the_crm_said_last_is_pushed_to_the_other_two():
 
 def test_a_system_that_says_nothing_of_a_field_is_told_it():
     told = corrections(
-        [says("kingdee", name="张伟")], stands("crm", email="a@example.com"), SYSTEMS
+        [says("kingdee", name="张伟")], stands("crm", email="a@example.com"), WRITABLE
     )
 
     assert [dict(each.fields) for each in told] == [{"email": "a@example.com"}]
 
 
 def test_a_system_that_is_only_read_is_told_nothing():
-    assert corrections([says("old_crm", name="张玮")], stands("crm", name="张伟"), SYSTEMS) == []
+    assert corrections([says("old_crm", name="张玮")], stands("crm", name="张伟"), WRITABLE) == []
 
 
 def test_fields_outside_the_whitelist_are_never_written():
     kingdee = says("kingdee", phone="13800138001")
 
-    assert corrections([kingdee], stands("crm", uscc="91440300MA5D123456"), SYSTEMS) == []
+    assert corrections([kingdee], stands("crm", uscc="91440300MA5D123456"), WRITABLE) == []
 
 
 def test_spelling_is_no_difference():
@@ -95,11 +96,11 @@ SAYINGS = st.lists(
 def test_after_all_corrections_nobody_who_is_written_to_differs(sayings, winner):
     said = [says(system, n, name=value) for n, (system, value) in enumerate(sayings)]
     standing = stands("crm", name=winner)
-    told = {each.source_id: each.fields for each in corrections(said, standing, SYSTEMS)}
+    told = {each.source_id: each.fields for each in corrections(said, standing, WRITABLE)}
 
     corrected = [
         Said(each.source_id, each.system, {**each.fields, **told.get(each.source_id, {})})
         for each in said
     ]
 
-    assert corrections(corrected, standing, SYSTEMS) == []
+    assert corrections(corrected, standing, WRITABLE) == []

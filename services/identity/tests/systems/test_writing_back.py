@@ -192,6 +192,33 @@ async def test_what_a_system_does_not_take_is_given_up_after_the_last_try_and_st
     assert OTHER_PHONE not in str(diverged)
 
 
+async def test_what_was_given_up_is_tried_anew_when_its_customer_changes(three):
+    await three.changes("crm", "C-1", phone=OTHER_PHONE)
+    await three.execute("update write_backs set state = $1 where system = 'kingdee'", GAVE_UP)
+
+    await three.changes("crm", "C-1", address="深南大道9号")
+    await three.writes_back()
+
+    fields = three.erps["kingdee"].rows["K-1"].fields
+    assert (fields["手机"], fields["地址"]) == (OTHER_PHONE, "深南大道9号")
+    states = [each[1] for each in await three.write_backs() if each[0] == "kingdee"]
+    assert states == [WriteBackState.SUPERSEDED, WRITTEN]
+
+
+async def test_a_version_that_came_meanwhile_is_not_put_back(three):
+    await three.changes("crm", "C-1", phone=OTHER_PHONE)
+    kingdee = three.erps["kingdee"]
+    async with three.database.unit_of_work() as uow:
+        claimed = await three.writing().claim(uow, ["kingdee"], lease=timedelta(minutes=1), limit=1)
+    three.clock.passes(minutes=1)
+    await three.changes("kingdee", "K-1", 备注="常客")
+    async with three.database.unit_of_work() as uow:
+        await three.writing().written(uow, claimed[0], version="older")
+
+    rows = await three.rows("select version from system_rows where system = 'kingdee'")
+    assert rows == [(str(kingdee.rows["K-1"].version),)]
+
+
 async def test_a_field_that_is_locked_is_not_tried_again_and_the_others_are_written(three):
     three.erps["kingdee"].locked = {"手机"}
     await three.changes("crm", "C-1", phone=OTHER_PHONE, address="深南大道9号")
