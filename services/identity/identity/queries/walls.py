@@ -33,8 +33,8 @@ READ_IDENTITY = "read_identity"
 class Walls:
     """Answers for whoever calls, or for a person whom a caller names; `clock` gives Unix seconds.
 
-    Every method raises `Forbidden` without a caller; those that answer from memory raise `Unavailable` while the replica
-    is stale.
+    Every method raises `Forbidden` without a caller; those that answer from memory raise `Unavailable` while the
+    replica is stale.
     """
 
     def __init__(self, replica: Replica, *, clock: Callable[[], float] = time.time) -> None:
