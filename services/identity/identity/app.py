@@ -22,7 +22,6 @@ from identity.commands.tags import follow_regrouping
 from identity.queries.walls import Walls
 from identity.seals import Digests, Seals
 from identity.store.golden_archive import Archive
-from identity.store.golden_values import GoldenSeals
 from identity.wire.leads import LeadReader
 from identity.workers import over_merges
 from identity.workers.over_merges import OverMergeWatch
@@ -62,7 +61,7 @@ def build(settings: Settings) -> Chassis:
     rpc.pictures.serve(chassis, settings, resolver, replica)
     rpc.tags.serve(chassis, Walls(replica))
     rpc.backfills.serve(chassis, resolver)
-    rpc.systems.serve(chassis, settings, resolver, GoldenSeals(settings.key_ring()))
+    rpc.systems.serve(chassis, settings, resolver, records)
     chassis.keep_book()
     return chassis
 

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 class Arbitration:
     """Plans what systems are told; `told` are those that there is a connector for.
 
-    `follow` is a follower of the resolver, behind that of the golden records.
+    `follow` is a follower of the resolver, behind that of the golden records; `arbitrate` listens to these, so
+    that a steward's word is told too.
     """
 
     def __init__(self, desk: Desk, golden_seals: GoldenSeals, *, told: Collection[str]) -> None:

@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from servicekit.chassis import Chassis
     from servicekit.database import UnitOfWork
 
+    from identity.commands.golden import GoldenRecords
     from identity.commands.resolving import Resolver
     from identity.connectors.protocol import Connector
     from identity.domain.systems import Systems
     from identity.settings import Settings
-    from identity.store.golden_values import GoldenSeals
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +53,14 @@ class Doors:
         return cls(systems, connectors, ZoneInfo(settings.time_zone))
 
 
-def serve(
-    chassis: Chassis, settings: Settings, resolver: Resolver, golden_seals: GoldenSeals
-) -> None:
+def serve(chassis: Chassis, settings: Settings, resolver: Resolver, records: GoldenRecords) -> None:
     """Reads what systems say, and answers, watches, compares and tells. Follows the resolver behind golden records."""
+    golden_seals = records.archive.golden_seals
     doors = Doors.of(settings)
     desk = Desk(settings.key_ring(), resolver.seals, resolver.digests, doors.systems, resolver)
     arbitration = Arbitration(desk, golden_seals, told=list(doors.connectors))
     resolver.followers.append(arbitration.follow)
+    records.listeners.append(arbitration.arbitrate)
     subscribe(chassis.bus, desk)
     crosswalk.serve(chassis, desk)
     freshness.serve(chassis, desk)

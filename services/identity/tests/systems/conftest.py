@@ -61,7 +61,7 @@ class World:
     database: Database
     clock: Clock
     desk: Desk
-    arbitration: Arbitration
+    records: GoldenRecords
     comparing: Comparing
     connectors: dict[str, JsonHttpConnector]
     erps: dict[str, FakeErp]
@@ -198,19 +198,20 @@ async def world(
             connectors[system] = JsonHttpConnector(system, url, SECRET)
             await connectors[system].start()
             stack.push_async_callback(connectors[system].stop)
-        desk, arbitration, golden_seals = put_together(database, ring, resolver, list(connectors))
+        desk, arbitration, records = put_together(database, ring, resolver, list(connectors))
         zone = ZoneInfo("Asia/Shanghai")
-        comparing = Comparing(desk, golden_seals, arbitration, zone)
-        yield World(database, clock, desk, arbitration, comparing, connectors, erps)
+        comparing = Comparing(desk, records.archive.golden_seals, arbitration, zone)
+        yield World(database, clock, desk, records, comparing, connectors, erps)
 
 
 def put_together(
     database: Database, ring: KeyRing, resolver: Resolver, told: list[str]
-) -> tuple[Desk, Arbitration, GoldenSeals]:
+) -> tuple[Desk, Arbitration, GoldenRecords]:
     """The resolver with golden records and arbitration behind it."""
     golden_seals = GoldenSeals(ring)
     desk = Desk(ring, resolver.seals, resolver.digests, load_systems(), resolver)
     arbitration = Arbitration(desk, golden_seals, told=told)
-    golden = GoldenRecords(Archive.of(database, resolver.seals, ring))
-    resolver.followers += [golden.follow, arbitration.follow]
-    return desk, arbitration, golden_seals
+    records = GoldenRecords(Archive.of(database, resolver.seals, ring))
+    resolver.followers += [records.follow, arbitration.follow]
+    records.listeners.append(arbitration.arbitrate)
+    return desk, arbitration, records

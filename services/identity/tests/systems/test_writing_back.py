@@ -5,8 +5,10 @@ import time
 from datetime import timedelta
 
 import pytest
+from identity.commands.golden_pins import pin_value
 from identity.domain.write_backs import WriteBackState
 from identity.store import write_backs as store
+from identity.store.golden_pins import NewPin
 from leadchain.identity.v1.customer_events_pb2 import CustomerChanged, SourceDiverged
 from servicekit.retry_schedule import DELAYS_S
 from servicekit.testing.waiting import eventually
@@ -257,6 +259,20 @@ async def test_a_row_that_changed_meanwhile_is_not_overwritten_and_the_newer_val
         )
     } == {THIRD_PHONE}
     assert kingdee.written_count == 0
+
+
+async def test_what_a_steward_says_is_told_to_all(three):
+    customer_id = (await three.golden_ids())["crm", "C-1"]
+    pin = NewPin("address", "深南大道9号", "steward-1", "called them")
+
+    async with three.database.unit_of_work() as uow:
+        await pin_value(uow, three.records, customer_id, pin)
+    await three.writes_back()
+
+    for system, name in (("crm", "address"), ("kingdee", "地址"), ("u8", "cCusAddress")):
+        (row,) = three.erps[system].rows.values()
+        assert row.fields[name] == "深南大道9号"
+    assert await three.rows("select distinct winners from write_backs") == [([""],)]
 
 
 async def test_what_waits_is_superseded_by_what_stands_now(three):
