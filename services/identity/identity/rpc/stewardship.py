@@ -19,6 +19,8 @@ from identity.queries import stewardship as queries
 from identity.wire import stewardship as wire
 from identity.wire.customers import customer_id
 from identity.wire.references import reference, stored_id
+from identity.workers import steward_acts
+from identity.workers.steward_acts import StewardActs
 
 if TYPE_CHECKING:
     from grpc.aio import ServicerContext
@@ -34,9 +36,11 @@ SERVICE = "leadchain.identity.v1.StewardshipService"
 
 
 def serve(chassis: Chassis, resolver: Resolver) -> None:
-    """Answers StewardshipService on the chassis' gRPC host."""
+    """Answers StewardshipService on the chassis' gRPC host, and forgets old requests' keys."""
     servicer = StewardshipServicer(chassis.database, resolver)
     chassis.grpc.add(add_StewardshipServiceServicer_to_server, servicer, SERVICE)
+    step = StewardActs(chassis.database).step
+    chassis.work("steward_acts", step, idle_s=steward_acts.IDLE_S)
 
 
 class StewardshipServicer(StewardshipServiceServicer):

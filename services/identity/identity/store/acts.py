@@ -19,9 +19,11 @@ on conflict do nothing returning true
 """
 _OUTCOME = "select digest, outcome from steward_acts where actor = $1 and idempotency_key = $2"
 _FINISH = "update steward_acts set outcome = $3 where actor = $1 and idempotency_key = $2"
-_FORGET = """
+FORGOTTEN_AT_ONCE = 1_000
+
+_FORGET = f"""
 delete from steward_acts where (actor, idempotency_key) in (
-  select actor, idempotency_key from steward_acts where made_at < $1 order by made_at limit 1000
+  select actor, idempotency_key from steward_acts where made_at < $1 order by made_at limit {FORGOTTEN_AT_ONCE}
 )
 """
 
@@ -57,6 +59,7 @@ async def finish(raw: asyncpg.Connection, actor: str, key: str, *, outcome: byte
     await raw.execute(_FINISH, actor, key, outcome)
 
 
-async def forget(raw: asyncpg.Connection, *, before: datetime) -> None:
-    """Forgets at most 1,000 keys that are too old to be tried again."""
-    await raw.execute(_FORGET, before)
+async def forget(raw: asyncpg.Connection, *, before: datetime) -> bool:
+    """Forgets at most 1,000 keys that are too old to be tried again; says whether there may be more."""
+    done: str = await raw.execute(_FORGET, before)
+    return done == f"DELETE {FORGOTTEN_AT_ONCE}"
