@@ -1,5 +1,6 @@
 """The whole service on real servers: events in, events and answers out."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -8,11 +9,15 @@ from pathlib import Path
 import grpc
 import nats
 import pytest
+from accesskit.changes import PolicyPut
+from accesskit.testing.stand_in import EVERYTHING, StandIn
 from identity.app import build
 from identity.settings import Settings
 from leadchain.identity.v1 import identity_service_pb2 as pb
+from leadchain.identity.v1 import resolution_service_pb2 as resolution
 from leadchain.identity.v1.events_pb2 import MATCH_BASIS_NEW, LeadIdentified
 from leadchain.identity.v1.identity_service_pb2_grpc import IdentityServiceStub
+from leadchain.identity.v1.resolution_service_pb2_grpc import ResolutionServiceStub
 from leadchain.intake.v1.events_pb2 import LeadReceived
 from nats.aio.client import Client
 from servicekit.events import new_id, subject_of
@@ -74,8 +79,14 @@ async def running(settings: Settings, token: str) -> AsyncIterator[Running]:
         assert await service.stop() == 0
 
 
+POLICY = EVERYTHING.replace(
+    "actions: [read, contact", "actions: [create, read_identity, read, contact"
+)
+
+
 @pytest.fixture
-async def identity(settings: Settings, token: str) -> AsyncIterator[Running]:
+async def identity(settings: Settings, token: str, permissions: StandIn) -> AsyncIterator[Running]:
+    await permissions.apply([PolicyPut(2, POLICY, "live")])
     async with running(settings, token) as service:
         yield service
 
@@ -139,6 +150,94 @@ async def test_the_customer_of_a_lead_can_be_asked(identity: Running, received: 
     assert customer.golden_id == identified.golden_id
     assert list(customer.lead_ids) == [event.lead_id]
     assert customer.first_seen_at == event.facts.received_at
+
+
+def a_row(key: str, **fields: str) -> resolution.RowStatement:
+    """What a row of the ERP says."""
+    said = fields or {"name": "张伟", "phone": "13800138001"}
+    row = resolution.RowStatement(system="kingdee", source_key=key, fields=said)
+    row.modified_at.FromJsonString("2026-02-07T04:00:00Z")
+    return row
+
+
+async def test_a_lead_and_a_row_of_another_system_are_one_customer(
+    identity: Running, received: Received
+) -> None:
+    stub = ResolutionServiceStub(identity.channel)
+    await identity.deliver(received(name="张伟"))
+    [identified] = await identity.identified(1)
+
+    previewed = await stub.Preview(resolution.PreviewRequest(statement=a_row("K-1")))
+    resolved = await stub.Resolve(resolution.ResolveRequest(statement=a_row("K-1")))
+    again = await stub.Resolve(resolution.ResolveRequest(statement=a_row("K-1")))
+
+    assert previewed.resolution == resolved.resolution
+    customer = await IdentityServiceStub(identity.channel).GetCustomer(
+        pb.GetCustomerRequest(customer_id=identified.golden_id)
+    )
+    assert resolved.resolution.golden_id == customer.golden_id
+    assert resolved.resolution.change == resolution.STATEMENT_CHANGE_NEW
+    assert again.resolution.change == resolution.STATEMENT_CHANGE_UNCHANGED
+
+
+async def test_a_preview_keeps_nothing(identity: Running) -> None:
+    stub = ResolutionServiceStub(identity.channel)
+
+    first = await stub.Preview(resolution.PreviewRequest(statement=a_row("K-1")))
+    second = await stub.Preview(resolution.PreviewRequest(statement=a_row("K-1")))
+
+    assert first.resolution.change == second.resolution.change == resolution.STATEMENT_CHANGE_NEW
+    with pytest.raises(grpc.aio.AioRpcError) as refusal:
+        await IdentityServiceStub(identity.channel).GetCustomer(
+            pb.GetCustomerRequest(customer_id=first.resolution.golden_id)
+        )
+    assert refusal.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_callers_at_once_are_each_told_of_their_own_row(identity: Running) -> None:
+    stub = ResolutionServiceStub(identity.channel)
+    rows = [a_row(f"K-{n}", name="李娜", email=f"n{n % 7}@example.com") for n in range(40)]
+
+    answers = await asyncio.gather(
+        *(stub.Resolve(resolution.ResolveRequest(statement=row)) for row in rows)
+    )
+    many = await stub.ResolveMany(resolution.ResolveManyRequest(statements=rows))
+
+    golden_ids = [answer.resolution.golden_id for answer in answers]
+    assert [len(set(golden_ids[n::7])) for n in range(7)] == [1] * 7
+    assert [each.golden_id for each in many.resolutions] == golden_ids
+
+
+def a_late_row() -> resolution.RowStatement:
+    row = a_row("K-1")
+    row.modified_at.FromJsonString("2926-02-07T04:00:00Z")
+    return row
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        resolution.RowStatement(),
+        resolution.RowStatement(system="lead", source_key="K-1", fields={"name": "张伟"}),
+        resolution.RowStatement(system="kingdee", source_key="K-1", fields={"name": "张伟"}),
+        a_row("K" * 201),
+        a_row("K-1", name="张" * 4_097),
+        a_row("K-1", **{"na me": "张伟"}),
+        a_row("K-1", **{f"f{n}": "x" for n in range(65)}),
+        a_late_row(),
+    ],
+    ids=["empty", "lead", "no-time", "long-key", "long", "odd-name", "many", "ahead"],
+)
+async def test_a_statement_that_cannot_be_one_is_refused(
+    identity: Running, row: resolution.RowStatement
+) -> None:
+    stub = ResolutionServiceStub(identity.channel)
+
+    with pytest.raises(grpc.aio.AioRpcError) as refusal:
+        await stub.Resolve(resolution.ResolveRequest(statement=row))
+
+    assert refusal.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "张" not in (refusal.value.details() or "")
 
 
 @pytest.mark.parametrize(

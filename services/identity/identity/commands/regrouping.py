@@ -20,6 +20,7 @@ from identity.store.numbers import Numbers
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from matchkit.changes import Changes
     from matchkit.families import Link
@@ -58,7 +59,7 @@ class Work:
     current: dict[int, bool] = field(default_factory=dict)
     touched: set[int] = field(default_factory=set)
     chains: set[tuple[int, int]] = field(default_factory=set)
-    supported: dict[tuple[str, int], object] = field(default_factory=dict)
+    supported: dict[tuple[str, int], datetime] = field(default_factory=dict)
     difference: Difference = field(default_factory=Difference)
 
 
