@@ -84,7 +84,7 @@ def rates(model: Model, rows: Sequence[dict[str, Any]], runs: int, seed: int) ->
     read = [model.read(row) for row in rows]
     made = [model.record(at, row, hasher) for at, row in enumerate(read)]
     texts = [(rule.name, list(rule.texts(row))) for row in read for rule in model.rules]
-    pairs = blocked_pairs(model, read, pairs_max=200_000, seed=seed)
+    pairs = blocked_pairs(model, read, pairs_max=200_000, seed=seed).tolist()
 
     def whole() -> None:
         linker = Linker(model, hasher)

@@ -25,7 +25,6 @@ class KeyRule:
         """Raises `ModelInvalid` for a field or a part that does not exist."""
         self.name = name
         self.parts = tuple(_part(spec, fields) for spec in name.split("+"))
-        self.positions = tuple(position for position, _ in self.parts)
 
     def texts(self, features: Sequence[Value | None]) -> Iterable[str]:
         """What this rule hashes for one record; nothing when a part of it is missing."""

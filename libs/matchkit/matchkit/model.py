@@ -35,6 +35,8 @@ __all__ = [
     "Weight",
 ]
 
+_encode = msgspec.msgpack.Encoder().encode
+
 Features = tuple[Value | None, ...]
 """A record as it is compared: one value per field of the model, None where it says nothing."""
 
@@ -172,7 +174,7 @@ class Model(
 
     def encode(self, features: Features) -> bytes:
         """The features as bytes, to be sealed and stored."""
-        return msgspec.msgpack.encode(features)
+        return _encode(features)
 
     def decode(self, content: bytes) -> Features:
         """The features that `encode` wrote; raises `ModelInvalid` when they are of another model."""
@@ -191,7 +193,7 @@ class Model(
 
     def digest(self, features: Features, hasher: Hasher) -> bytes:
         """16 bytes that are equal for equal features only."""
-        return hasher.digest(msgspec.msgpack.encode(features))
+        return hasher.digest(_encode(features))
 
     def identifiers(self, features: Features, hasher: Hasher) -> tuple[int, ...]:
         """The tokens of the record's identifiers; each of them is a key, too."""
@@ -219,7 +221,9 @@ class Model(
         """The record as the linker keeps it."""
         keys: dict[int, None] = {}
         identifiers: list[int] = []
-        for rule, identifies in self._key_plan:
+        for rule, position, identifies in self._key_plan:
+            if features[position] is None:
+                continue
             texts = rule.texts(features)
             if texts:
                 tokens = hasher.tokens(rule.name, texts)
@@ -237,8 +241,11 @@ class Model(
         )
 
     @cached_property
-    def _key_plan(self) -> tuple[tuple[KeyRule, bool], ...]:
-        return tuple((rule, rule in self._identifier_rules) for rule in self.rules)
+    def _key_plan(self) -> tuple[tuple[KeyRule, int, bool], ...]:
+        """Each rule with the position of its first part, and whether its keys are identifiers."""
+        return tuple(
+            (rule, rule.parts[0][0], rule in self._identifier_rules) for rule in self.rules
+        )
 
 
 def _tuples(value: Any) -> Any:
