@@ -158,6 +158,8 @@ async def _measure(url: str, pairs: int, rounds: int) -> None:
         bench = Bench(database)
         made = [await bench.pair(number) for number in range(pairs)]
         before = [await bench.golden(pair) for pair in made]
+        async with database.raw() as raw:
+            await raw.execute("analyze")
         times: dict[str, list[float]] = {"merge": [], "restore": [], "split": []}
         differing = 0
         for _ in range(rounds):

@@ -49,14 +49,18 @@ select exists (
 _MOVED_IN = "select record_id from moves where regrouping_id = $1"
 # Before its first move a record was where that move took it from; without any move it is where it has always been.
 _PLACES = """
-select r.record_id, coalesce(
-  (select coalesce(m.to_customer, 0) from moves m
-   where m.record_id = r.record_id and m.regrouping_id <= $2 order by m.regrouping_id desc limit 1),
-  (select m.from_customer from moves m
-   where m.record_id = r.record_id and m.regrouping_id > $2 order by m.regrouping_id limit 1),
-  r.customer_id
-) as customer_id
-from records r where r.record_id = any($1) and r.made_at <= $3
+with theirs as materialized (
+  select record_id, regrouping_id, from_customer, to_customer from moves where record_id = any($1)
+), last as (
+  select distinct on (record_id) record_id, coalesce(to_customer, 0) as number from theirs
+  where regrouping_id <= $2 order by record_id, regrouping_id desc
+), next as (
+  select distinct on (record_id) record_id, from_customer as number from theirs
+  where regrouping_id > $2 order by record_id, regrouping_id
+)
+select r.record_id, coalesce(last.number, next.number, r.customer_id) as customer_id
+from records r left join last using (record_id) left join next using (record_id)
+where r.record_id = any($1) and r.made_at <= $3
 """
 _EVER_OF = """
 select record_id from moves where from_customer = any($1)
