@@ -9,7 +9,7 @@ from leadchain.intake.v1.import_events_pb2 import LeadsWithdrawn
 from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested, SubjectExportRequested
 from servicekit.erasures import asked, parts
 
-from identity.commands import identifying
+from identity.commands import facts, identifying
 from identity.wire import leads as wire
 from identity.wire import privacy as privacy_wire
 
@@ -46,6 +46,7 @@ def subscribe_to_requests(bus: Bus, erasures: Erasures, erasing: Erasing) -> Non
     @bus.on(SubjectErasureRequested)
     async def erase_subject(event: SubjectErasureRequested, uow: UnitOfWork) -> None:
         """What somebody is known by is the most personal thing that identity has."""
+        await facts.suppress(uow, list(event.subject_indexes))
         erased = await erasures.carry_out(uow, *asked(event.request_id, event.lead_ids))
         uow.publish(
             privacy_wire.subject_erased(event.request_id, erased), key=event.request_id, cause=event

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from servicekit.erasures import Erased
 
+from identity.domain.contactability import Suppressed
 from identity.domain.facts import settled
 from identity.store import facts as store
 from identity.wire import facts as wire
@@ -26,10 +27,19 @@ async def record_facts(uow: UnitOfWork, facts: Iterable[Fact]) -> None:
         await store.save(uow.raw, known)
 
 
-async def suppress(uow: UnitOfWork, subject_indexes: Sequence[bytes]) -> None:
-    """Leaves whoever was forgotten at their own request alone: by lead-intake's digests of how they were named."""
+async def suppress(
+    uow: UnitOfWork, subject_indexes: Sequence[bytes], suppressed: Suppressed = Suppressed.ALL
+) -> None:
+    """Leaves people alone, by lead-intake's digests of how they were named; whoever was erased, for everything."""
     if subject_indexes:
-        await store.suppress(uow.raw, subject_indexes, now=uow.now)
+        await store.suppress(uow.raw, subject_indexes, suppressed, now=uow.now)
+
+
+async def unsuppress(
+    uow: UnitOfWork, subject_indexes: Sequence[bytes], suppressed: Suppressed
+) -> None:
+    """Leaves people alone no longer for one purpose."""
+    await store.unsuppress(uow.raw, subject_indexes, suppressed)
 
 
 async def forget_leads(uow: UnitOfWork, lead_ids: Sequence[UUID]) -> Erased:

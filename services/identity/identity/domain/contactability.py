@@ -25,6 +25,14 @@ class Purpose(IntEnum):
     SERVICE = 4
 
 
+class Suppressed(IntEnum):
+    """For what somebody is on lead-intake's list of those who are left alone; the numbers are its."""
+
+    MARKETING = 1
+    CONTACT = 2
+    ALL = 3
+
+
 class Channel(IntEnum):
     """By what a contact would be made; the numbers are those of the contract and of the database."""
 

@@ -104,20 +104,25 @@ class Contactability:
             )
             if row is None:
                 raise CustomerNotFound
-            suppressed_at = await self._suppressed_at(raw, row)
+            is_marketing = wish.purpose is Purpose.MARKETING
+            suppressed_at = await self._suppressed_at(raw, row, is_marketing=is_marketing)
         await self._walls.require(READ, row.golden_id, row.lead_ids)
         known = _situation(row, suppressed_at)
         answer = may_contact(self._policy, known, wish, now=now)
         return Verdict(answer, row.golden_id, self._policy.version)
 
-    async def _suppressed_at(self, raw: asyncpg.Connection, row: store.Row) -> datetime | None:
-        """Asks only where somebody was ever forgotten and the customer says by what they are reached."""
+    async def _suppressed_at(
+        self, raw: asyncpg.Connection, row: store.Row, *, is_marketing: bool
+    ) -> datetime | None:
+        """Asks only where somebody is on the list at all and the customer says by what they are reached."""
         points = {
             point
             for digest, sealed in row.statements
             for point in self._points.of(self._seals.open_fields(digest, sealed))
         }
-        return await store.suppressed_at(raw, points) if points else None
+        if not points:
+            return None
+        return await store.suppressed_at(raw, points, is_marketing=is_marketing)
 
 
 def _situation(row: store.Row, suppressed_at: datetime | None) -> Situation:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from identity.domain.contactability import Suppressed
 from identity.domain.facts import FactKind
 from identity.store.customer360 import CUSTOMER, FACTS_MAX
 
@@ -77,7 +78,10 @@ select c.golden_id, array(select s.lead_id from s where s.lead_id is not null li
   array(select row(digest, sealed_features) from r) as records, array(select key from k) as keys
 from c
 """
-_SUPPRESSED = "select min(suppressed_at) from suppressed_indexes where index = any($1::bytea[])"
+_SUPPRESSED = f"""
+select min(suppressed_at) from suppressed_indexes
+where index = any($1::bytea[]) and ($2 or purpose > {Suppressed.MARKETING:d})
+"""
 _OBJECT = """
 with objected as (
   insert into objections (objection_id, purpose, channel, made_at, until, recorded_by)
@@ -142,9 +146,14 @@ async def identified(
     return None if row is None else Identified(**dict(row))
 
 
-async def suppressed_at(raw: asyncpg.Connection, indexes: Iterable[bytes]) -> datetime | None:
-    """Since when somebody with one of these digests of lead-intake's is left alone; None when nobody is."""
-    found: datetime | None = await raw.fetchval(_SUPPRESSED, list(indexes))
+async def suppressed_at(
+    raw: asyncpg.Connection, indexes: Iterable[bytes], *, is_marketing: bool
+) -> datetime | None:
+    """Since when somebody with one of these digests of lead-intake's is left alone; None when nobody is.
+
+    Who wants no advertising may be contacted otherwise.
+    """
+    found: datetime | None = await raw.fetchval(_SUPPRESSED, list(indexes), is_marketing)
     return found
 
 

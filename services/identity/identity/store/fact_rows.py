@@ -111,10 +111,13 @@ class ObjectionTokenRow(Base):
 
 
 class SuppressedIndexRow(Base):
-    """A keyed digest, made by lead-intake, of the phone, e-mail or WeChat id of somebody who was forgotten."""
+    """A keyed digest, made by lead-intake, of the phone, e-mail or WeChat id of somebody who is left alone."""
 
     __tablename__ = "suppressed_indexes"
     index: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    purpose: Mapped[int] = mapped_column(
+        SmallInteger, primary_key=True
+    )  # see domain.contactability
     suppressed_at: Mapped[datetime]
 
 

@@ -101,9 +101,11 @@ select key, exists (
 from named
 """
 _SUPPRESS = """
-insert into suppressed_indexes (index, suppressed_at) select distinct i, $2::timestamptz from unnest($1::bytea[]) as i
-on conflict (index) do nothing
+insert into suppressed_indexes (index, purpose, suppressed_at)
+select distinct i, $2::smallint, $3::timestamptz from unnest($1::bytea[]) as i
+on conflict (index, purpose) do nothing
 """
+_UNSUPPRESS = "delete from suppressed_indexes where index = any($1::bytea[]) and purpose = $2"
 _KEPT = f"""
 select kind, system, status, word, reference, amount_minor, currency, happened_at, closed_at, duration_s, is_inbound
 from facts where fact_id in (select fact_id from fact_tokens where token = any($1::bigint[]))
@@ -173,9 +175,16 @@ async def known_by(
     return own, shared, rows[0]["record_ids"] if rows else []
 
 
-async def suppress(raw: asyncpg.Connection, indexes: Iterable[bytes], *, now: datetime) -> None:
+async def suppress(
+    raw: asyncpg.Connection, indexes: Iterable[bytes], purpose: int, *, now: datetime
+) -> None:
     """Writes that whoever has one of these digests of lead-intake's is left alone, from the first time on."""
-    await raw.execute(_SUPPRESS, list(indexes), now)
+    await raw.execute(_SUPPRESS, list(indexes), purpose, now)
+
+
+async def unsuppress(raw: asyncpg.Connection, indexes: Iterable[bytes], purpose: int) -> None:
+    """Takes that back, for one purpose."""
+    await raw.execute(_UNSUPPRESS, list(indexes), purpose)
 
 
 async def forget(

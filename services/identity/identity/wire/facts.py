@@ -16,6 +16,7 @@ from matchkit.errors import Unreadable
 from servicekit.errors import InvalidMessage
 from servicekit.sealing import BlindIndex, NotSealed, SealBroken
 
+from identity.domain.contactability import Suppressed
 from identity.domain.facts import (
     REFERENCE_CHARS_MAX,
     TOKENS_MAX,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.timestamp_pb2 import Timestamp
     from leadchain.assignment.v1 import events_pb2 as assignment
+    from leadchain.intake.v1.privacy_events_pb2 import SubjectsSuppressed
     from leadchain.permissions.v1 import events_pb2 as permissions
     from matchkit.model import Hasher, Model
     from servicekit.sealing import KeyRing
@@ -247,3 +249,11 @@ def _lead_id(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise InvalidMessage("lead_id is not a UUID") from None
+
+
+def suppressed(event: SubjectsSuppressed) -> Suppressed:
+    """For what people are left alone; raises `InvalidMessage` for what this version does not know."""
+    try:
+        return Suppressed(event.purpose)
+    except ValueError:
+        raise InvalidMessage("a purpose of suppression that is not known here") from None

@@ -19,6 +19,7 @@ from leadchain.intake.v1.facts_events_pb2 import (
     PaymentReported,
     TicketReported,
 )
+from leadchain.intake.v1.privacy_events_pb2 import SubjectsSuppressed
 from leadchain.permissions.v1.events_pb2 import (
     CustomerReleased,
     OwnershipDemoted,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 def subscribe(bus: Bus, reader: FactReader) -> None:
     """Registers everything that the picture of a customer is made from."""
     _subscribe_to_facts(bus, reader)
+    _subscribe_to_suppressions(bus)
     _subscribe_to_assignment(bus)
     _subscribe_to_ownership(bus)
 
@@ -65,6 +67,14 @@ def _subscribe_to_facts(bus: Bus, reader: FactReader) -> None:
     async def keep_interactions(events: Sequence[InteractionReported], uow: UnitOfWork) -> None:
         """Contacts of every system count together (ID-17)."""
         await commands.record_facts(uow, map(reader.interaction, events))
+
+
+def _subscribe_to_suppressions(bus: Bus) -> None:
+    @bus.on(SubjectsSuppressed)
+    async def keep_suppressions(event: SubjectsSuppressed, uow: UnitOfWork) -> None:
+        """Whoever is left alone by one system is left alone by all (ID-17)."""
+        change = commands.unsuppress if event.is_lifted else commands.suppress
+        await change(uow, list(event.subject_indexes), wire.suppressed(event))
 
 
 def _subscribe_to_assignment(bus: Bus) -> None:

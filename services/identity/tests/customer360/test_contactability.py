@@ -8,6 +8,11 @@ import pytest
 from identity.commands import facts as commands
 from leadchain.assignment.v1.events_pb2 import LeadContacted
 from leadchain.identity.v1 import customer360_service_pb2 as pb
+from leadchain.intake.v1.privacy_events_pb2 import (
+    SUPPRESSED_PURPOSE_CONTACT,
+    SUPPRESSED_PURPOSE_MARKETING,
+    SubjectsSuppressed,
+)
 from servicekit.events import new_id
 from servicekit.sealing import BlindIndex
 
@@ -214,3 +219,27 @@ async def test_an_unknown_customer_is_refused_by_kind(desk: Any, id_: str, code:
         await desk.contactability("dora").MayContact(request)
 
     assert refusal.value.code() is code
+
+
+async def test_whom_lead_intake_leaves_alone_is_left_alone_by_every_system_until_it_is_lifted(
+    desk: Any, world: Any
+) -> None:
+    person = await world.customer(phone=PHONE, name="张伟")
+    index = BlindIndex(b"i" * 32, "phone").of(PHONE)
+    asking = desk.contactability("dora")
+
+    async def hears(purpose: Any, *, is_lifted: bool = False) -> list[bool]:
+        event = SubjectsSuppressed(event_id=new_id(), subject_indexes=[index], is_lifted=is_lifted)
+        event.purpose = purpose
+        await world.hears(event)
+        asked = (renewal(person), pb.MayContactRequest(
+            id=person.golden_id,
+            purpose=pb.CONTACT_PURPOSE_MARKETING,
+            channel=pb.CONTACT_CHANNEL_CALL,
+        ))  # fmt: skip
+        return [(await asking.MayContact(each)).may for each in asked]
+
+    assert await hears(SUPPRESSED_PURPOSE_MARKETING) == [True, False]
+    assert await hears(SUPPRESSED_PURPOSE_CONTACT) == [False, False]
+    assert await hears(SUPPRESSED_PURPOSE_CONTACT, is_lifted=True) == [True, False]
+    assert await hears(SUPPRESSED_PURPOSE_MARKETING, is_lifted=True) == [True, True]

@@ -8,6 +8,7 @@ from servicekit.errors import Invalid
 
 from lead_intake.domain.subjects import checked_reason
 from lead_intake.store import suppressions as store
+from lead_intake.wire import suppressions as wire
 
 if TYPE_CHECKING:
     from servicekit.database import UnitOfWork
@@ -15,17 +16,21 @@ if TYPE_CHECKING:
     from lead_intake.domain.suppressions import NewSuppression
 
 POINTS_MAX = 1000
+LIST = "suppressions"
+"""What the changes of the list are ordered by."""
 
 
 async def suppress(uow: UnitOfWork, new: NewSuppression) -> int:
-    """Leaves people alone for a purpose; returns how many entries are new. Raises `Invalid`."""
+    """Leaves people alone for a purpose and says so; returns how many entries are new. Raises `Invalid`."""
     _check(new)
+    uow.publish(wire.suppressed(new, is_lifted=False), key=LIST)
     return await store.put(uow.raw, new, now=uow.now)
 
 
 async def unsuppress(uow: UnitOfWork, gone: NewSuppression) -> int:
-    """Takes people off the list; returns how many entries were on it. Raises `Invalid`."""
+    """Takes people off the list and says so; returns how many entries were on it. Raises `Invalid`."""
     _check(gone)
+    uow.publish(wire.suppressed(gone, is_lifted=True), key=LIST)
     return await store.lift(uow.raw, gone, now=uow.now)
 
 

@@ -25,21 +25,25 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(leadchain/intake/v1/privacy_events.proto\x12\x13leadchain.intake.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9b\x01\n\x17SubjectErasureRequested\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x10\n\x08lead_ids\x18\x04 \x03(\t\x12\x17\n\x0fsubject_indexes\x18\x05 \x03(\x0c\"\x9a\x01\n\x16SubjectExportRequested\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x10\n\x08lead_ids\x18\x04 \x03(\t\x12\x17\n\x0fsubject_indexes\x18\x05 \x03(\x0c\"\xe0\x01\n\x17SubjectRequestCompleted\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x35\n\x04kind\x18\x04 \x01(\x0e\x32\'.leadchain.intake.v1.SubjectRequestKind\x12\x12\n\nlead_count\x18\x05 \x01(\r\x12\x14\n\x0crecord_count\x18\x06 \x01(\x04\x12\r\n\x05holds\x18\x07 \x03(\t\"\xe3\x01\n\x15SubjectRequestOverdue\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x35\n\x04kind\x18\x04 \x01(\x0e\x32\'.leadchain.intake.v1.SubjectRequestKind\x12\x10\n\x08services\x18\x05 \x03(\t\x12*\n\x06\x64ue_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*}\n\x12SubjectRequestKind\x12$\n SUBJECT_REQUEST_KIND_UNSPECIFIED\x10\x00\x12 \n\x1cSUBJECT_REQUEST_KIND_ERASURE\x10\x01\x12\x1f\n\x1bSUBJECT_REQUEST_KIND_EXPORT\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(leadchain/intake/v1/privacy_events.proto\x12\x13leadchain.intake.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9b\x01\n\x17SubjectErasureRequested\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x10\n\x08lead_ids\x18\x04 \x03(\t\x12\x17\n\x0fsubject_indexes\x18\x05 \x03(\x0c\"\x9a\x01\n\x16SubjectExportRequested\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x10\n\x08lead_ids\x18\x04 \x03(\t\x12\x17\n\x0fsubject_indexes\x18\x05 \x03(\x0c\"\xbc\x01\n\x12SubjectsSuppressed\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fsubject_indexes\x18\x03 \x03(\x0c\x12\x37\n\x07purpose\x18\x04 \x01(\x0e\x32&.leadchain.intake.v1.SuppressedPurpose\x12\x11\n\tis_lifted\x18\x05 \x01(\x08\"\xe0\x01\n\x17SubjectRequestCompleted\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x35\n\x04kind\x18\x04 \x01(\x0e\x32\'.leadchain.intake.v1.SubjectRequestKind\x12\x12\n\nlead_count\x18\x05 \x01(\r\x12\x14\n\x0crecord_count\x18\x06 \x01(\x04\x12\r\n\x05holds\x18\x07 \x03(\t\"\xe3\x01\n\x15SubjectRequestOverdue\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x35\n\x04kind\x18\x04 \x01(\x0e\x32\'.leadchain.intake.v1.SubjectRequestKind\x12\x10\n\x08services\x18\x05 \x03(\t\x12*\n\x06\x64ue_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*}\n\x12SubjectRequestKind\x12$\n SUBJECT_REQUEST_KIND_UNSPECIFIED\x10\x00\x12 \n\x1cSUBJECT_REQUEST_KIND_ERASURE\x10\x01\x12\x1f\n\x1bSUBJECT_REQUEST_KIND_EXPORT\x10\x02*\x95\x01\n\x11SuppressedPurpose\x12\"\n\x1eSUPPRESSED_PURPOSE_UNSPECIFIED\x10\x00\x12 \n\x1cSUPPRESSED_PURPOSE_MARKETING\x10\x01\x12\x1e\n\x1aSUPPRESSED_PURPOSE_CONTACT\x10\x02\x12\x1a\n\x16SUPPRESSED_PURPOSE_ALL\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'leadchain.intake.v1.privacy_events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SUBJECTREQUESTKIND']._serialized_start=870
-  _globals['_SUBJECTREQUESTKIND']._serialized_end=995
+  _globals['_SUBJECTREQUESTKIND']._serialized_start=1061
+  _globals['_SUBJECTREQUESTKIND']._serialized_end=1186
+  _globals['_SUPPRESSEDPURPOSE']._serialized_start=1189
+  _globals['_SUPPRESSEDPURPOSE']._serialized_end=1338
   _globals['_SUBJECTERASUREREQUESTED']._serialized_start=99
   _globals['_SUBJECTERASUREREQUESTED']._serialized_end=254
   _globals['_SUBJECTEXPORTREQUESTED']._serialized_start=257
   _globals['_SUBJECTEXPORTREQUESTED']._serialized_end=411
-  _globals['_SUBJECTREQUESTCOMPLETED']._serialized_start=414
-  _globals['_SUBJECTREQUESTCOMPLETED']._serialized_end=638
-  _globals['_SUBJECTREQUESTOVERDUE']._serialized_start=641
-  _globals['_SUBJECTREQUESTOVERDUE']._serialized_end=868
+  _globals['_SUBJECTSSUPPRESSED']._serialized_start=414
+  _globals['_SUBJECTSSUPPRESSED']._serialized_end=602
+  _globals['_SUBJECTREQUESTCOMPLETED']._serialized_start=605
+  _globals['_SUBJECTREQUESTCOMPLETED']._serialized_end=829
+  _globals['_SUBJECTREQUESTOVERDUE']._serialized_start=832
+  _globals['_SUBJECTREQUESTOVERDUE']._serialized_end=1059
 # @@protoc_insertion_point(module_scope)

@@ -44,6 +44,34 @@ SUBJECT_REQUEST_KIND_EXPORT: SubjectRequestKind.ValueType  # 2
 """Everything that is kept about the person is gathered."""
 Global___SubjectRequestKind: _TypeAlias = SubjectRequestKind  # noqa: Y015
 
+class _SuppressedPurpose:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SuppressedPurposeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SuppressedPurpose.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SUPPRESSED_PURPOSE_UNSPECIFIED: _SuppressedPurpose.ValueType  # 0
+    """Never sent."""
+    SUPPRESSED_PURPOSE_MARKETING: _SuppressedPurpose.ValueType  # 1
+    """For advertising."""
+    SUPPRESSED_PURPOSE_CONTACT: _SuppressedPurpose.ValueType  # 2
+    """For being contacted."""
+    SUPPRESSED_PURPOSE_ALL: _SuppressedPurpose.ValueType  # 3
+    """For everything."""
+
+class SuppressedPurpose(_SuppressedPurpose, metaclass=_SuppressedPurposeEnumTypeWrapper):
+    """For what people are left alone."""
+
+SUPPRESSED_PURPOSE_UNSPECIFIED: SuppressedPurpose.ValueType  # 0
+"""Never sent."""
+SUPPRESSED_PURPOSE_MARKETING: SuppressedPurpose.ValueType  # 1
+"""For advertising."""
+SUPPRESSED_PURPOSE_CONTACT: SuppressedPurpose.ValueType  # 2
+"""For being contacted."""
+SUPPRESSED_PURPOSE_ALL: SuppressedPurpose.ValueType  # 3
+"""For everything."""
+Global___SuppressedPurpose: _TypeAlias = SuppressedPurpose  # noqa: Y015
+
 @_typing.final
 class SubjectErasureRequested(_message.Message):
     """A person is to be forgotten. Whoever keeps something about the leads erases it and states SubjectErasedIn…."""
@@ -131,6 +159,48 @@ class SubjectExportRequested(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SubjectExportRequested: _TypeAlias = SubjectExportRequested  # noqa: Y015
+
+@_typing.final
+class SubjectsSuppressed(_message.Message):
+    """People are left alone from now on, or no longer. Erasures say so themselves."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    SUBJECT_INDEXES_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    IS_LIFTED_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """UUIDv7 of this event."""
+    purpose: Global___SuppressedPurpose.ValueType
+    """For what."""
+    is_lifted: _builtins.bool
+    """Whether they are left alone no longer."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When the fact became true."""
+
+    @_builtins.property
+    def subject_indexes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Keyed HMACs of the phones, e-mails or WeChat ids by which they were named, at most 1,000."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        subject_indexes: _abc.Iterable[_builtins.bytes] | None = ...,
+        purpose: Global___SuppressedPurpose.ValueType = ...,
+        is_lifted: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_id", b"event_id", "is_lifted", b"is_lifted", "occurred_at", b"occurred_at", "purpose", b"purpose", "subject_indexes", b"subject_indexes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SubjectsSuppressed: _TypeAlias = SubjectsSuppressed  # noqa: Y015
 
 @_typing.final
 class SubjectRequestCompleted(_message.Message):

@@ -111,8 +111,9 @@ def _create_objections() -> None:
     op.create_table(
         "suppressed_indexes",
         sa.Column("index", sa.LargeBinary(32), nullable=False),
+        sa.Column("purpose", sa.SmallInteger(), nullable=False),
         sa.Column("suppressed_at", TIMES, nullable=False),
-        sa.PrimaryKeyConstraint("index", name=op.f("pk_suppressed_indexes")),
+        sa.PrimaryKeyConstraint("index", "purpose", name=op.f("pk_suppressed_indexes")),
     )
 
 
