@@ -32,14 +32,14 @@ def apply_plan(around: Surroundings, plan: Plan, standing: Sequence[Judgement]) 
     Raises `Contradicted` with the judgements in the way, or `CannotHold` with the evidence that is.
     """
     kept = [each for each in standing if each.judgement_id not in plan.revoked]
-    check_consistent(kept, musts=plan.musts, nevers=plan.nevers)
+    check_consistent(kept, musts=plan.musts, apart=plan.apart)
     for each in standing:
         if each.judgement_id in plan.revoked:
             _revoke(around, each.pair)
-    for pair in sorted(plan.nevers):
+    for pair in sorted(plan.apart):
         if pair in around.chains:
             around.linker.revoke(*pair)
-    _judge(around.linker, plan.nevers, Said.NEVER)
+    _judge(around.linker, plan.apart, Said.NEVER)
     _judge(around.linker, plan.musts, Said.MUST)
     if plan.together and not plan.together <= around.linker.part(min(plan.together)):
         raise CannotHold(_what(around.linker, _in_the_way(around.linker, plan.together)))
@@ -90,10 +90,10 @@ def _in_the_way(linker: Linker, together: frozenset[int]) -> str:
         at: Member(loaded.records[at].digest, loaded.records[at].exclusives) for at in together
     }
     said = loaded.judgements_among(together)
-    nevers = [(each.a, each.b) for each in said if each.verdict is Said.NEVER]
+    apart = [(each.a, each.b) for each in said if each.verdict is Said.NEVER]
     first = min(together)
     musts = [(first, other) for other in sorted(together - {first})]
-    return obstacle(members, musts, nevers, size_max=linker.model.customer_size_max)
+    return obstacle(members, musts, apart, size_max=linker.model.customer_size_max)
 
 
 def _what(linker: Linker, reason: str) -> str:

@@ -202,7 +202,7 @@ class Stewardship:
         if not case.around.known.keys() >= set(pair):
             raise RecordNotFound("id")
         pairs, touched = frozenset((pair,)), frozenset(pair)
-        plan = Plan(nevers=pairs, touched=touched)
+        plan = Plan(apart=pairs, touched=touched)
         if verdict is Verdict.MUST:
             both = touched.union(*(case.around.linker.part(at) for at in pair))
             plan = Plan(musts=pairs, touched=touched, together=both)
@@ -240,12 +240,12 @@ class Stewardship:
         await judgements.revoke(uow.raw, plan.revoked, said)
         made = [
             *await judgements.make(uow.raw, Verdict.MUST, plan.musts, said),
-            *await judgements.make(uow.raw, Verdict.NEVER, plan.nevers, said),
+            *await judgements.make(uow.raw, Verdict.NEVER, plan.apart, said),
         ]
         cause = Cause(kind, said.actor, said.reason)
         done = await settle(uow, self._resolver, case.around, cause)
         await reviews.reopen(uow.raw, _pairs(case.standing, plan.revoked))
-        await reviews.close(uow.raw, plan.musts | plan.nevers, said.at)
+        await reviews.close(uow.raw, plan.musts | plan.apart, said.at)
         outcome = _outcome(plan.touched, done)
         return replace(outcome, judgement_ids=tuple(made), revoked_ids=tuple(sorted(plan.revoked)))
 

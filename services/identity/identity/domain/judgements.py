@@ -89,11 +89,11 @@ def pair_of(one: int, other: int) -> Pair:
 
 
 def check_consistent(
-    standing: Iterable[Judgement], *, musts: Iterable[Pair], nevers: Iterable[Pair]
+    standing: Iterable[Judgement], *, musts: Iterable[Pair], apart: Iterable[Pair]
 ) -> None:
     """Raises `Contradicted` when musts, standing or new, would join a pair that is never of one customer.
 
-    Names the standing judgements at fault: the nevers that new musts violate, or the musts that lead from one side of
+    Names the standing judgements at fault: those that new musts violate, or the musts that lead from one side of
     a new never to the other.
     """
     known = list(standing)
@@ -105,7 +105,7 @@ def check_consistent(
             joined.join(*judgement.pair)
     forbidden = [each for each in known if each.verdict is Verdict.NEVER]
     broken = [each for each in forbidden if joined.are_one(*each.pair)]
-    for a, b in nevers:
+    for a, b in apart:
         if joined.are_one(a, b):
             broken += [
                 each for each in known if each.verdict is Verdict.MUST and joined.are_one(each.a, a)

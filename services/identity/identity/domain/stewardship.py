@@ -132,7 +132,7 @@ class Plan:
     """
 
     musts: frozenset[Pair] = frozenset()
-    nevers: frozenset[Pair] = frozenset()
+    apart: frozenset[Pair] = frozenset()
     revoked: frozenset[int] = frozenset()
     touched: frozenset[int] = frozenset()
     together: frozenset[int] = frozenset()
@@ -166,13 +166,13 @@ def plan_split(
         raise NothingToSplit
     crossing = [each for each in standing if (each.a in left) != (each.b in left)]
     if len(left) * len(stays) <= PAIRS_MAX:
-        nevers = {pair_of(one, other) for one, other in product(left, stays)}
+        apart = {pair_of(one, other) for one, other in product(left, stays)}
     else:
-        nevers = {pair for pair in evidence if (pair[0] in left) != (pair[1] in left)}
-        nevers.add(pair_of(min(left), min(stays)))
+        apart = {pair for pair in evidence if (pair[0] in left) != (pair[1] in left)}
+        apart.add(pair_of(min(left), min(stays)))
     said = {each.pair for each in crossing if each.verdict is Verdict.NEVER}
     revoked = {each.judgement_id for each in crossing if each.verdict is Verdict.MUST}
-    return Plan(nevers=frozenset(nevers - said), revoked=frozenset(revoked), touched=left | stays)
+    return Plan(apart=frozenset(apart - said), revoked=frozenset(revoked), touched=left | stays)
 
 
 def plan_grouping(
@@ -188,19 +188,19 @@ def plan_grouping(
     kept = [each for each in standing if each.judgement_id not in revoked]
     said = {each.pair for each in kept if each.verdict is Verdict.NEVER}
     joined = Unions()
-    nevers = set()
-    apart = len(place) - len(wanted)
+    apart = set()
+    missing = len(place) - len(wanted)
     for a, b in evidence:
         here, there = place.get(a), place.get(b)
         if here == there:
-            apart -= bool(apart and here is not None and joined.join(a, b))
+            missing -= bool(missing and here is not None and joined.join(a, b))
         elif here is not None and there is not None and (a, b) not in said:
-            nevers.add((a, b))
+            apart.add((a, b))
     for each in kept:
         if each.verdict is Verdict.MUST and _is_within(each.pair, place):
             joined.join(*each.pair)
     musts = {pair for part in wanted for pair in _gaps(part, joined)}
-    return Plan(frozenset(musts), frozenset(nevers), frozenset(revoked), frozenset(place))
+    return Plan(frozenset(musts), frozenset(apart), frozenset(revoked), frozenset(place))
 
 
 def plan_firmly(wanted: Sequence[frozenset[int]], standing: Collection[Judgement]) -> Plan:
@@ -209,9 +209,9 @@ def plan_firmly(wanted: Sequence[frozenset[int]], standing: Collection[Judgement
     revoked = {each.judgement_id for each in standing if _speaks_against(each, place)}
     said = {each.pair for each in standing if each.judgement_id not in revoked}
     musts = {(min(part), other) for part in wanted for other in part if other != min(part)}
-    nevers = {pair_of(min(one), min(other)) for one, other in combinations(wanted, 2)}
+    apart = {pair_of(min(one), min(other)) for one, other in combinations(wanted, 2)}
     return Plan(
-        frozenset(musts - said), frozenset(nevers - said), frozenset(revoked), frozenset(place)
+        frozenset(musts - said), frozenset(apart - said), frozenset(revoked), frozenset(place)
     )
 
 
@@ -246,7 +246,7 @@ def without_said(plan: Plan, standing: Iterable[Judgement]) -> Plan:
     said = {(each.pair, each.verdict) for each in kept}
     return Plan(
         frozenset(pair for pair in plan.musts if (pair, Verdict.MUST) not in said),
-        frozenset(pair for pair in plan.nevers if (pair, Verdict.NEVER) not in said),
+        frozenset(pair for pair in plan.apart if (pair, Verdict.NEVER) not in said),
         plan.revoked,
         plan.touched,
         plan.together,

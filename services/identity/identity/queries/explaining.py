@@ -169,7 +169,7 @@ class Explainer:
     async def _said_between(
         self, raw: asyncpg.Connection, one: StoredRecord, other: StoredRecord
     ) -> list[Judgement]:
-        """The standing nevers between the customers of two records."""
+        """The standing judgements that keep the customers of two records apart."""
         ours = set(await members.of_customer(raw, one.customer_id))
         theirs = set(await members.of_customer(raw, other.customer_id))
         said = await judgements.standing(raw, ours)

@@ -46,7 +46,7 @@ def test_a_customer_is_not_merged_with_itself() -> None:
 def test_a_split_says_never_of_every_pair_across() -> None:
     plan = plan_split({1, 2, 3}, {3}, evidence=[(1, 2), (1, 3)], standing=[])
 
-    assert plan == Plan(nevers=frozenset({(1, 3), (2, 3)}), touched=frozenset({1, 2, 3}))
+    assert plan == Plan(apart=frozenset({(1, 3), (2, 3)}), touched=frozenset({1, 2, 3}))
 
 
 def test_a_split_of_many_says_never_where_evidence_crosses_and_once_besides() -> None:
@@ -56,7 +56,7 @@ def test_a_split_of_many_says_never_where_evidence_crosses_and_once_besides() ->
 
     plan = plan_split(members, leaving, evidence=[(1, 2), (7, 60)], standing=[])
 
-    assert plan.nevers == {(7, 60), (1, 51)}
+    assert plan.apart == {(7, 60), (1, 51)}
 
 
 def test_a_split_revokes_what_held_the_two_sides_together() -> None:
@@ -65,7 +65,7 @@ def test_a_split_revokes_what_held_the_two_sides_together() -> None:
     plan = plan_split({1, 2, 3}, {3}, evidence=[], standing=held)
 
     assert plan.revoked == {2}
-    assert plan.nevers == {(1, 3)}
+    assert plan.apart == {(1, 3)}
 
 
 def test_a_record_of_somebody_else_cannot_leave() -> None:
@@ -93,7 +93,7 @@ def test_going_back_parts_what_evidence_joins_by_now_and_joins_what_it_does_not(
 
     plan = plan_grouping(wanted, evidence={(1, 2), (2, 3)}, standing=[])
 
-    assert plan.nevers == {(2, 3)}
+    assert plan.apart == {(2, 3)}
     assert plan.musts == {(1, 5)}
 
 
@@ -104,29 +104,29 @@ def test_a_firm_plan_needs_no_evidence() -> None:
 
     assert plan.revoked == {2}
     assert plan.musts == {(1, 5)}
-    assert plan.nevers == {(1, 3), (1, 4), (3, 4)}
+    assert plan.apart == {(1, 3), (1, 4), (3, 4)}
 
 
 def test_what_stands_already_is_not_said_again() -> None:
-    plan = Plan(musts=frozenset({(1, 2)}), nevers=frozenset({(1, 3), (2, 3)}))
+    plan = Plan(musts=frozenset({(1, 2)}), apart=frozenset({(1, 3), (2, 3)}))
 
     rest = without_said(plan, [said(1, 1, 2, MUST), said(2, 1, 3, NEVER)])
 
-    assert (rest.musts, rest.nevers) == (set(), {(2, 3)})
+    assert (rest.musts, rest.apart) == (set(), {(2, 3)})
 
 
 def test_musts_may_not_lead_around_a_never() -> None:
     standing = [said(1, 1, 3, NEVER), said(2, 2, 3, MUST), said(3, 7, 8, MUST)]
 
     with pytest.raises(Contradicted, match="judgements: 1;"):
-        check_consistent(standing, musts=[(1, 2)], nevers=[])
+        check_consistent(standing, musts=[(1, 2)], apart=[])
 
 
 def test_a_never_may_not_be_said_of_what_musts_hold_together() -> None:
     standing = [said(1, 1, 2, MUST), said(2, 2, 3, MUST), said(3, 7, 8, MUST)]
 
     with pytest.raises(Contradicted, match="judgements: 1, 2;"):
-        check_consistent(standing, musts=[], nevers=[(1, 3)])
+        check_consistent(standing, musts=[], apart=[(1, 3)])
 
 
 def test_a_record_is_not_judged_against_itself() -> None:
