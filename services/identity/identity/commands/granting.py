@@ -86,9 +86,7 @@ def _judge(linker: Linker, pairs: Iterable[Pair], verdict: Said) -> None:
 def _in_the_way(linker: Linker, together: frozenset[int]) -> str:
     """Why records cannot all be one customer, in the linker's words."""
     loaded = linker.neighbourhood
-    members = {
-        at: Member(loaded.records[at].digest, loaded.records[at].exclusives) for at in together
-    }
+    members = {at: Member.of(loaded.records[at]) for at in together}
     said = loaded.judgements_among(together)
     apart = [(each.a, each.b) for each in said if each.verdict is Said.NEVER]
     first = min(together)
