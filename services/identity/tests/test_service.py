@@ -196,7 +196,7 @@ async def test_a_preview_keeps_nothing(identity: Running) -> None:
 
 async def test_callers_at_once_are_each_told_of_their_own_row(identity: Running) -> None:
     stub = ResolutionServiceStub(identity.channel)
-    rows = [a_row(f"K-{n}", name="李娜", email=f"n{n % 7}@example.com") for n in range(40)]
+    rows = [a_row(f"K-{n}", name="李娜", phone=f"1390013{n % 7}{n % 7}{n % 7}8") for n in range(40)]
 
     answers = await asyncio.gather(
         *(stub.Resolve(resolution.ResolveRequest(statement=row)) for row in rows)

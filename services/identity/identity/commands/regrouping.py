@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from matchkit.scoring import Hubs, assess
+from matchkit.scoring import posterior
 
 from identity.domain.customers import Customer, CustomerId, GoldenId, MasterId
 from identity.domain.golden_ids import master_id
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 SCORED, OF_ONE_SOURCE = 1, 2
 ACCEPTED, WAITS = 1, 2
+NOT_SCORED = -1.0
+"""Bits of records that only their source ties: below those of any pair that is kept for its score."""
+
 MASTER_NUMBERS_AT_ONCE = 256
 
 
@@ -362,15 +365,12 @@ class Plan:
 
     def _link_row(self, a: int, b: int, link: Link | None) -> tuple[object, ...]:
         loaded = self._around.linker.neighbourhood
-        hubs = Hubs(self._around.linker.hasher, loaded.generic)
-        one, other = _by_digest(loaded.record(a), loaded.record(b))
-        found = assess(self._model, one.features, other.features, hubs)
-        levels = bytes(255 if level < 0 else level for level in found.levels)
+        levels = _levels(self._model, loaded.record(a), loaded.record(b))
         kind = OF_ONE_SOURCE if (a, b) in self._around.chains else SCORED
         is_accepted = kind == OF_ONE_SOURCE or (link is not None and link.accepted)
-        bits = link.bits if link is not None else min(found.bits, -1.0)
         outcome = ACCEPTED if is_accepted else WAITS
-        return (a, b, kind, outcome, bits, found.posterior, levels)
+        bits = link.bits if link is not None else NOT_SCORED
+        return (a, b, kind, outcome, bits, posterior(bits), levels)
 
     def _rule_of(self, key: int) -> str:
         loaded = self._around.linker.neighbourhood
@@ -382,9 +382,16 @@ class Plan:
         return "crowded" if count > self._model.records_max else "names"
 
 
-def _by_digest(one: Record, other: Record) -> tuple[Record, Record]:
-    """The two records in the order in which they are weighed."""
-    return (one, other) if one.digest <= other.digest else (other, one)
+def _levels(model: Model, one: Record, other: Record) -> bytes:
+    """The level of each field, 255 where a side says nothing; of several values, that of the most alike."""
+    return bytes(
+        255
+        if mine is None or theirs is None
+        else min(kind.compare(a, b) for a in field.values(mine) for b in field.values(theirs))
+        for field, kind, mine, theirs in zip(
+            model.fields, model.kinds, one.features, other.features, strict=True
+        )
+    )
 
 
 def _families(around: Surroundings) -> dict[int, int]:
