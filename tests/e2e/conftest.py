@@ -1,9 +1,12 @@
 """One stack for the modules that neither break it nor count all that is on it; each has accounts of its own."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from typing import Any
 
+import nats
 import pytest
+from leadchain.intake.v1 import events_pb2, facts_events_pb2
 from leadctl.demo.environment import demo_stack
 from leadctl.stack.stack import Stack
 
@@ -23,3 +26,39 @@ def shared_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield running
     finally:
         asyncio.run(running.down(purge=True))
+
+
+@pytest.fixture
+def intake_events(stack: Stack) -> Callable[[Collection[str]], Awaitable[list[tuple[str, Any]]]]:
+    """Reads the events on lead-intake's stream about what some accounts delivered: name and message, in order."""
+
+    async def read(accounts: Collection[str]) -> list[tuple[str, Any]]:
+        address = stack.servers.bus_address("operator")
+        client = await nats.connect(
+            address.url,
+            user=address.login.user,
+            password=address.login.password,
+            inbox_prefix="_INBOX_operator",
+        )
+        try:
+            stream = client.jetstream()
+            state = (await stream.stream_info("INTAKE")).state
+            numbers = range(state.first_seq, state.last_seq + 1)
+            events = [_decoded(await stream.get_msg("INTAKE", number)) for number in numbers]
+        finally:
+            await client.close()
+        return [event for event in events if _account_of(event[1]) in accounts]
+
+    return read
+
+
+def _decoded(message: Any) -> tuple[str, Any]:
+    name = message.headers["ce-type"].rpartition(".")[2]
+    kind = getattr(events_pb2, name, None) or getattr(facts_events_pb2, name, None)
+    return name, kind.FromString(message.data) if kind else None
+
+
+def _account_of(event: Any) -> str | None:
+    """Whose delivery an event is about; None where it is about none."""
+    said = getattr(event, "facts", None) or getattr(event, "origin", None)
+    return getattr(said, "account", None)

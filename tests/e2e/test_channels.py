@@ -18,12 +18,11 @@ from urllib.parse import quote_plus
 from uuid import UUID
 
 import aiohttp
-import nats
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from leadchain.assignment.v1.assignment_service_pb2 import GetAssignmentRequest
 from leadchain.assignment.v1.assignment_service_pb2_grpc import AssignmentServiceStub
-from leadchain.intake.v1 import events_pb2, facts_events_pb2
+from leadchain.intake.v1 import events_pb2
 from leadchain.intake.v1.intake_service_pb2 import GetLeadRequest
 from leadchain.intake.v1.intake_service_pb2_grpc import IntakeServiceStub
 from leadchain.intake.v1.mappings_service_pb2 import CheckMappingRequest, PublishMappingRequest
@@ -48,11 +47,7 @@ from leadctl.mappings import check_mapping, publish_mapping
 from servicekit.sealing import KeyRing
 from servicekit.testing.waiting import eventually
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.timeout(300),
-    pytest.mark.xdist_group("shared_stack"),
-]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.xdist_group("shared")]
 
 CHANNEL_FILES = Path(__file__).parents[2] / "services/lead-intake/lead_intake/channels"
 NEVER_POSTED = "file_import"
@@ -140,30 +135,6 @@ async def with_bearer(http, source, keys):
         return replace(keys, bearer=told.get("access_token", ""))
 
 
-async def events_on(stack):
-    """Every event on lead-intake's stream as its name and message, in order."""
-    address = stack.servers.bus_address("operator")
-    client = await nats.connect(
-        address.url,
-        user=address.login.user,
-        password=address.login.password,
-        inbox_prefix="_INBOX_operator",
-    )
-    try:
-        stream = client.jetstream()
-        state = (await stream.stream_info("INTAKE")).state
-        numbers = range(state.first_seq, state.last_seq + 1)
-        return [decoded(await stream.get_msg("INTAKE", number)) for number in numbers]
-    finally:
-        await client.close()
-
-
-def decoded(message):
-    name = message.headers["ce-type"].rpartition(".")[2]
-    kind = getattr(events_pb2, name, None) or getattr(facts_events_pb2, name, None)
-    return name, kind.FromString(message.data) if kind else None
-
-
 @dataclass
 class Told:
     """What was answered to each account, and what the stack said of it when all had come to rest.
@@ -199,7 +170,7 @@ def kept():
 
 
 @pytest.fixture
-async def told(kept, known, stack):
+async def told(kept, known, stack, intake_events):
     if not kept:
         await introduce_people(known, stack)
         before = accepted_by_channel(await eventually(partial(whole, known), deadline_s=60))
@@ -212,7 +183,9 @@ async def told(kept, known, stack):
         ledger = await eventually(
             partial(at_rest, known, before), deadline_s=60, what="a ledger at rest"
         )
-        events = await eventually(partial(all_told, stack), deadline_s=30, what="every event")
+        events = await eventually(
+            partial(all_told, intake_events), deadline_s=30, what="every event"
+        )
         kept["told"] = Told(answers, events, ledger, accepted_by_channel(ledger) - before)
     return kept["told"]
 
@@ -247,18 +220,10 @@ async def at_rest(known, before):
     return ledger if is_whole else None
 
 
-async def all_told(stack):
+async def all_told(intake_events):
     """Every event about what the sources delivered."""
-    accounts = {source.account for source in SOURCES}
-    events = [each for each in await events_on(stack) if account_of(each[1]) in accounts]
-    wanted = sum(len(source.expected) for source in SOURCES)
-    return events if len(events) >= wanted else None
-
-
-def account_of(event):
-    """Whose delivery an event is about; nothing where it is about none."""
-    said = getattr(event, "facts", None) or getattr(event, "origin", None)
-    return getattr(said, "account", None)
+    events = await intake_events({source.account for source in SOURCES})
+    return events if len(events) >= sum(len(source.expected) for source in SOURCES) else None
 
 
 def flat(message, prefix=""):
