@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from identity.domain.statements import LEADS
 from identity.domain.survivorship import FieldPolicy, Rule, SurvivorshipPolicy, same_form
@@ -18,8 +18,7 @@ from identity.domain.survivorship import FieldPolicy, Rule, SurvivorshipPolicy, 
 SEPARATOR = ","
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(msgspec.Struct, frozen=True):
     """What a source said at a time: `modified_at` is its clock, `received_at` ours."""
 
     fields: Mapping[str, str]
@@ -28,8 +27,7 @@ class Said:
     actor: str
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(msgspec.Struct, frozen=True):
     """A source of the customer: what it said, oldest first; the last is what it says now.
 
     `digest` is the keyed digest of its key, an order that no row number decides.
@@ -88,7 +86,7 @@ class GoldenRecord:
     policy_version: int = 0
 
 
-class _Candidate(NamedTuple):
+class _Candidate(msgspec.Struct):
     """One source's value of a field and the statement that brought it.
 
     `at` is when it was said as far as we believe it, `rank` the source's place. `form` is how it is compared; made only
@@ -115,7 +113,7 @@ def survive(
     if len(sources) == 1 and not pins and _is_plain(sources[0], policy):
         return GoldenRecord(_undisputed(sources[0], policy), policy.version)
     candidates = _candidates(sources, policy)
-    pinned = _pinned(pins, policy)
+    pinned = _pinned(pins, policy) if pins else {}
     values: dict[str, Value] = {}
     for name, among in candidates.items():
         rules = policy.of(name)
@@ -131,27 +129,23 @@ def survive(
 
 def _is_plain(source: Source, policy: SurvivorshipPolicy) -> bool:
     """Whether a source has said one thing only, and no list: most customers are such."""
-    return len(source.chain) == 1 and not any(
-        policy.of(name).is_list for name in source.chain[0].fields
-    )
+    return len(source.chain) == 1 and policy.lists.isdisjoint(source.chain[0].fields)
 
 
 def _undisputed(source: Source, policy: SurvivorshipPolicy) -> dict[str, Value]:
     """What stands when nobody could say otherwise; the same as weighing it, at a fraction of the cost."""
     said, found = source.chain[0], {}
+    system, source_id, at, heard, actor = (
+        source.system,
+        source.source_id,
+        said.modified_at,
+        said.received_at,
+        said.actor,
+    )
     for name, raw in sorted(said.fields.items()):
         owners, text = policy.of(name).owners, raw.strip()
-        if text and (not owners or source.system in owners):
-            found[name] = Value(
-                text,
-                Rule.ONLY_VALUE,
-                source.system,
-                source.source_id,
-                said.modified_at,
-                said.received_at,
-                said.actor,
-                0,
-            )
+        if text and (not owners or system in owners):
+            found[name] = Value(text, Rule.ONLY_VALUE, system, source_id, at, heard, actor, 0)
     return found
 
 
@@ -166,7 +160,7 @@ def _candidates(
         for name, raw in last.fields.items():
             said = last if len(chain) == 1 else _begun(chain, name, raw)
             at = last_at if said is last else _believed_at(said, policy)
-            for text in raw.split(SEPARATOR) if policy.of(name).is_list else (raw,):
+            for text in raw.split(SEPARATOR) if name in policy.lists else (raw,):
                 if plain := text.strip():
                     found.setdefault(name, []).append(_Candidate(plain, at, rank, source, said))
     return found
@@ -195,7 +189,7 @@ def _pinned(pins: Iterable[Pin], policy: SurvivorshipPolicy) -> dict[str, Pin]:
 
 def _standing(among: list[_Candidate], rules: FieldPolicy) -> Value | None:
     """The value that stands; none if nobody who counts says any."""
-    if not rules.owners and _is_one_text(among):
+    if not rules.owners and len({each.text for each in among}) == 1:
         return _value(_first(among), Rule.ONLY_VALUE)
     formed = _formed(among, rules)
     counted = formed
@@ -204,13 +198,14 @@ def _standing(among: list[_Candidate], rules: FieldPolicy) -> Value | None:
     return _chosen(formed, counted, rules) if counted else None
 
 
-def _is_one_text(candidates: list[_Candidate]) -> bool:
-    first = candidates[0].text
-    return all(each.text == first for each in candidates)
-
-
 def _formed(candidates: Iterable[_Candidate], rules: FieldPolicy) -> list[_Candidate]:
-    return [each._replace(form=same_form(each.text, rules.comparison)) for each in candidates]
+    comparison = rules.comparison
+    return [
+        _Candidate(
+            each.text, each.at, each.rank, each.source, each.said, same_form(each.text, comparison)
+        )
+        for each in candidates
+    ]
 
 
 def _chosen(among: list[_Candidate], counted: list[_Candidate], rules: FieldPolicy) -> Value:
@@ -221,7 +216,8 @@ def _chosen(among: list[_Candidate], counted: list[_Candidate], rules: FieldPoli
             break
         left, rule = _KEEP[choosing](left), choosing
     first = _first(left)
-    return _value(first, rule, loser_count=sum(each.form != first.form for each in among))
+    form = first.form
+    return _value(first, rule, loser_count=len([each for each in among if each.form != form]))
 
 
 def _first(candidates: list[_Candidate]) -> _Candidate:
@@ -230,8 +226,7 @@ def _first(candidates: list[_Candidate]) -> _Candidate:
 
 
 def _is_settled(candidates: list[_Candidate]) -> bool:
-    first = candidates[0].form
-    return all(each.form == first for each in candidates)
+    return len(candidates) == 1 or len({each.form for each in candidates}) == 1
 
 
 def _precedence(each: _Candidate) -> tuple[float, int, str, str, bytes]:
@@ -242,14 +237,15 @@ def _precedence(each: _Candidate) -> tuple[float, int, str, str, bytes]:
 def _value(
     of: _Candidate, rule: Rule, *, loser_count: int = 0, also_from: tuple[int, ...] = ()
 ) -> Value:
+    source, said = of.source, of.said
     return Value(
         of.text,
         rule,
-        of.source.system,
-        of.source.source_id,
-        of.said.modified_at,
-        of.said.received_at,
-        of.said.actor,
+        source.system,
+        source.source_id,
+        said.modified_at,
+        said.received_at,
+        said.actor,
         loser_count,
         also_from,
     )
@@ -270,7 +266,7 @@ def _gathered(
     """The list that a field holds: each value once, the newest first, without those that stand in gathered fields."""
     among = [each for source in (name, *rules.gathers) for each in candidates.get(source, ())]
     texts = {values[each].text for each in rules.gathers if each in values}
-    if all(each.text in texts for each in among):
+    if texts.issuperset([each.text for each in among]):
         return {}
     stand = {same_form(text, rules.comparison) for text in texts}
     found: dict[str, _Candidate] = {}
@@ -281,17 +277,17 @@ def _gathered(
     if not kept:
         return {}
     others = sorted({each.source.source_id for each in kept} - {kept[0].source.source_id})
-    whole = kept[0]._replace(text=SEPARATOR.join(each.text for each in kept))
+    whole = replace(kept[0], text=SEPARATOR.join(each.text for each in kept))
     return {name: _value(whole, Rule.ALL, also_from=tuple(others))}
 
 
 def _newest(candidates: list[_Candidate]) -> list[_Candidate]:
-    newest = max(each.at for each in candidates)
+    newest = max([each.at for each in candidates])
     return [each for each in candidates if each.at == newest]
 
 
 def _by_source_order(candidates: list[_Candidate]) -> list[_Candidate]:
-    strongest = min(each.rank for each in candidates)
+    strongest = min([each.rank for each in candidates])
     return [each for each in candidates if each.rank == strongest]
 
 

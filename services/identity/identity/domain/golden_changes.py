@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, NewType
 
+import msgspec
 from servicekit.errors import Conflict, Invalid, NotFound
 
 from identity.domain.golden import GoldenRecord
@@ -73,8 +74,7 @@ class InvalidPin(Invalid):
     """The field, value or reason that a steward gave cannot be one; the text says which, never the value."""
 
 
-@dataclass(frozen=True, slots=True)
-class FieldChange:
+class FieldChange(msgspec.Struct, frozen=True):
     """A field whose text changed; None where the field did not, or no longer does, exist."""
 
     field: str
@@ -102,6 +102,8 @@ class PastChange:
 
 def differences(old: GoldenRecord, new: GoldenRecord) -> list[FieldChange]:
     """The fields whose texts differ; that another source now says the same is no change."""
+    if not old.values:
+        return [FieldChange(name, None, value) for name, value in new.values.items()]
     found = []
     for name in sorted(old.values.keys() | new.values.keys()):
         before, after = old.values.get(name), new.values.get(name)

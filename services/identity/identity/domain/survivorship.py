@@ -7,7 +7,7 @@ leave at the end is put in one total order, so that the same statements give the
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -94,6 +94,12 @@ class SurvivorshipPolicy:
     clock_ahead_max: timedelta
     default: FieldPolicy
     fields: Mapping[str, FieldPolicy]
+    lists: frozenset[str] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Notes once which fields are lists: every record asks."""
+        lists = frozenset(name for name, rules in self.fields.items() if rules.is_list)
+        object.__setattr__(self, "lists", lists)
 
     def of(self, field: str) -> FieldPolicy:
         """How `field` is decided, also one that the policy does not name."""
@@ -121,11 +127,11 @@ def same_form(text: str, comparison: Comparison) -> str:
 def _phone_form(folded: str) -> str:
     """Digits of a phone without the prefix of China, its extension behind an x; other texts as they are."""
     number, _, extension = folded.partition("ext")
-    digits = "".join(each for each in number if each.isdigit())
+    digits = "".join(filter(str.isdigit, number))
     digits = digits.removeprefix("00") if len(digits) > MOBILE_DIGITS else digits
     if not digits or "*" in number:
         return folded
     if len(digits) == MOBILE_DIGITS + 2 and digits.startswith("86"):
         digits = digits[2:]
-    inner = "".join(each for each in extension if each.isdigit())
+    inner = "".join(filter(str.isdigit, extension))
     return f"{digits}x{inner}" if inner else digits
