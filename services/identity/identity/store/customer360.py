@@ -43,8 +43,8 @@ asked as materialized (
 ), s as materialized (
   select s.* from r cross join lateral (select * from sources where sources.record_id = r.record_id offset 0) s
 ), k as materialized (
-  select distinct key from r cross join unnest(r.keys) as key
-  where not exists (select from generic_keys g where g.key = key offset 0)
+  select distinct held.key from r cross join unnest(r.keys) as held (key)
+  where not exists (select from generic_keys g where g.key = held.key offset 0)
 ), n as materialized (
   select 'lead:' || s.lead_id as reference from s where s.lead_id is not null
   union

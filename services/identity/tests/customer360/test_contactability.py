@@ -243,3 +243,17 @@ async def test_whom_lead_intake_leaves_alone_is_left_alone_by_every_system_until
     assert await hears(SUPPRESSED_PURPOSE_CONTACT) == [False, False]
     assert await hears(SUPPRESSED_PURPOSE_CONTACT, is_lifted=True) == [True, False]
     assert await hears(SUPPRESSED_PURPOSE_MARKETING, is_lifted=True) == [True, True]
+
+
+async def test_a_key_that_says_nothing_hides_no_facts_but_its_own(
+    desk: Any, world: Any, told: Any
+) -> None:
+    person = await world.customer(phone=PHONE, name="张伟")
+    await world.execute(
+        "insert into generic_keys (key, rule, reason, made_at) values (42, 'phone', 'crowded', now())"
+    )
+
+    await world.hears(told("call", NOW - DAY, system="call_centre", phone_e164=PHONE))
+
+    answer = await desk.contactability("dora").MayContact(renewal(person))
+    assert answer.contact_count == 1
