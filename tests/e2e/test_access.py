@@ -42,7 +42,7 @@ from servicekit.access import CONSISTENCY_METADATA
 from servicekit.events import new_id
 from servicekit.testing.waiting import eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.xdist_group("shared")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 LEADS = 24
 SOUTH = {"rep-01", "rep-02", "rep-03", "rep-04", "rep-05", "rep-11", "rep-12"}

@@ -24,7 +24,7 @@ from leadctl.demo.sender import signed_headers
 from leadctl.ledger import current_funnel, current_ledger
 from servicekit.testing.waiting import eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.xdist_group("chain")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

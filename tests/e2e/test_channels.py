@@ -47,7 +47,7 @@ from leadctl.mappings import check_mapping, publish_mapping
 from servicekit.sealing import KeyRing
 from servicekit.testing.waiting import eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.xdist_group("shared")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 CHANNEL_FILES = Path(__file__).parents[2] / "services/lead-intake/lead_intake/channels"
 NEVER_POSTED = "file_import"

@@ -16,7 +16,7 @@ from leadctl.consent import needed_by
 from leadctl.demo.deciders import GOVERNOR, changing
 from leadctl.mappings import check_mapping, publish_mapping
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.xdist_group("shared")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 ACCOUNT = {"channel": "website_form", "account": "changed-site"}
 SECRET = "whsec_" + "RkZG" * 8

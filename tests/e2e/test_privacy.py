@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from leadctl.clients import Services
     from leadctl.stack.stack import Stack
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.xdist_group("shared")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 SERVICES = ("lead-intake", "identity", "assignment", "permissions", "notification", "reporting")
 PHONE = "13800138064"
