@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     import asyncpg
 
+# The offsets, and the order where there is a limit, keep the planner at look-ups by index: a plan that was made while
+# the tables were young is kept for long.
 _NEAR = """
 with asked_sources as materialized (
   select s.source_id, s.system, s.key_digest, s.record_id, s.lead_id, s.first_seen_at, s.modified_at, s.received_at,
@@ -22,71 +24,87 @@ with asked_sources as materialized (
   cross join lateral (
     select * from sources s where s.system = asked.system and s.key_digest = asked.key_digest offset 0
   ) s
-), asked_keys as materialized (
-  select asked.key, exists (select from generic_keys g where g.key = asked.key) as is_generic
-  from unnest($4::bigint[]) as asked (key)
+), generic as materialized (
+  select g.key from unnest($4::bigint[]) as asked (key)
+  cross join lateral (select g.key from generic_keys g where g.key = asked.key offset 0) g
 ), twins as materialized (
-  select r.record_id, r.digest, r.family_id from unnest($3::bytea[]) as asked (digest)
+  select r.record_id, r.family_id from unnest($3::bytea[]) as asked (digest)
   cross join lateral (select * from records r where r.digest = asked.digest offset 0) r
 ), met as materialized (
-  select a.golden_id, a.customer_id from unnest($5::text[]) as asked (golden_id)
+  select distinct a.customer_id from unnest($5::text[]) as asked (golden_id)
   cross join lateral (select * from aliases a where a.golden_id = asked.golden_id offset 0) a
+), sharing as (
+  select h.record_id from unnest($4::bigint[]) as asked (key)
+  cross join lateral (
+    select rk.record_id from record_keys rk where rk.key = asked.key order by rk.record_id limit $6
+  ) h
+  where asked.key not in (select key from generic)
+  union
+  select st.record_id from asked_sources s
+  cross join lateral (select st.record_id from statements st where st.source_id = s.source_id offset 0) st
 ), seeds as (
-  select h.record_id from asked_keys k
-  cross join lateral (select rk.record_id from record_keys rk where rk.key = k.key limit $6) h
-  where not k.is_generic
+  select r.record_id, r.family_id from sharing
+  cross join lateral (select * from records r where r.record_id = sharing.record_id offset 0) r
   union
-  select record_id from twins
+  select record_id, family_id from twins
   union
-  select st.record_id from asked_sources s join statements st using (source_id)
-  union
-  select r.record_id from met join records r using (customer_id)
+  select r.record_id, r.family_id from met
+  cross join lateral (select * from records r where r.customer_id = met.customer_id offset 0) r
 )
 select
   (select array_agg(row(
     s.source_id, s.system, s.key_digest, s.record_id, s.lead_id, s.first_seen_at, s.modified_at, s.received_at,
     s.deleted_at, st.statement_id, st.sealed_fields
-   )) from asked_sources s left join statements st on st.source_id = s.source_id and st.is_current),
-  (select array_agg(row(r.record_id, r.family_id)) from seeds join records r using (record_id)),
-  (select array_agg(key) from asked_keys where is_generic),
-  (select array_agg(distinct customer_id) from met)
+   )) from asked_sources s left join lateral (
+    select * from statements st where st.source_id = s.source_id and st.is_current offset 0
+   ) st on true),
+  (select array_agg(row(record_id, family_id)) from seeds),
+  (select array_agg(key) from generic),
+  (select array_agg(customer_id) from met)
 """
 _FAMILIES = """
 with members as materialized (
   select r.record_id, r.digest, r.sealed_features, r.keys, r.customer_id, r.family_id, r.is_current
-  from records r where r.family_id = any($1::bigint[])
+  from unnest($1::bigint[]) as asked (family_id)
+  cross join lateral (select * from records r where r.family_id = asked.family_id offset 0) r
 ), supports as materialized (
-  select s.golden_id, s.record_id, s.first_seen_at from members m join alias_supports s using (record_id)
+  select s.golden_id, s.record_id, s.first_seen_at from members m
+  cross join lateral (select * from alias_supports s where s.record_id = m.record_id offset 0) s
 ), numbers as materialized (
   select customer_id from members union select unnest($2::bigint[])
 ), named as materialized (
-  select c.customer_id, c.golden_id, c.master_id, c.first_seen_at, c.record_count, c.version
-  from numbers join customers c using (customer_id)
+  select c.customer_id, c.golden_id, c.master_id, c.first_seen_at, c.record_count, c.version from numbers
+  cross join lateral (select * from customers c where c.customer_id = numbers.customer_id offset 0) c
+), ids as materialized (
+  select unnest($3::text[]) as golden_id union select golden_id from supports
 )
 select
   (select array_agg(row(
     record_id, digest, sealed_features, keys, customer_id, family_id, is_current
    )) from members),
   (select array_agg(row(l.a, l.b, l.kind, l.bits, l.outcome)) from (
-    select l.* from members m join links l on l.a = m.record_id
+    select l.a, l.b, l.kind, l.bits, l.outcome from members m
+    cross join lateral (select * from links l where l.a = m.record_id offset 0) l
     union
-    select l.* from members m join links l on l.b = m.record_id
+    select l.a, l.b, l.kind, l.bits, l.outcome from members m
+    cross join lateral (select * from links l where l.b = m.record_id offset 0) l
    ) l),
   (select array_agg(row(j.a, j.b, j.verdict)) from (
-    select j.* from members m join judgements j on j.a = m.record_id where j.revoked_at is null
+    select j.a, j.b, j.verdict from members m
+    cross join lateral (select * from judgements j where j.a = m.record_id and j.revoked_at is null offset 0) j
     union
-    select j.* from members m join judgements j on j.b = m.record_id where j.revoked_at is null
+    select j.a, j.b, j.verdict from members m
+    cross join lateral (select * from judgements j where j.b = m.record_id and j.revoked_at is null offset 0) j
    ) j),
-  (select array_agg(distinct g.key)
-   from members m cross join lateral unnest(m.keys) as k (key) join generic_keys g on g.key = k.key),
+  (select array_agg(g.key) from (select distinct unnest(m.keys) as key from members m) k
+   cross join lateral (select g.key from generic_keys g where g.key = k.key offset 0) g),
   (select array_agg(row(golden_id, record_id, first_seen_at)) from supports),
   (select array_agg(row(customer_id, golden_id, master_id, first_seen_at, record_count, version)) from named),
   (select array_agg(row(a.golden_id, a.master_id, a.customer_id, a.recipe, a.key_id, a.first_seen_at)) from (
-    select a.* from aliases a where a.golden_id = any($3::text[])
+    select a.* from ids cross join lateral (select * from aliases a where a.golden_id = ids.golden_id offset 0) a
     union
-    select a.* from supports s join aliases a using (golden_id)
-    union
-    select a.* from named n join aliases a using (customer_id)
+    select a.* from named n
+    cross join lateral (select * from aliases a where a.customer_id = n.customer_id offset 0) a
    ) a)
 """
 _HELD = """
@@ -105,8 +123,10 @@ with sources_asked as (select unnest($1::bigint[]) as source_id), theirs as mate
   select distinct k.key from asked cross join lateral unnest(asked.keys) as k (key)
 ), holders as (
   select k.key, h.record_id from keys k
-  cross join lateral (select rk.record_id from record_keys rk where rk.key = k.key
-    limit $2 + (select count(*) from asked)) h
+  cross join lateral (
+    select rk.record_id from record_keys rk where rk.key = k.key
+    order by rk.record_id limit $2 + (select count(*) from asked)
+  ) h
 )
 select
   (select array_agg(row(source_id, record_id)) from theirs),
