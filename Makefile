@@ -23,7 +23,7 @@ status: ## say what runs and where it listens
 
 ## Check
 test: lint proto-check ## everything that is checked: lint, types, contracts, every test on real NATS and PostgreSQL
-	@$(bin)/pytest -q -n 2 --dist loadfile -m "not e2e" && $(bin)/pytest -q -m e2e
+	@$(bin)/pytest -q -n 2 --dist loadfile -m "not e2e" && $(bin)/pytest -q -m e2e tests/e2e leadctl/tests/test_demo.py
 test-kit: setup ## the kit's tests
 	@$(bin)/pytest -q libs
 test-service: setup ## one service's tests: make test-service s=identity
@@ -36,8 +36,8 @@ chaos: setup ## long: kills each service again and again under load
 	@$(bin)/pytest -q tests/chaos
 peers: setup ## other people's matchers, which the bench is held against, in an environment of their own
 	@$(bin)/uv venv -q --allow-existing --python $(bin)/python .venv-peers && $(bin)/uv pip sync -q --python .venv-peers/bin/python --require-hashes requirements-peers.lock
-bench: setup ## measure the chain, the intake and permissions, each figure beside a raw limit of the same run
-	@for part in bench bench.normalising bench.channels bench.verifying bench.importing bench.decisions bench.checks bench.audit bench.revocation; do $(bin)/python -m $$part || exit 1; done
+bench: setup ## measure the chain, the intake, permissions and identity, each figure beside a raw limit of the same run
+	@for part in bench bench.normalising bench.channels bench.verifying bench.importing bench.decisions bench.checks bench.audit bench.revocation bench.matching bench.identity bench.unmerging bench.customer360; do $(bin)/python -m $$part || exit 1; done
 lint: setup fmt-check types arch ## everything that reads code without running it
 fmt: setup ## format and repair
 	@$(bin)/ruff format -q . && $(bin)/ruff check -q --fix . && $(bin)/buf format -w proto

@@ -21,9 +21,11 @@ GRAPH = {
     ("lead-intake", "identity"),
     ("lead-intake", "reporting"),
     ("identity", "assignment"),
+    ("assignment", "identity"),
     ("assignment", "permissions"),
     ("assignment", "notification"),
     ("assignment", "reporting"),
+    ("permissions", "identity"),
     ("permissions", "reporting"),
     ("notification", "reporting"),
 }

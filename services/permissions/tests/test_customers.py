@@ -1,6 +1,6 @@
 """Who may read a customer follows from whose leads they made, through merges and splits."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import pytest
 from accesskit.facts import Fact
@@ -27,13 +27,13 @@ async def stated(database: Database) -> set[tuple[str, ...]]:
 
 
 @pytest.fixture
-async def owned(database: Database, assigned: Assigned) -> AsyncIterator[list[str]]:
+async def owned(database: Database, assigned: Assigned) -> list[str]:
     """The leads of two customers, one each, assigned."""
     events = [assigned(), assigned()]
     events[0].golden_id, events[1].golden_id = FIRST, SECOND
     async with database.unit_of_work() as uow:
         await leases.grant_ownerships(uow, [leases_wire.arrival(event) for event in events])
-    yield [event.lead_id for event in events]
+    return [event.lead_id for event in events]
 
 
 async def test_an_assigned_lead_is_of_its_customer(database: Database, owned: list[str]) -> None:

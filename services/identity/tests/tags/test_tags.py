@@ -324,7 +324,8 @@ async def put_payments(database: Database, number: int, times: Sequence[datetime
     """Payments of a customer who is known by one token and one record."""
     async with database.raw() as raw:
         await raw.execute(
-            "insert into records (record_id, digest, sealed_features, keys, is_current, customer_id, family_id, made_at)"
+            "insert into records"
+            " (record_id, digest, sealed_features, keys, is_current, customer_id, family_id, made_at)"
             " values ($1, $2, '', '{}', true, $1, $1, $3)",
             number,
             number.to_bytes(16),

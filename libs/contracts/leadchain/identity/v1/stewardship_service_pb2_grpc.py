@@ -144,7 +144,7 @@ class StewardshipServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListReviews(self, request, context):
-        """Pairs that wait for a person, oldest first: posteriors of 0.50 to 0.85, and bridges that hold too much.
+        """Pairs that wait for a person, oldest first: posteriors of 0.50 to 0.85, and what may be merged too far.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

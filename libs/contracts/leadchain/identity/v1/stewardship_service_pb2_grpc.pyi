@@ -46,7 +46,7 @@ class StewardshipServiceStub:
     ListJudgements: _grpc.UnaryUnaryMultiCallable[_stewardship_service_pb2.ListJudgementsRequest, _stewardship_service_pb2.ListJudgementsResponse]
     """Judgements, newest first."""
     ListReviews: _grpc.UnaryUnaryMultiCallable[_stewardship_service_pb2.ListReviewsRequest, _stewardship_service_pb2.ListReviewsResponse]
-    """Pairs that wait for a person, oldest first: posteriors of 0.50 to 0.85, and bridges that hold too much."""
+    """Pairs that wait for a person, oldest first: posteriors of 0.50 to 0.85, and what may be merged too far."""
     DecideReview: _grpc.UnaryUnaryMultiCallable[_stewardship_service_pb2.DecideReviewRequest, _stewardship_service_pb2.DecideReviewResponse]
     """Answers a pair that waits."""
     ListRegroupings: _grpc.UnaryUnaryMultiCallable[_stewardship_service_pb2.ListRegroupingsRequest, _stewardship_service_pb2.ListRegroupingsResponse]
@@ -76,7 +76,7 @@ class StewardshipServiceAsyncStub(StewardshipServiceStub):
     ListJudgements: _aio.UnaryUnaryMultiCallable[_stewardship_service_pb2.ListJudgementsRequest, _stewardship_service_pb2.ListJudgementsResponse]  # type: ignore[assignment]
     """Judgements, newest first."""
     ListReviews: _aio.UnaryUnaryMultiCallable[_stewardship_service_pb2.ListReviewsRequest, _stewardship_service_pb2.ListReviewsResponse]  # type: ignore[assignment]
-    """Pairs that wait for a person, oldest first: posteriors of 0.50 to 0.85, and bridges that hold too much."""
+    """Pairs that wait for a person, oldest first: posteriors of 0.50 to 0.85, and what may be merged too far."""
     DecideReview: _aio.UnaryUnaryMultiCallable[_stewardship_service_pb2.DecideReviewRequest, _stewardship_service_pb2.DecideReviewResponse]  # type: ignore[assignment]
     """Answers a pair that waits."""
     ListRegroupings: _aio.UnaryUnaryMultiCallable[_stewardship_service_pb2.ListRegroupingsRequest, _stewardship_service_pb2.ListRegroupingsResponse]  # type: ignore[assignment]
@@ -145,7 +145,7 @@ class StewardshipServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _stewardship_service_pb2.ListReviewsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_stewardship_service_pb2.ListReviewsResponse, _abc.Awaitable[_stewardship_service_pb2.ListReviewsResponse]]:
-        """Pairs that wait for a person, oldest first: posteriors of 0.50 to 0.85, and bridges that hold too much."""
+        """Pairs that wait for a person, oldest first: posteriors of 0.50 to 0.85, and what may be merged too far."""
 
     @_abc_1.abstractmethod
     def DecideReview(
