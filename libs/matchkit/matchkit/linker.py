@@ -123,6 +123,23 @@ class Linker:
             self.neighbourhood.drop_judgement(word)
             self._unsettled |= {a, b} & self.neighbourhood.records.keys()
 
+    def declare(self, key: int) -> None:
+        """Makes a key a hub's, whoever holds it by now or later."""
+        around = self.neighbourhood
+        if key not in around.generic:
+            self._make_hub(key)
+        around.declare((key,))
+
+    def withdraw(self, key: int) -> None:
+        """Takes a declaration back: the key is a hub's only if its holders make it one."""
+        around = self.neighbourhood
+        if key not in around.declared:
+            return
+        around.declared.discard(key)
+        held = around.holders.of(key)
+        if not held or not self._is_hub(key, around.records[held[0]]):
+            self._unmake_hub(key)
+
     def part(self, record_id: int) -> frozenset[int]:
         """The customer of a record; raises `RecordUnknown`."""
         if record_id not in self.neighbourhood.records:
@@ -195,7 +212,7 @@ class Linker:
     def _is_hub(self, key: int, record: Record) -> bool:
         holders = self.neighbourhood.holders
         count = holders.count(key)
-        if count > self.model.records_max:
+        if count > self.model.records_max or key in self.neighbourhood.declared:
             return True
         if count <= self.model.names_max or key not in record.identifiers:
             return False

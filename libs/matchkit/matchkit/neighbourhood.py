@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 class Neighbourhood:
     """The records that are known, and everything between them.
 
-    `generic` are the hubs' keys; `parts` holds the customers of more than one record.
+    `generic` are the hubs' keys, and `declared` those of them that are hubs' whoever holds them; `parts` holds the
+    customers of more than one record.
     """
 
     def __init__(self) -> None:
         self.records: dict[int, Record] = {}
         self.holders = Holders()
         self.generic: set[int] = set()
+        self.declared: set[int] = set()
         self.parts: dict[int, frozenset[int]] = {}
         self._links: dict[int, dict[int, Link]] = {}
         self._judgements: dict[int, dict[int, Judgement]] = {}
@@ -70,6 +72,11 @@ class Neighbourhood:
         """Adds a record and makes it a holder of its keys."""
         self.records[record.id] = record
         self.holders.join(record.keys, record.id)
+
+    def declare(self, keys: Iterable[int]) -> None:
+        """Says of keys that they are hubs' by somebody's word."""
+        self.declared.update(keys)
+        self.generic.update(self.declared)
 
     def link(self, a: int, b: int) -> Link | None:
         """The link between two records."""

@@ -48,6 +48,43 @@ def test_a_number_that_loses_its_crowd_has_its_weight_again(model, hasher):
     assert linker.part(0) == {0, 1}
 
 
+def test_a_declared_number_says_nothing_whoever_has_it(model, hasher):
+    said = model.read({"name": "anna lund", "phone": SWITCHBOARD})
+    (key,) = model.identifiers(said, hasher)
+    linker = Linker(model, hasher)
+    for at in range(3):
+        linker.add(at, said)
+
+    linker.declare(key)
+    declared = linker.changes()
+    linker.remove(2)
+    linker.add(3, said)
+
+    assert declared.hubs_made == (key,)
+    assert linker.changes().hubs_unmade == ()
+    assert all(len(part) == 1 for part in linker.partition())
+
+
+def test_a_declaration_that_is_withdrawn_leaves_what_the_crowd_makes(model, hasher):
+    (key,) = model.identifiers(model.read({"phone": SWITCHBOARD}), hasher)
+    quiet, crowded = Linker(model, hasher), Linker(model, hasher)
+    for at in range(2):
+        quiet.add(at, model.read({"name": "anna lund", "phone": SWITCHBOARD}))
+    for at, name in enumerate(("anna lund", *NAMES)):
+        crowded.add(at, model.read({"name": name, "phone": SWITCHBOARD}))
+
+    for linker in (quiet, crowded):
+        linker.declare(key)
+        linker.withdraw(key)
+        linker.withdraw(key)
+
+    assert quiet.part(0) == {0, 1}
+    assert (key in quiet.neighbourhood.generic, key in crowded.neighbourhood.generic) == (
+        False,
+        True,
+    )
+
+
 def test_a_number_of_ones_own_still_counts_beside_the_shared_one(model, hasher):
     shared = set(model.identifiers(model.read({"phone": SWITCHBOARD}), hasher))
     hubs = Hubs(hasher, shared)

@@ -110,7 +110,7 @@ class Loader:
         alone = await locks.lock_keys(raw, ())
         held = await self._held(raw, source_ids, alone=alone)
         seeds = await records.families_of(raw, record_ids)
-        near = store.Near([], seeds, [], [])
+        near = store.Near([], seeds, [], [], [])
         return await self._gathered(raw, near, held, (), alone=alone)
 
     def keep(self, opened: Iterable[Record]) -> None:
@@ -148,6 +148,7 @@ class Loader:
         if found is not None:
             self._load(around, found)
         around.linker.neighbourhood.generic.update(near.generic)
+        around.linker.neighbourhood.declare(near.declared)
         return around
 
     async def _families(
@@ -202,6 +203,7 @@ class Loader:
     def _load_evidence(self, around: Surroundings, found: Families) -> None:
         loaded = around.linker.neighbourhood
         loaded.generic.update(found.generic)
+        loaded.declare(found.declared)
         for a, b, kind, bits, _ in found.links:
             if bits >= self._review_bits:
                 loaded.put_link(Link(a, b, bits, bits >= self._accept_bits))

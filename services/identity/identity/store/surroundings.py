@@ -25,8 +25,8 @@ with asked_sources as materialized (
     select * from sources s where s.system = asked.system and s.key_digest = asked.key_digest offset 0
   ) s
 ), generic as materialized (
-  select g.key from unnest($4::bigint[]) as asked (key)
-  cross join lateral (select g.key from generic_keys g where g.key = asked.key offset 0) g
+  select g.key, g.reason from unnest($4::bigint[]) as asked (key)
+  cross join lateral (select g.key, g.reason from generic_keys g where g.key = asked.key offset 0) g
 ), twins as materialized (
   select r.record_id, r.family_id from unnest($3::bytea[]) as asked (digest)
   cross join lateral (select * from records r where r.digest = asked.digest offset 0) r
@@ -60,6 +60,7 @@ select
    ) st on true),
   (select array_agg(row(record_id, family_id)) from seeds),
   (select array_agg(key) from generic),
+  (select array_agg(key) from generic where reason = 'steward'),
   (select array_agg(customer_id) from met)
 """
 _FAMILIES = """
@@ -77,6 +78,9 @@ with members as materialized (
   cross join lateral (select * from customers c where c.customer_id = numbers.customer_id offset 0) c
 ), ids as materialized (
   select unnest($3::text[]) as golden_id union select golden_id from supports
+), generic as materialized (
+  select g.key, g.reason from (select distinct unnest(m.keys) as key from members m) k
+  cross join lateral (select g.key, g.reason from generic_keys g where g.key = k.key offset 0) g
 )
 select
   (select array_agg(row(
@@ -96,8 +100,8 @@ select
     select j.a, j.b, j.verdict from members m
     cross join lateral (select * from judgements j where j.b = m.record_id and j.revoked_at is null offset 0) j
    ) j),
-  (select array_agg(g.key) from (select distinct unnest(m.keys) as key from members m) k
-   cross join lateral (select g.key from generic_keys g where g.key = k.key offset 0) g),
+  (select array_agg(key) from generic),
+  (select array_agg(key) from generic where reason = 'steward'),
   (select array_agg(row(golden_id, record_id, first_seen_at)) from supports),
   (select array_agg(row(customer_id, golden_id, master_id, first_seen_at, record_count, version)) from named),
   (select array_agg(row(a.golden_id, a.master_id, a.customer_id, a.recipe, a.key_id, a.first_seen_at)) from (
@@ -152,11 +156,15 @@ class SourceFound(NamedTuple):
 
 
 class Near(NamedTuple):
-    """Where to look: `seeds` maps records to their families, `customers` are those of the ids asked for."""
+    """Where to look: `seeds` maps records to their families, `customers` are those of the ids asked for.
+
+    `declared` are those of the `generic` keys that are so by a steward's word.
+    """
 
     sources: list[SourceFound]
     seeds: dict[int, int]
     generic: list[int]
+    declared: list[int]
     customers: list[int]
 
 
@@ -167,6 +175,7 @@ class Families(NamedTuple):
     links: Sequence[asyncpg.Record]
     judgements: Sequence[asyncpg.Record]
     generic: Sequence[int]
+    declared: Sequence[int]
     supports: Sequence[asyncpg.Record]
     customers: Sequence[asyncpg.Record]
     aliases: Sequence[asyncpg.Record]
@@ -206,11 +215,12 @@ async def near(raw: asyncpg.Connection, asked: Asked, *, holders_max: int) -> Ne
         list(asked.golden_ids),
         holders_max,
     )
-    sources, seeds, generic, customers = row
+    sources, seeds, generic, declared, customers = row
     return Near(
         [SourceFound(*each) for each in sources or ()],
         dict(seeds or ()),
         generic or [],
+        declared or [],
         customers or [],
     )
 

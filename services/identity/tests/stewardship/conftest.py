@@ -97,12 +97,20 @@ class Office:
 
     async def states(self, key: str, **fields: str) -> int:
         """A row of the ERP says something; returns its record."""
+        return await self._hear(key, fields)
+
+    async def goes(self, key: str) -> None:
+        """A row of the ERP is deleted."""
+        await self._hear(key, {}, is_deleted=True)
+
+    async def _hear(self, key: str, fields: Mapping[str, str], *, is_deleted: bool = False) -> int:
         statement = Statement(
             system="kingdee",
             source_key=key,
             fields=fields,
             modified_at=MORNING + timedelta(minutes=next(self._number)),
             received_at=self.database._clock(),  # noqa: SLF001 - the test's own clock
+            is_deleted=is_deleted,
         )
         async with self.database.unit_of_work() as uow:
             [resolved] = await self.resolver.resolve(uow, [statement])

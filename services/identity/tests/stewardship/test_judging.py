@@ -186,6 +186,17 @@ async def test_a_switchboard_joins_nobody_until_it_is_cleared(office: "Office") 
     assert await office.parts() == [[one, other]]
 
 
+async def test_a_switchboard_that_nobody_has_any_more_is_cleared(office: "Office") -> None:
+    await office.states("A", name="Zhang Wei", phone="13800138001")
+    key = office.stewardship.key_of("phone", "13800138001")
+    await office.stewardship.set_generic(office.act(), key, is_generic=True)
+    await office.goes("A")
+
+    await office.stewardship.set_generic(office.act(), key, is_generic=False)
+
+    assert await office.rows("select key from generic_keys") == []
+
+
 async def test_only_what_a_steward_declared_is_cleared(office: "Office") -> None:
     await office.person("A", rows=2, name="Zhang Wei", phone="13800138001")
     known = office.stewardship.key_of("phone", "13800138001")
@@ -233,9 +244,6 @@ async def test_a_customer_cannot_be_made_larger_than_may_be(office: "Office") ->
         await office.merge(ones[0], others[0])
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the linker takes a declared hub back when one of its holders goes"
-)
 async def test_a_declared_switchboard_stays_one_when_its_holders_change(office: "Office") -> None:
     _, other = await office.person("A", rows=2, name="Zhang Wei", phone="13800138001")
     key = office.stewardship.key_of("phone", "13800138001")
