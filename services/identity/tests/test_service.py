@@ -9,8 +9,6 @@ from pathlib import Path
 import grpc
 import nats
 import pytest
-from accesskit.changes import PolicyPut
-from accesskit.testing.stand_in import EVERYTHING, StandIn
 from identity.app import build
 from identity.settings import Settings
 from leadchain.identity.v1 import identity_service_pb2 as pb
@@ -79,14 +77,8 @@ async def running(settings: Settings, token: str) -> AsyncIterator[Running]:
         assert await service.stop() == 0
 
 
-POLICY = EVERYTHING.replace(
-    "actions: [read, contact", "actions: [create, read_identity, read, contact"
-)
-
-
 @pytest.fixture
-async def identity(settings: Settings, token: str, permissions: StandIn) -> AsyncIterator[Running]:
-    await permissions.apply([PolicyPut(2, POLICY, "live")])
+async def identity(settings: Settings, token: str) -> AsyncIterator[Running]:
     async with running(settings, token) as service:
         yield service
 
