@@ -153,7 +153,7 @@ class GoldenRecords:
             for number, found in sources.items()
         ]
         closed = [held[number] for number in gone if number in held]
-        await self._keep(uow, [each for each in made if _is_new(each)], renewal, closed)
+        await self._keep(uow, [each for each in made if _is_new(each)], renewal, closed, created)
         return {each.standing.customer_id: each.standing for each in made}
 
     async def _keep(
@@ -162,12 +162,15 @@ class GoldenRecords:
         made: Sequence[_Made],
         renewal: Renewal,
         gone: Collection[Standing],
+        created: Collection[int],
     ) -> None:
         changes = [_closed(each, renewal) for each in gone]
         for each in made:
             changes += _logged(each, renewal)
         standings = [each.standing for each in made]
-        await golden.keep(uow.raw, self.archive.golden_seals, standings, changes, at=uow.now)
+        await golden.keep(
+            uow.raw, self.archive.golden_seals, standings, changes, at=uow.now, created=created
+        )
         if gone:
             await golden.drop(uow.raw, [each.customer_id for each in gone])
         told = [(each.standing, _told(each, renewal)) for each in made]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from matchkit.scoring import posterior
 
 from identity.domain.customers import Customer, CustomerId, GoldenId, MasterId
+from identity.domain.golden_ids import Recipe
 from identity.domain.regroupings import AUTOMATIC, Alias, RegroupingKind
 from identity.domain.statements import Regrouped
 from identity.store.differences import Difference
@@ -230,17 +231,11 @@ class Plan:
                 and before.first_seen_at == alias.first_seen_at
             ):
                 continue
-            minted = alias.minted
-            self.difference.called.append(
-                (
-                    golden_id,
-                    alias.master_id,
-                    holder,
-                    minted.recipe,
-                    minted.key_id,
-                    alias.first_seen_at,
-                )
-            )
+            minted, since = alias.minted, alias.first_seen_at
+            row = (golden_id, alias.master_id, holder, int(minted.recipe), minted.key_id, since)
+            # A record's own id may be on record without having been asked for.
+            is_new = before is None and minted.recipe is not Recipe.RECORD
+            (self.difference.minted if is_new else self.difference.called).append(row)
 
     def _customer(self, number: int, part: Part, golden_id: str) -> Customer:
         alias = self._named.grouping.aliases[golden_id]
