@@ -76,6 +76,14 @@ def current_caller() -> Caller | None:
     return _current_caller.get()
 
 
+def caller_id() -> str:
+    """The id of whoever made the request being served; raises `Forbidden` where nobody is known."""
+    caller = current_caller()
+    if caller is None or not caller.subject:
+        raise Forbidden("unauthenticated")
+    return caller.subject
+
+
 def current_token() -> str:
     """The token with which the current caller came, to ask another service in their name; empty without one."""
     return _current_token.get()

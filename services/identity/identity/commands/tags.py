@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from identity.domain.customers import CustomerNotFound
 from identity.domain.tags import (
     Definition,
     MalformedTag,
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     import asyncpg
     from servicekit.database import UnitOfWork
 
-    from identity.domain.customers import Customer
     from identity.domain.statements import Regrouped
 
 EVIDENCE_CHARS_MAX = 400
@@ -90,7 +88,7 @@ async def tag_customer(
     if not evidence.strip() or len(evidence) > EVIDENCE_CHARS_MAX:
         raise MalformedTag(f"evidence has 1 to {EVIDENCE_CHARS_MAX} characters")
     tag = _given_by_hand(await tag_of(uow.raw, tag_word))
-    customer = await _customer(uow.raw, customer_id)
+    customer = await customer_store.customer_named(uow.raw, customer_id)
     tagged = Tagged(tag.definition, evidence.strip(), actor, uow.now, None)
     replaced = await store.give(uow.raw, tag, (customer.customer_id, customer.golden_id), tagged)
     changed = wire.tags_changed(customer, actor=actor, at=uow.now)
@@ -101,7 +99,7 @@ async def tag_customer(
 async def untag_customer(uow: UnitOfWork, customer_id: str, tag_word: str, *, actor: str) -> None:
     """Takes a tag back; raises `CustomerNotFound`, `TagNotFound`, `TagRetired` and `NotGivenByHand`."""
     tag = _given_by_hand(await tag_of(uow.raw, tag_word))
-    customer = await _customer(uow.raw, customer_id)
+    customer = await customer_store.customer_named(uow.raw, customer_id)
     await store.take(uow.raw, [tag.tag_id], customer.customer_id, at=uow.now)
     changed = wire.tags_changed(customer, actor=actor, at=uow.now)
     uow.publish(changed, key=customer.golden_id)
@@ -133,10 +131,3 @@ def _given_by_hand(tag: Tag) -> Tag:
     if tag.definition.kind is TagKind.COMPUTED:
         raise NotGivenByHand("who has this tag is worked out by its rule")
     return _in_use(tag)
-
-
-async def _customer(raw: asyncpg.Connection, customer_id: str) -> Customer:
-    customer = await customer_store.customer_of(raw, customer_id)
-    if customer is None:
-        raise CustomerNotFound
-    return customer

@@ -15,8 +15,8 @@ from identity.domain.crosswalk import (
     read,
 )
 from identity.policies.systems import InvalidSystemPolicy, parse_field_map
-from identity.queries.naming import customer_named
 from identity.store import crosswalk, system_rows
+from identity.store.customers import customer_named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,8 +10,9 @@ from matchkit.scoring import Outcome, bits_of
 
 from identity.domain.evidence import merge_tree, must_edges, strongest_path
 from identity.domain.judgements import Verdict, pair_of
-from identity.queries.naming import customer_named, faces, records_named
+from identity.queries.naming import faces, records_named
 from identity.store import judgements, members, regroupings
+from identity.store.customers import customer_named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

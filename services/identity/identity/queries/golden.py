@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from servicekit.errors import Invalid
-
-from identity.domain.customers import CustomerNotFound
+from identity.domain import pages
 from identity.domain.golden import GoldenRecord
 from identity.domain.golden_changes import NotKnownThen, undone
 from identity.domain.golden_policies import NoSuchPolicy
 from identity.policies.survivorship import packaged_document
 from identity.store import golden, golden_history, golden_pins, golden_policies
-from identity.store.customers import customer_of
+from identity.store.customers import customer_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -74,7 +72,7 @@ class PolicyView(NamedTuple):
 async def golden_record(archive: Archive, customer_id: str) -> Golden:
     """What stands about a customer; an empty record for one of whom nothing is kept. Raises `CustomerNotFound`."""
     async with archive.database.raw() as raw:
-        customer = await _customer(raw, customer_id)
+        customer = await customer_named(raw, customer_id)
         found = await golden.standing(raw, archive.golden_seals, customer.customer_id)
         if found is None:
             return Golden(customer, GoldenRecord(), {}, 0, None, {})
@@ -90,7 +88,7 @@ async def golden_record_then(archive: Archive, customer_id: str, at: datetime) -
     A value that another source has confirmed since names that source. Raises `CustomerNotFound` and `NotKnownThen`.
     """
     async with archive.database.raw() as raw:
-        customer = await _customer(raw, customer_id)
+        customer = await customer_named(raw, customer_id)
         number = await golden_history.customer_then(raw, customer_id, at)
         if number is None:
             raise NotKnownThen
@@ -106,9 +104,9 @@ async def list_changes(
     archive: Archive, customer_id: str, *, field: str, page_size: int, page_token: str
 ) -> ChangePage:
     """A page of a customer's changes; raises `CustomerNotFound`, and `Invalid` for a token that no page gave."""
-    before, limit = _before(page_token), _limit(page_size)
+    before, limit = pages.number(page_token), pages.page_size(page_size)
     async with archive.database.raw() as raw:
-        customer = await _customer(raw, customer_id)
+        customer = await customer_named(raw, customer_id)
         found = await golden_history.of_customer(
             raw,
             archive.golden_seals,
@@ -124,7 +122,7 @@ async def search_changes(
     archive: Archive, sought: Sought, *, page_size: int, page_token: str
 ) -> ChangePage:
     """A page of all customers' changes; raises `Invalid` for a token that no page gave."""
-    before, limit = _before(page_token), _limit(page_size)
+    before, limit = pages.number(page_token), pages.page_size(page_size)
     async with archive.database.raw() as raw:
         found = await golden_history.search(
             raw, archive.golden_seals, sought, before=before, limit=limit
@@ -150,13 +148,6 @@ async def get_policy(archive: Archive, version: int) -> PolicyView:
         )
 
 
-async def _customer(raw: asyncpg.Connection, customer_id: str) -> Customer:
-    customer = await customer_of(raw, customer_id)
-    if customer is None:
-        raise CustomerNotFound
-    return customer
-
-
 async def _page(
     raw: asyncpg.Connection, archive: Archive, found: Sequence[PastChange], limit: int
 ) -> ChangePage:
@@ -170,15 +161,3 @@ async def _keys(
 ) -> Mapping[int, str]:
     named = {each.source_id for each in values if each.source_id is not None}
     return await golden.source_keys(raw, seals, named) if named else {}
-
-
-def _before(page_token: str) -> int | None:
-    if not page_token:
-        return None
-    if not (page_token.isascii() and page_token.isdigit() and int(page_token) <= ID_MAX):
-        raise Invalid("the page token is not one of ours")
-    return int(page_token)
-
-
-def _limit(page_size: int) -> int:
-    return min(page_size or PAGE_SIZE, PAGE_SIZE_MAX)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from identity.domain.customers import CustomerNotFound
 from identity.domain.masks import masked_fields
 from identity.domain.references import (
     CustomerNamed,
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from identity.domain.customers import Customer
     from identity.domain.references import Reference
     from identity.seals import Digests, Seals
     from identity.store.members import SaidOf, StoredRecord
@@ -37,14 +35,6 @@ class Face:
     source_count: int
 
 
-async def customer_named(raw: asyncpg.Connection, customer_id: str) -> Customer:
-    """A customer by any id that it ever had; raises `CustomerNotFound`."""
-    customer = await customers.customer_of(raw, customer_id)
-    if customer is None:
-        raise CustomerNotFound
-    return customer
-
-
 async def records_named(
     raw: asyncpg.Connection, reference: Reference, digests: Digests
 ) -> list[int]:
@@ -54,7 +44,7 @@ async def records_named(
     """
     match reference:
         case CustomerNamed(customer_id):
-            customer = await customer_named(raw, customer_id)
+            customer = await customers.customer_named(raw, customer_id)
             found = await members.of_customer(raw, customer.customer_id)
             if not found:
                 raise RecordNotFound("customer")

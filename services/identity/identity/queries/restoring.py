@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from servicekit.errors import NotFound
 
-from identity.queries.naming import customer_named
 from identity.store import members, regroupings
+from identity.store.customers import customer_named
 
 if TYPE_CHECKING:
     import asyncpg

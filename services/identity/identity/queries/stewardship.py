@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from servicekit.errors import Invalid
-
-from identity.queries.naming import customer_named, faces
+from identity.domain import pages
+from identity.queries.naming import faces
 from identity.store import generic_keys, judgements, members, regroupings, reviews
+from identity.store.customers import customer_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,7 +61,7 @@ async def list_judgements(
 
     Raises `Invalid` for a page token that was never given, `CustomerNotFound`.
     """
-    limit = _limit(page_size)
+    limit = pages.page_size(page_size)
     async with database.raw() as raw:
         found = await judgements.page(
             raw,
@@ -80,7 +80,7 @@ async def list_reviews(
 
     Raises `Invalid` for a page token that was never given, `CustomerNotFound`.
     """
-    limit = _limit(page_size)
+    limit = pages.page_size(page_size)
     async with database.raw() as raw:
         found = await reviews.page(
             raw,
@@ -105,7 +105,7 @@ async def list_regroupings(
 
     Raises `Invalid` for a page token that was never given, `CustomerNotFound`.
     """
-    limit = _limit(page_size)
+    limit = pages.page_size(page_size)
     async with database.raw() as raw:
         customer = await customer_named(raw, customer_id)
         found = await regroupings.page(
@@ -122,7 +122,7 @@ async def list_generic_keys(
     database: Database, *, page_size: int, page_token: str
 ) -> Page[GenericKey]:
     """Keys that say nothing, newest first; raises `Invalid` for a page token that was never given."""
-    limit = _limit(page_size)
+    limit = pages.page_size(page_size)
     async with database.raw() as raw:
         found = await generic_keys.page(raw, before=_key_place(page_token), limit=limit + 1)
     return _page(found, limit, lambda last: f"{last.made_at.isoformat()}/{last.key}")
@@ -135,10 +135,6 @@ async def _records_of(raw: asyncpg.Connection, customer_id: str) -> list[int] | 
     return await members.of_customer(raw, customer.customer_id)
 
 
-def _limit(page_size: int) -> int:
-    return min(page_size or PAGE_SIZE, PAGE_SIZE_MAX)
-
-
 def _page(found: Sequence[T], limit: int, token: Callable[[T], str]) -> Page[T]:
     """`found` has one more entry than fits when there is another page."""
     if len(found) <= limit:
@@ -147,11 +143,7 @@ def _page(found: Sequence[T], limit: int, token: Callable[[T], str]) -> Page[T]:
 
 
 def _number(page_token: str) -> int:
-    if not page_token:
-        return NEWEST
-    if not (page_token.isascii() and page_token.isdigit()):
-        raise _never_given()
-    return min(int(page_token), NEWEST)
+    return pages.number(page_token) or NEWEST
 
 
 def _place(page_token: str) -> Place:
@@ -161,7 +153,7 @@ def _place(page_token: str) -> Place:
         at, a, b, kind = page_token.split("/")
         return (datetime.fromisoformat(at), _key(a), _key(b), _key(kind))
     except ValueError:
-        raise _never_given() from None
+        raise pages.WrongPageToken from None
 
 
 def _place_token(place: Place) -> str:
@@ -176,7 +168,7 @@ def _key_place(page_token: str) -> tuple[datetime, int]:
         at, key = page_token.split("/")
         return (datetime.fromisoformat(at), _key(key))
     except ValueError:
-        raise _never_given() from None
+        raise pages.WrongPageToken from None
 
 
 def _key(text: str) -> int:
@@ -185,7 +177,3 @@ def _key(text: str) -> int:
     if not -NEWEST <= number <= NEWEST:
         raise ValueError(text)
     return number
-
-
-def _never_given() -> Invalid:
-    return Invalid("this page_token was never given")

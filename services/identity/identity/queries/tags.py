@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from identity.domain.customers import CustomerNotFound
+from identity.domain.pages import page_size
 from identity.domain.tags import MalformedTag, TagNotFound, word
 from identity.store import customers as customer_store
 from identity.store import tags as store
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from identity.domain.tags import Tag, Tagged
 
 WORDS_MAX = 10
-PAGE_SIZE = 100
-PAGE_SIZE_MAX = 1000
 PAGES_LOOKED_AT_MAX = 20
 """How many pages are looked through for customers whom the caller may read, before the page is handed out short."""
 
@@ -55,9 +53,7 @@ async def tags_of_customer(
 ) -> list[Tagged]:
     """A customer's tags, newest first; raises `CustomerNotFound`."""
     async with database.raw() as raw:
-        customer = await customer_store.customer_of(raw, customer_id)
-        if customer is None:
-            raise CustomerNotFound
+        customer = await customer_store.customer_named(raw, customer_id)
         return await store.tags_of(raw, customer.customer_id, with_former=with_former)
 
 
@@ -70,7 +66,7 @@ async def find_customers(
     """
     if not 1 <= len(search.all_of) <= WORDS_MAX or len(search.none_of) > WORDS_MAX:
         raise MalformedTag(f"name 1 to {WORDS_MAX} tags")
-    size = min(search.page_size or PAGE_SIZE, PAGE_SIZE_MAX)
+    size = page_size(search.page_size)
     async with database.raw() as raw:
         all_of = await _tag_ids(raw, search.all_of)
         none_of = await _tag_ids(raw, search.none_of)

@@ -10,9 +10,10 @@ from leadchain.identity.v1.backfills_service_pb2_grpc import (
     BackfillsServiceServicer,
     add_BackfillsServiceServicer_to_server,
 )
-from servicekit.auth import current_caller
+from servicekit.auth import caller_id
 
 from identity.commands import backfills as commands
+from identity.domain import pages
 from identity.queries import backfills as queries
 from identity.wire import backfills as wire
 
@@ -54,7 +55,7 @@ class BackfillsServicer(BackfillsServiceServicer):
                 request.system,
                 request.name,
                 total_count=request.total_count,
-                actor=_caller_id(),
+                actor=caller_id(),
             )
         return pb.OpenBackfillResponse(backfill=wire.backfill(opened))
 
@@ -89,9 +90,9 @@ class BackfillsServicer(BackfillsServiceServicer):
         self, request: pb.ListBackfillsRequest, context: Context
     ) -> pb.ListBackfillsResponse:
         """Backfills, the latest first."""
-        size = wire.page(request.page_size)
+        size = pages.page_size(request.page_size)
         known = await queries.list_backfills(
-            self._database, before=wire.before(request.page_token), count=size
+            self._database, before=pages.unique_id(request.page_token), count=size
         )
         return wire.backfills_response(known, size=size)
 
@@ -99,11 +100,11 @@ class BackfillsServicer(BackfillsServiceServicer):
         self, request: pb.ListRefusedRowsRequest, context: Context
     ) -> pb.ListRefusedRowsResponse:
         """Refused rows."""
-        size = wire.page(request.page_size)
+        size = pages.page_size(request.page_size)
         refused = await queries.list_refused(
             self._database,
             wire.backfill_id(request.backfill_id),
-            after=wire.after(request.page_token),
+            after=pages.number(request.page_token) or 0,
             count=size,
         )
         return wire.refused_response(refused, size=size)
@@ -117,8 +118,3 @@ class BackfillsServicer(BackfillsServiceServicer):
                 uow, request.system, wire.backfill_id(request.backfill_id)
             )
         return pb.CloseBackfillResponse(backfill=wire.backfill(closed))
-
-
-def _caller_id() -> str:
-    caller = current_caller()
-    return caller.subject if caller else ""

@@ -9,6 +9,7 @@ from leadchain.identity.v1.crosswalk_service_pb2_grpc import (
     add_CrosswalkServiceServicer_to_server,
 )
 
+from identity.domain import pages
 from identity.queries import crosswalk as queries
 from identity.wire import crosswalk as wire
 from identity.wire.customers import customer_id
@@ -50,7 +51,7 @@ class CrosswalkServicer(CrosswalkServiceServicer):
         self, request: pb.ListSourcesRequest, context: Context
     ) -> pb.ListSourcesResponse:
         """The rows of a customer."""
-        named, limit = customer_id(request.customer_id), wire.page_size(request.page_size)
+        named, limit = customer_id(request.customer_id), pages.page_size(request.page_size)
         after = wire.after_source(request.page_token)
         customer, rows = await queries.sources_of(
             self._database, self._desk, named, after=after, limit=limit
@@ -61,7 +62,7 @@ class CrosswalkServicer(CrosswalkServiceServicer):
         self, request: pb.GetMappingReportRequest, context: Context
     ) -> pb.GetMappingReportResponse:
         """How completely systems are mapped."""
-        missing_max = wire.page_size(request.missing_max, default=wire.MISSING_MAX)
+        missing_max = pages.page_size(request.missing_max, default=wire.MISSING_MAX)
         found = await queries.mapping_report(
             self._database, self._desk, system=request.system, missing_max=missing_max
         )
@@ -77,7 +78,7 @@ class CrosswalkServicer(CrosswalkServiceServicer):
         self, request: pb.CheckFieldMapRequest, context: Context
     ) -> pb.CheckFieldMapResponse:
         """What a field map would do."""
-        row_max = wire.page_size(
+        row_max = pages.page_size(
             request.row_max, default=wire.TRIED_ROWS, largest=wire.TRIED_ROWS_MAX
         )
         return wire.trial(

@@ -12,7 +12,7 @@ from leadchain.identity.v1.customer360_service_pb2_grpc import (
     add_ContactabilityServiceServicer_to_server,
     add_Customer360ServiceServicer_to_server,
 )
-from servicekit.auth import current_caller
+from servicekit.auth import caller_id
 
 from identity.commands import objections
 from identity.commands.objections import Objectors
@@ -116,7 +116,7 @@ class ContactabilityServicer(ContactabilityServiceServicer):
         tokens = await self._objectors.known_by(named(request.id))
         async with self._database.unit_of_work() as uow:
             objection_id, objection = contact_wire.objection(request, now=uow.now)
-            await objections.record(uow, tokens, objection_id, objection, actor=_caller_id())
+            await objections.record(uow, tokens, objection_id, objection, actor=caller_id())
         return pb.RecordObjectionResponse(objection_id=str(objection_id))
 
     async def WithdrawObjection(
@@ -126,10 +126,5 @@ class ContactabilityServicer(ContactabilityServiceServicer):
         objection_id = contact_wire.withdrawn_id(request)
         tokens = await self._objectors.known_by(named(request.id))
         async with self._database.unit_of_work() as uow:
-            count = await objections.withdraw(uow, tokens, objection_id, actor=_caller_id())
+            count = await objections.withdraw(uow, tokens, objection_id, actor=caller_id())
         return pb.WithdrawObjectionResponse(withdrawn_count=count)
-
-
-def _caller_id() -> str:
-    caller = current_caller()
-    return caller.subject if caller else ""

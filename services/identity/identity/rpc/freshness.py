@@ -12,9 +12,9 @@ from leadchain.identity.v1.freshness_service_pb2_grpc import (
 )
 
 from identity.commands import system_rows, writing_back
+from identity.domain import pages
 from identity.queries import freshness as queries
 from identity.store import sync_failures, write_backs
-from identity.wire import crosswalk as paging
 from identity.wire import freshness as wire
 from identity.wire.references import stored_id
 
@@ -54,7 +54,7 @@ class FreshnessServicer(FreshnessServiceServicer):
         self, request: pb.AuditSyncRequest, context: Context
     ) -> pb.AuditSyncResponse:
         """What could not be read."""
-        span, limit = wire.span(request, now=datetime.now(UTC)), paging.page_size(request.page_size)
+        span, limit = wire.span(request, now=datetime.now(UTC)), pages.page_size(request.page_size)
         before = wire.before_number(request.page_token)
         async with self._database.raw() as raw:
             sums = await sync_failures.sums(raw, span)
@@ -79,7 +79,7 @@ class FreshnessServicer(FreshnessServiceServicer):
     ) -> pb.ListConflictsResponse:
         """What systems are told."""
         limit, before = (
-            paging.page_size(request.page_size),
+            pages.page_size(request.page_size),
             wire.before_number(request.page_token),
         )
         async with self._database.raw() as raw:
@@ -101,7 +101,7 @@ class FreshnessServicer(FreshnessServiceServicer):
         self, request: pb.ListDifferencesRequest, context: Context
     ) -> pb.ListDifferencesResponse:
         """Where the systems differed in a night."""
-        night, limit = wire.night(request.night), paging.page_size(request.page_size)
+        night, limit = wire.night(request.night), pages.page_size(request.page_size)
         after = wire.after_difference(request.page_token)
         found, listed = await queries.differences(
             self._database, night, system=request.system, after=after, limit=limit

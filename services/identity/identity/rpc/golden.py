@@ -9,8 +9,7 @@ from leadchain.identity.v1.golden_records_service_pb2_grpc import (
     GoldenRecordsServiceServicer,
     add_GoldenRecordsServiceServicer_to_server,
 )
-from servicekit.auth import current_caller
-from servicekit.errors import Forbidden
+from servicekit.auth import caller_id
 
 from identity.commands import golden_pins as pins
 from identity.commands.golden_policies import PolicyOffice
@@ -97,7 +96,7 @@ class GoldenRecordsServicer(GoldenRecordsServiceServicer):
 
     async def PinValue(self, request: pb.PinValueRequest, context: Context) -> pb.PinValueResponse:
         """Sets a value."""
-        new = NewPin(request.field, request.text, _caller_id(), request.reason)
+        new = NewPin(request.field, request.text, caller_id(), request.reason)
         async with self._database.unit_of_work() as uow:
             version = await pins.pin_value(
                 uow, self._records, customer_id(request.customer_id), new
@@ -114,7 +113,7 @@ class GoldenRecordsServicer(GoldenRecordsServiceServicer):
                 self._records,
                 customer_id(request.customer_id),
                 field=request.field,
-                actor=_caller_id(),
+                actor=caller_id(),
             )
         return pb.ReleasePinResponse(version=version)
 
@@ -128,7 +127,7 @@ class GoldenRecordsServicer(GoldenRecordsServiceServicer):
                 self._records,
                 customer_id(request.customer_id),
                 wire.change_id(request.change_id),
-                actor=_caller_id(),
+                actor=caller_id(),
                 reason=request.reason,
             )
         return pb.RestoreValueResponse(version=version, field=field)
@@ -158,17 +157,10 @@ class GoldenRecordsServicer(GoldenRecordsServiceServicer):
                 uow,
                 request.document,
                 base_version=request.base_version,
-                actor=_caller_id(),
+                actor=caller_id(),
                 reason=request.reason,
             )
             behind_count = await store.behind_count(uow.raw, policy_version=published.version)
         return pb.PublishSurvivorshipPolicyResponse(
             version=published.version, behind_count=behind_count
         )
-
-
-def _caller_id() -> str:
-    caller = current_caller()
-    if caller is None:
-        raise Forbidden("unauthenticated")
-    return caller.subject

@@ -9,7 +9,7 @@ from leadchain.identity.v1.tags_service_pb2_grpc import (
     TagsServiceServicer,
     add_TagsServiceServicer_to_server,
 )
-from servicekit.auth import current_caller
+from servicekit.auth import caller_id
 
 from identity.commands import tags as commands
 from identity.policies.tags import load_opinion_words
@@ -54,7 +54,7 @@ class TagsServicer(TagsServiceServicer):
         definition = wire.definition(request.tag)
         async with self._database.unit_of_work() as uow:
             tag = await commands.create_tag(
-                uow, definition, actor=_caller_id(), opinion_words=self._opinion_words
+                uow, definition, actor=caller_id(), opinion_words=self._opinion_words
             )
         return pb.CreateTagResponse(tag=wire.tag(tag))
 
@@ -89,7 +89,7 @@ class TagsServicer(TagsServiceServicer):
                 request.customer_id,
                 request.tag,
                 evidence=request.evidence,
-                actor=_caller_id(),
+                actor=caller_id(),
             )
         return pb.TagCustomerResponse(replaced="、".join(replaced))
 
@@ -98,7 +98,7 @@ class TagsServicer(TagsServiceServicer):
     ) -> pb.UntagCustomerResponse:
         """Takes a tag back."""
         async with self._database.unit_of_work() as uow:
-            await commands.untag_customer(uow, request.customer_id, request.tag, actor=_caller_id())
+            await commands.untag_customer(uow, request.customer_id, request.tag, actor=caller_id())
         return pb.UntagCustomerResponse()
 
     async def GetCustomerTags(
@@ -121,8 +121,3 @@ class TagsServicer(TagsServiceServicer):
 
     def _readable(self, golden_ids: Sequence[str]) -> set[str]:
         return {golden_id for golden_id in golden_ids if self._walls.may(READ, golden_id, ())}
-
-
-def _caller_id() -> str:
-    caller = current_caller()
-    return caller.subject if caller else ""

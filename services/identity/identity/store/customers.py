@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from identity.domain.customers import (
     Customer,
     CustomerId,
+    CustomerNotFound,
     GoldenId,
     LeadId,
     MasterId,
@@ -51,6 +52,14 @@ async def customer_of(raw: asyncpg.Connection, customer_id: str) -> Customer | N
     """The living customer with this Golden ID or master id, also one of former times; None when nobody had it."""
     row = await raw.fetchrow(_OF, customer_id)
     return None if row is None else customer(row)
+
+
+async def customer_named(raw: asyncpg.Connection, customer_id: str) -> Customer:
+    """The same; raises `CustomerNotFound` when there is none."""
+    customer = await customer_of(raw, customer_id)
+    if customer is None:
+        raise CustomerNotFound
+    return customer
 
 
 async def identity_of(

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from leadchain.identity.v1 import backfills_service_pb2 as pb
-from servicekit.errors import Invalid
 
 from identity.domain.backfills import BackfillNotFound, Row
 
@@ -16,9 +15,6 @@ if TYPE_CHECKING:
 
     from identity.domain.backfills import Backfill
 
-PAGE_SIZE = 100
-PAGE_SIZE_MAX = 1000
-
 
 def backfill_id(text: str) -> UUID:
     """The id of a backfill; raises `BackfillNotFound` for what can be none."""
@@ -26,26 +22,6 @@ def backfill_id(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise BackfillNotFound from None
-
-
-def page(size: int) -> int:
-    """How many are wanted at once."""
-    return min(size or PAGE_SIZE, PAGE_SIZE_MAX)
-
-
-def before(token: str) -> UUID | None:
-    """Where the page before ended; raises `Invalid`."""
-    try:
-        return UUID(token) if token else None
-    except ValueError:
-        raise _not_given() from None
-
-
-def after(token: str) -> int:
-    """The row at which the page before ended; raises `Invalid`."""
-    if token and not (token.isascii() and token.isdecimal() and len(token) < 19):
-        raise _not_given()
-    return int(token or 0)
 
 
 def rows(messages: Sequence[pb.BackfillRow]) -> list[Row]:
@@ -101,7 +77,3 @@ def refused_response(
         rows=[pb.RefusedRow(row=number, reason=reason) for number, reason in refused],
         next_page_token=last,
     )
-
-
-def _not_given() -> Invalid:
-    return Invalid("this page_token was never given")

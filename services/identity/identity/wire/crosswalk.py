@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from leadchain.identity.v1 import crosswalk_service_pb2 as pb
 from servicekit.errors import Invalid
 
+from identity.domain import pages
 from identity.wire.references import moment
 
 if TYPE_CHECKING:
@@ -17,23 +18,10 @@ if TYPE_CHECKING:
     from identity.domain.field_maps import EntityMap
     from identity.queries.crosswalk import Found, MapTrial, SystemView
 
-PAGE_SIZE, PAGE_SIZE_MAX = 100, 1_000
 MISSING_MAX = 20
 TRIED_ROWS, TRIED_ROWS_MAX = 1_000, 5_000
 KEY_CHARS_MAX = 565
 """Of a kind of row, a slash and a key."""
-
-
-class WrongPageToken(Invalid):
-    """A page token that no answer gave."""
-
-    def __init__(self) -> None:
-        super().__init__("page_token is none that an earlier page gave")
-
-
-def page_size(asked: int, *, default: int = PAGE_SIZE, largest: int = PAGE_SIZE_MAX) -> int:
-    """How many are wanted: the default for zero, never more than the largest."""
-    return min(asked or default, largest)
 
 
 def row_key(request: pb.LookUpKeyRequest) -> tuple[str, str]:
@@ -49,7 +37,7 @@ def after_source(token: str) -> tuple[str, int]:
     if not token:
         return "", 0
     if not (system and number.isascii() and number.isdecimal() and len(number) < 19):
-        raise WrongPageToken
+        raise pages.WrongPageToken
     return system, int(number)
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from leadchain.identity.v1 import freshness_service_pb2 as pb
 from servicekit.errors import Invalid
 
+from identity.domain import pages
 from identity.store.sync_failures import Span
-from identity.wire.crosswalk import WrongPageToken
 from identity.wire.references import moment
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from identity.store.sync_failures import FailureSum, ListedFailure
 
 AUDITED = timedelta(days=30)
-NUMBER_MAX = 2**63 - 1
 
 
 def freshness(boards: Sequence[Board]) -> pb.GetFreshnessResponse:
@@ -39,11 +38,8 @@ def span(request: pb.AuditSyncRequest, *, now: datetime) -> Span:
 
 def before_number(token: str) -> int:
     """The number before which a page begins; raises `WrongPageToken`."""
-    if not token:
-        return NUMBER_MAX
-    if not (token.isascii() and token.isdecimal() and int(token) <= NUMBER_MAX):
-        raise WrongPageToken
-    return int(token)
+    before = pages.number(token)
+    return pages.NUMBER_MAX if before is None else before
 
 
 def failures(
@@ -87,7 +83,7 @@ def after_difference(token: str) -> tuple[str, str]:
     """The Golden ID and field behind which a page begins; raises `WrongPageToken`."""
     golden_id, slash, field = token.partition("/")
     if token and not (slash and len(golden_id) == 64):
-        raise WrongPageToken
+        raise pages.WrongPageToken
     return golden_id, field
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from leadchain.identity.v1 import tags_service_pb2 as pb
 from leadchain.identity.v1.customer_events_pb2 import CustomerChanged
-from servicekit.errors import Invalid
 
+from identity.domain import pages
 from identity.domain.tags import Computation, Definition, MalformedTag, Metric
 from identity.queries.tags import Search
 
@@ -21,13 +21,6 @@ if TYPE_CHECKING:
 
 TAGS_FIELD = "tags"
 """The field that a `CustomerChanged` names when somebody's tags change."""
-
-
-class MalformedPageToken(Invalid):
-    """A page token is none that an earlier page gave."""
-
-    def __init__(self) -> None:
-        super().__init__("page_token is none that an earlier page gave")
 
 
 def definition(message: pb.Tag) -> Definition:
@@ -46,16 +39,13 @@ def definition(message: pb.Tag) -> Definition:
 
 
 def search(request: pb.FindCustomersRequest) -> Search:
-    """The customers wanted; raises `MalformedPageToken`."""
-    token = request.page_token
-    if token and not (token.isascii() and token.isdecimal() and len(token) < 19):
-        raise MalformedPageToken
+    """The customers wanted; raises `WrongPageToken`."""
     return Search(
         tuple(request.all_of),
         tuple(request.none_of),
         request.with_closed,
         request.page_size,
-        int(token or 0),
+        pages.number(request.page_token) or 0,
     )
 
 

@@ -8,8 +8,7 @@ from leadchain.intake.v1.mappings_service_pb2_grpc import (
     MappingsServiceServicer,
     add_MappingsServiceServicer_to_server,
 )
-from servicekit.auth import current_caller
-from servicekit.errors import Forbidden
+from servicekit.auth import caller_id
 
 from lead_intake.commands import mappings as commands
 from lead_intake.commands.accounts import Office
@@ -56,7 +55,7 @@ class MappingsServicer(MappingsServiceServicer):
             request.channel, request.account, request.document, request.quarantined_max
         )
         async for told in commands.check_mapping(
-            self._office, self._desk.lexicons, candidate, checked_by=_caller_id()
+            self._office, self._desk.lexicons, candidate, checked_by=caller_id()
         ):
             yield wire.check_response(told)
 
@@ -67,7 +66,7 @@ class MappingsServicer(MappingsServiceServicer):
         wanted = Publication(
             request.channel, request.account, request.document, request.sha256, request.version
         )
-        permit = Permit(_caller_id(), request.approval_id)
+        permit = Permit(caller_id(), request.approval_id)
         published = await commands.publish_mapping(self._office, wanted, permit)
         await self._desk.accounts.refresh()
         return wire.published_response(published)
@@ -96,10 +95,3 @@ class MappingsServicer(MappingsServiceServicer):
         return shape_wire.drifts_response(
             await shape_queries.list_drifts(self._office.database, wanted)
         )
-
-
-def _caller_id() -> str:
-    caller = current_caller()
-    if caller is None:
-        raise Forbidden("unauthenticated")
-    return caller.subject

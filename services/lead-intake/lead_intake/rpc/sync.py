@@ -10,8 +10,7 @@ from leadchain.intake.v1.sync_service_pb2_grpc import (
     SyncServiceServicer,
     add_SyncServiceServicer_to_server,
 )
-from servicekit.auth import current_caller
-from servicekit.errors import Forbidden
+from servicekit.auth import caller_id
 
 from lead_intake.commands import sync as commands
 from lead_intake.commands.sync import Refused
@@ -45,7 +44,7 @@ class SyncServicer(SyncServiceServicer):
         self, request: pb.PushChangesRequest, context: ServicerContext[Any, Any]
     ) -> pb.PushChangesResponse:
         """Takes changes."""
-        owner_id = _caller_id()
+        owner_id = caller_id()
         changes = [_read(message) for message in request.changes]
         async with self._database.unit_of_work() as uow:
             results = await commands.push(uow, owner_id, changes, self._seals)
@@ -62,7 +61,7 @@ class SyncServicer(SyncServiceServicer):
         """What has changed since a cursor."""
         page = await queries.pull(
             self._database,
-            _caller_id(),
+            caller_id(),
             cursor=queries.parsed_cursor(request.cursor),
             page_size=request.page_size,
             seals=self._seals,
@@ -83,13 +82,6 @@ class SyncServicer(SyncServiceServicer):
         """Says whether a photo would be taken."""
         found = problems(wire.media_note(request), now=datetime.now(UTC))
         return pb.CheckMediaNoteResponse(is_acceptable=not found, problems=found)
-
-
-def _caller_id() -> str:
-    caller = current_caller()
-    if caller is None or not caller.subject:
-        raise Forbidden("records belong to a person")
-    return caller.subject
 
 
 def _read(message: pb.Change) -> Change | Refused:
