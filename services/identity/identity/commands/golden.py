@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from identity.domain.survivorship import SurvivorshipPolicy
     from identity.store.golden_archive import Archive
 
+    Told = tuple[str, Sequence[Source]]
     Listener = Callable[[UnitOfWork, Collection[int]], Awaitable[object]]
 
 ERASURE = "erasure"
@@ -87,8 +88,18 @@ class GoldenRecords:
             regrouped.parted,
             looks_for_pins=bool(regrouped.parted),
         )
+        newcomers = {
+            number: each
+            for number, each in regrouped.newcomers.items()
+            if len(each.sources) <= golden.SOURCES_MAX
+        }
         await self._renew(
-            uow, regrouped.touched, renewal, created=regrouped.created, gone=regrouped.merged
+            uow,
+            regrouped.touched,
+            renewal,
+            created=regrouped.created,
+            gone=regrouped.merged,
+            newcomers=newcomers,
         )
 
     async def renew(
@@ -139,12 +150,19 @@ class GoldenRecords:
         *,
         created: Collection[int] = (),
         gone: Collection[int] = (),
+        newcomers: Mapping[int, Told] | None = None,
     ) -> dict[int, Standing]:
-        """`created` have no record yet. Customers who are `gone` have theirs closed, and kept as they were."""
+        """`created` have no record yet, and of `newcomers` nothing needs to be read.
+
+        Customers who are `gone` have their records closed, and kept as they were.
+        """
         raw, seals = uow.raw, self.archive.golden_seals
         held = await golden.hold(raw, seals, {*customer_ids, *gone}.difference(created))
         policy = await self.archive.policies.current(raw)
-        sources = await golden.sources_of(raw, self.archive.seals, customer_ids)
+        sources: dict[int, Told] = dict(newcomers or {})
+        known = [number for number in customer_ids if number not in sources]
+        if known:
+            sources |= await golden.sources_of(raw, self.archive.seals, known)
         pins: Mapping[int, Sequence[Pin]] = {}
         if renewal.looks_for_pins or any(each.has_pins for each in held.values()):
             pins = await golden_pins.standing(raw, seals, customer_ids)
@@ -195,7 +213,7 @@ def _causes(regrouped: Regrouped) -> dict[int, Cause]:
 
 def _made(
     customer_id: int,
-    found: tuple[str, list[Source]],
+    found: Told,
     policy: SurvivorshipPolicy,
     pins: Sequence[Pin],
     before: Standing | None,

@@ -10,7 +10,7 @@ from matchkit.scoring import posterior
 from identity.domain.customers import Customer, CustomerId, GoldenId, MasterId
 from identity.domain.golden_ids import Recipe
 from identity.domain.regroupings import AUTOMATIC, Alias, RegroupingKind
-from identity.domain.statements import Regrouped
+from identity.domain.statements import Newcomer, Regrouped
 from identity.store.differences import Difference
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matchkit.model import Model, Record
 
     from identity.commands.surroundings import Surroundings
+    from identity.domain.golden import Source
     from identity.domain.regroupings import Grouping, Part
     from identity.seals import Seals
 
@@ -45,13 +46,15 @@ class Work:
     """What a caller did to the surroundings, besides what the linker knows.
 
     `current` tells of records whether a source says them now, where that changed; `touched` are records of which a
-    statement came or went; `chains` are pairs that one source stated; `supported` are new supports of ids.
+    statement came or went; `chains` are pairs that one source stated; `supported` are new supports of ids. `sources`
+    are those of new records, with all that they say; a record of which more is to be known is not there.
     """
 
     current: dict[int, bool] = field(default_factory=dict)
     touched: set[int] = field(default_factory=set)
     chains: set[tuple[int, int]] = field(default_factory=set)
     supported: dict[tuple[str, int], datetime] = field(default_factory=dict)
+    sources: dict[int, list[Source]] = field(default_factory=dict)
     difference: Difference = field(default_factory=Difference)
 
 
@@ -130,10 +133,20 @@ class Naming:
             parted=self._parted(moves),
             actor=cause.actor,
             reason=cause.reason,
+            newcomers=self._newcomers(work),
         )
         ambiguous = frozenset(self.grouping.ambiguous)
         hubs = changes.hubs_made
         return Settled(customer_of, regrouped, moves, self.before, self.now, ambiguous, hubs, None)
+
+    def _newcomers(self, work: Work) -> dict[int, Newcomer]:
+        found = {}
+        for each in self.grouping.named:
+            number = self.number_of[each.part]
+            if number in self.created and work.sources.keys() >= each.part:
+                sources = [source for at in each.part for source in work.sources[at]]
+                found[number] = Newcomer(each.golden_id, sources)
+        return found
 
     def _parted(self, moves: Sequence[tuple[int, int | None, int | None]]) -> dict[int, int]:
         return {

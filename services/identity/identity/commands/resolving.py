@@ -11,7 +11,7 @@ from identity.commands import announcing
 from identity.commands.reading import Reader, with_id
 from identity.commands.recognising import bases
 from identity.commands.regrouping import Cause, Regrouping, Work
-from identity.commands.stating import Stating, changing, key_of
+from identity.commands.stating import Stating, changing, key_of, new_sources
 from identity.commands.surroundings import Loader
 from identity.domain.statements import Resolved
 from identity.store.numbers import Numbers
@@ -125,10 +125,9 @@ class Resolver:
                 difference.restated.append(_restated(source))
             if source.deleted_at is not None and not source.is_new:
                 difference.released.append(source.source_id)
-        sources = {id(said): source for said, source in stating.said}
         for said, source in stating.said:
             difference.said.append(self._said_row(said, source))
-        del sources
+        work.sources = new_sources(stating)
 
     def _source_row(self, source: Source) -> tuple[object, ...]:
         return (

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from identity.domain import golden
 from identity.domain.regroupings import Alias, Belonging
 from identity.domain.statements import LEADS, Change
 from identity.seals import canonical
@@ -307,6 +311,36 @@ def _confirms(reading: Reading, found: SourceFound, seals: Seals) -> bool:
         return False
     said = canonical(seals.open_fields(found.key_digest, found.sealed_fields))
     return said == canonical(reading.statement.fields)
+
+
+def new_sources(stating: Stating) -> dict[int, list[golden.Source]]:
+    """The sources of each new record, if all of them are new and said one thing each."""
+    only: dict[int, Said | None] = {}
+    for said, source in stating.said:
+        is_all = source.is_new and source.source_id not in only
+        only[source.source_id] = said if is_all else None
+    found: dict[int, list[golden.Source]] = {}
+    to_be_asked: set[int] = set()
+    for source in stating.sources:
+        if source.record_id in stating.new_records:
+            said_once = only.get(source.source_id)
+            if said_once is None:
+                to_be_asked.add(source.record_id)
+            else:
+                found.setdefault(source.record_id, []).append(_told(source, said_once))
+    return {at: sources for at, sources in found.items() if at not in to_be_asked}
+
+
+def _told(source: Source, said: Said) -> golden.Source:
+    """The source as it would be read from the store: canonical fields, times in UTC."""
+    statement = said.statement
+    told = golden.Said(
+        msgspec.json.decode(said.text, type=dict[str, str]),
+        statement.modified_at.astimezone(UTC),
+        statement.received_at.astimezone(UTC),
+        statement.actor,
+    )
+    return golden.Source(source.source_id, statement.system, source.key_digest, (told,))
 
 
 def _time(statement: Statement) -> tuple[datetime, datetime]:

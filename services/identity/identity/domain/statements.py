@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from identity.domain.customers import MatchBasis
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
+
+    from identity.domain.golden import Source
 
 LEADS = "lead"
 """The system whose rows are our own leads; the key is the lead's id."""
@@ -61,12 +63,20 @@ class Resolved:
     basis: MatchBasis = MatchBasis.NEW
 
 
+class Newcomer(NamedTuple):
+    """A new customer, and everything that their sources say."""
+
+    golden_id: str
+    sources: Sequence[Source]
+
+
 @dataclass(frozen=True, slots=True)
 class Regrouped:
     """What a transaction did to customers, for whoever follows them in the same transaction.
 
     `touched` are the living customers whose members, values or Golden ID changed; `created` those of them that are
-    new. `merged` maps a customer that is gone to the one that took it in, `parted` a new customer to the one it left.
+    new, and `newcomers` those of whom all that is known was stated in this transaction. `merged` maps a customer that
+    is gone to the one that took it in, `parted` a new customer to the one it left.
     """
 
     touched: frozenset[int]
@@ -75,3 +85,4 @@ class Regrouped:
     parted: Mapping[int, int]
     actor: str
     reason: str
+    newcomers: Mapping[int, Newcomer] = field(default_factory=dict)
