@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from servicekit.erasures import Erased
 
@@ -57,8 +57,7 @@ class Renewal:
         return self.causes.get(customer_id, self.cause)
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
+class _Made(NamedTuple):
     """A record as it is now, and as it was; no `before` for a customer who had none."""
 
     standing: Standing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from matchkit.scoring import posterior
@@ -103,8 +104,9 @@ class Naming:
         part = self.grouping.owners.get(golden_id) or self.grouping.gone.get(alias.customer_id)
         return alias.customer_id if part is None else self.number_of[part]
 
+    @cached_property
     def moves(self) -> list[tuple[int, int | None, int | None]]:
-        """Records on record that changed hands, or went."""
+        """Records on record that changed hands, or went; to be asked for when everybody is numbered."""
         found: list[tuple[int, int | None, int | None]] = []
         for each in self.grouping.named:
             number = self.number_of[each.part]
@@ -117,7 +119,7 @@ class Naming:
 
     def settled(self, cause: Cause, work: Work, changes: Changes) -> Settled:
         """What changed, as followers are told."""
-        moves = self.moves()
+        moves = self.moves
         customer_of = {
             record_id: self.now[self.number_of[each.part]]
             for each in self.grouping.named
@@ -217,7 +219,7 @@ class Plan:
     def customers(self) -> None:
         """Customers and the ids they are known by."""
         self._aliases()
-        named, moves = self._named, self._named.moves()
+        named, moves = self._named, self._named.moves
         changed = {number for _, former, into in moves for number in (former, into)}
         for each in named.grouping.named:
             number = named.number_of[each.part]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from matchkit.chinese import phone_numbers
 from matchkit.errors import Unreadable
@@ -34,8 +33,7 @@ _USCC = re.compile(r"[0-9A-Z]{18}", re.ASCII)
 _RESIDENT_ID = re.compile(r"\d{17}[\dX]", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """A statement as it is compared; `record.id` is 0 until it is known whether the record is a new one."""
 
     statement: Statement

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from identity.commands.planning import Cause, Naming, Plan, Settled, Work
 from identity.domain.golden_ids import master_id
-from identity.domain.regroupings import regroup
+from identity.domain.regroupings import Alias, regroup
 from identity.store import differences
 from identity.store.differences import Log
 from identity.store.numbers import Numbers
@@ -88,4 +88,6 @@ class Regrouping:
         day = uow.now.date()
         for golden_id, number in zip(fresh, numbers, strict=True):
             alias = named.grouping.aliases[golden_id]
-            named.grouping.aliases[golden_id] = replace(alias, master_id=master_id(day, number))
+            named.grouping.aliases[golden_id] = Alias(
+                alias.minted, alias.first_seen_at, alias.customer_id, master_id(day, number)
+            )

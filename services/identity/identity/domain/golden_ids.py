@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 from enum import IntEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from identity.domain.customers import GoldenId, MasterId
@@ -117,4 +118,9 @@ def golden_id(key: bytes, recipe: Recipe, *, phone: str, second_factor: str) -> 
 
 def master_id(day: date, number: int) -> MasterId:
     """The readable master id (ID-03): `CID-20260207-000001`; `number` is never used twice, on any day."""
-    return MasterId(f"CID-{day:%Y%m%d}-{number:06d}")
+    return MasterId(f"{_day_prefix(day)}{number:06d}")
+
+
+@lru_cache(maxsize=8)
+def _day_prefix(day: date) -> str:
+    return f"CID-{day:%Y%m%d}-"

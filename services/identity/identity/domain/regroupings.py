@@ -36,8 +36,7 @@ AUTOMATIC = "identity"
 """The actor of what the service decides by itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Alias:
+class Alias(NamedTuple):
     """A Golden ID on record, or about to be; `customer_id` is 0 for a new one, `master_id` empty."""
 
     minted: Minted
@@ -55,8 +54,7 @@ class Belonging:
     supports: dict[str, datetime] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(NamedTuple):
     """A part, the customer it is from now on (0: a new one), and what it is called by."""
 
     part: Part

@@ -49,8 +49,7 @@ class Change(IntEnum):
     DELETED = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(NamedTuple):
     """Whose statement it is; `record_id` is 0 when nothing is held of its source any more."""
 
     statement: Statement

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from identity.domain.golden import Said, Source
 from identity.domain.golden_changes import is_pinned
@@ -137,8 +137,7 @@ class Standing:
     has_pins: bool
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedChange:
+class LoggedChange(NamedTuple):
     """A change to write: `whole` closes a record in place of one field's change."""
 
     customer_id: int
