@@ -1,7 +1,7 @@
-"""The pytest plugin: fixtures with real servers for every package of the workspace.
+"""The pytest plugin: fixtures with real servers for every package of the workspace, and long tests first.
 
 A test that asks for no server starts none. See `servicekit.testing.servers` for where they come
-from.
+from, and `servicekit.testing.thoroughness` for how long tests go on.
 """
 
 import secrets
@@ -11,11 +11,29 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
+from servicekit.testing import thoroughness
+
 if TYPE_CHECKING:
     from servicekit.local.nats_server import NatsServer
     from servicekit.local.postgres_server import PostgresServer
     from servicekit.testing.databases import Migrated
     from servicekit.testing.servers import TestNats, TestPostgres
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes the mark known that goes before others, and how examples are drawn."""
+    config.addinivalue_line("markers", "soak: goes on longer in `make chaos`; its file comes first")
+    thoroughness.draw_examples()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with a `soak` come first: begun last, one would keep a single worker busy at the end."""
+    soaks = [item for item in items if item.get_closest_marker("soak")]
+    files = {item.path for item in soaks}
+    items.sort(key=lambda item: item.path not in files)
+    if thoroughness.IS_THOROUGH:
+        for item in soaks:
+            item.add_marker(pytest.mark.timeout(thoroughness.PATIENCE_S), append=False)
 
 
 @pytest.fixture(scope="session")
