@@ -63,10 +63,10 @@ def _closure(
     found, ahead = {record_id}, [record_id]
     while ahead:
         at = ahead.pop()
-        for other in old.get(at, frozenset()) | new.get(at, frozenset()):
-            if other not in found:
-                found.add(other)
-                ahead.append(other)
+        for part in (old.get(at), new.get(at)):
+            if part is not None and not part <= found:
+                ahead += part - found
+                found |= part
     return found
 
 

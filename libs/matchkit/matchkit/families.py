@@ -89,10 +89,11 @@ def undivided(
     """Whether nothing among the members of one family speaks against their being one customer."""
     if len(members) > size_max:
         return False
-    if any(word.verdict is Verdict.NEVER for word in judgements):
-        return False
+    for word in judgements:
+        if word.verdict is Verdict.NEVER and word.a in members and word.b in members:
+            return False
     names = [set(member.names) for member in members.values() if member.names]
-    if names and not set.intersection(*names):
+    if 0 < len(names) < len(members) and not set.intersection(*names):
         return False
     values: dict[int, int] = {}
     return all(

@@ -6,7 +6,7 @@ of the keys that become or cease to be hubs, the members of their families, and 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matchkit.errors import RecordUnknown
 from matchkit.families import Judgement, Link, Verdict
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from matchkit.model import Record
+
+_NOTHING: Mapping[int, Any] = {}
 
 
 class Neighbourhood:
@@ -133,8 +135,13 @@ class Neighbourhood:
         """Everyone whom accepted links and `must` judgements connect with a record."""
         found, ahead = {record_id}, [record_id]
         while ahead:
-            for other in self._neighbours(ahead.pop()):
-                if other not in found:
+            at = ahead.pop()
+            for other, link in self._links.get(at, _NOTHING).items():
+                if other not in found and link.accepted:
+                    found.add(other)
+                    ahead.append(other)
+            for other, word in self._judgements.get(at, _NOTHING).items():
+                if other not in found and word.verdict is Verdict.MUST and other in self.records:
                     found.add(other)
                     ahead.append(other)
         return found
@@ -152,11 +159,3 @@ class Neighbourhood:
             for word in self.judgements_of(record_id).values():
                 if word.a == record_id:
                     yield word
-
-    def _neighbours(self, record_id: int) -> Iterator[int]:
-        for other, link in self.links_of(record_id).items():
-            if link.accepted:
-                yield other
-        for other, word in self.judgements_of(record_id).items():
-            if word.verdict is Verdict.MUST and other in self.records:
-                yield other

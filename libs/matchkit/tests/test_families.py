@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from matchkit.families import Judgement, Link, Member, Verdict, cut_between, partition
+from matchkit.families import Judgement, Link, Member, Verdict, cut_between, partition, undivided
 
 IDS = range(8)
 members = st.fixed_dictionaries(
@@ -63,6 +63,24 @@ def test_what_nothing_divides_stays_together(members, links):
 
     whole = {at: part for part in parts for at in part}
     assert all(whole[link.a] == whole[link.b] for link in links if link.accepted)
+
+
+@settings(deadline=None)
+@given(members=members, words=judgements, data=st.data())
+def test_a_family_that_nothing_divides_is_one_customer(members, words, data):
+    chain = [
+        Link(at, at + 1, float(data.draw(st.integers(0, 4))), accepted=True) for at in IDS[:-1]
+    ]
+
+    if undivided(members, words, size_max=len(IDS)):
+        assert partition(members, chain, words, size_max=len(IDS)) == [frozenset(IDS)]
+
+
+def test_a_word_about_somebody_else_divides_no_family():
+    family = {at: Member(bytes([at])) for at in (1, 2)}
+
+    assert undivided(family, [Judgement(2, 3, Verdict.NEVER)])
+    assert not undivided(family, [Judgement(1, 2, Verdict.NEVER)])
 
 
 def test_the_weaker_side_gives_way():

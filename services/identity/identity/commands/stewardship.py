@@ -39,7 +39,7 @@ from identity.domain.stewardship import (
     plan_split,
     without_said,
 )
-from identity.queries.naming import records_named
+from identity.queries.naming import all_named, records_named
 from identity.queries.restoring import earlier_parts
 from identity.store import acts, judgements, reviews
 
@@ -92,7 +92,7 @@ class Stewardship:
 
         async def wish(uow: UnitOfWork, said: Said) -> Outcome:
             named = await self._records(uow, CustomerNamed(customer_id))
-            left = {at for each in leaving for at in await self._records(uow, each)}
+            left = await all_named(uow.raw, leaving, self._resolver.digests)
             case = await self._case(uow, {*named, *left})
             ours = case.around.linker.part(named[0])
             plan = plan_split(ours, left, evidence_of(case.around), case.standing)

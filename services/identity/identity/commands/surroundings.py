@@ -204,7 +204,7 @@ class Loader:
         loaded = around.linker.neighbourhood
         loaded.generic.update(found.generic)
         loaded.declare(found.declared)
-        for a, b, kind, bits, _ in found.links:
+        for a, b, kind, bits in zip(*found.links, strict=True):
             if bits >= self._review_bits:
                 loaded.put_link(Link(a, b, bits, bits >= self._accept_bits))
             if kind == _OF_ONE_SOURCE:

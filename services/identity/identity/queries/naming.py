@@ -58,6 +58,19 @@ async def records_named(
             return [_known(await members.of_source(raw, system, digest), "source")]
 
 
+async def all_named(
+    raw: asyncpg.Connection, references: Collection[Reference], digests: Digests
+) -> set[int]:
+    """The records that any of the references stands for; raises what `records_named` raises."""
+    found = {each.record_id for each in references if isinstance(each, RecordNamed)}
+    if not found <= (await members.stored(raw, found)).keys():
+        raise RecordNotFound("id")
+    for each in references:
+        if not isinstance(each, RecordNamed):
+            found.update(await records_named(raw, each, digests))
+    return found
+
+
 async def faces(
     raw: asyncpg.Connection, record_ids: Collection[int], seals: Seals
 ) -> dict[int, Face]:

@@ -5,7 +5,7 @@ Few statements for a whole batch: one finds where to look (`near`), one reads th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -76,6 +76,10 @@ with members as materialized (
 ), named as materialized (
   select c.customer_id, c.golden_id, c.master_id, c.first_seen_at, c.record_count, c.version from numbers
   cross join lateral (select * from customers c where c.customer_id = numbers.customer_id offset 0) c
+), links_found as materialized (
+  select l.a, l.b, l.kind, l.bits from members m
+  cross join lateral (select l.a, l.b, l.kind, l.bits from links l where l.a = m.record_id offset 0) l
+  where l.b in (select record_id from members)
 ), ids as materialized (
   select unnest($3::text[]) as golden_id union select golden_id from supports
 ), generic as materialized (
@@ -86,13 +90,10 @@ select
   (select array_agg(row(
     record_id, digest, sealed_features, keys, customer_id, family_id, is_current
    )) from members),
-  (select array_agg(row(l.a, l.b, l.kind, l.bits, l.outcome)) from (
-    select l.a, l.b, l.kind, l.bits, l.outcome from members m
-    cross join lateral (select * from links l where l.a = m.record_id offset 0) l
-    union
-    select l.a, l.b, l.kind, l.bits, l.outcome from members m
-    cross join lateral (select * from links l where l.b = m.record_id offset 0) l
-   ) l),
+  (select array_agg(a) from links_found),
+  (select array_agg(b) from links_found),
+  (select array_agg(kind) from links_found),
+  (select array_agg(bits) from links_found),
   (select array_agg(row(j.a, j.b, j.verdict)) from (
     select j.a, j.b, j.verdict from members m
     cross join lateral (select * from judgements j where j.a = m.record_id and j.revoked_at is null offset 0) j
@@ -169,10 +170,14 @@ class Near(NamedTuple):
 
 
 class Families(NamedTuple):
-    """Everything about some families, as rows in the order of the columns in the query."""
+    """Everything about some families, as rows in the order of the columns in the query.
+
+    Links are those among the members: what joins a record to another family only waits for a person. They come as
+    columns, for there may be thousands: of both ends, the kind and the bits.
+    """
 
     members: Sequence[asyncpg.Record]
-    links: Sequence[asyncpg.Record]
+    links: Sequence[Sequence[Any]]
     judgements: Sequence[asyncpg.Record]
     generic: Sequence[int]
     declared: Sequence[int]
@@ -234,7 +239,8 @@ async def families(
 ) -> Families:
     """Everything about these families, these customers, and the ids asked for."""
     row = await raw.fetchrow(_FAMILIES, list(family_ids), list(customers), list(golden_ids))
-    return Families(*(part or () for part in row))
+    members, a, b, kinds, bits, *rest = (part or () for part in row)
+    return Families(members, (a, b, kinds, bits), *rest)
 
 
 async def held(
