@@ -3,10 +3,15 @@
 The whole population of pairs is modelled: pairs that share no key are taken as different customers, those that share
 one are weighed. `m` and the prior come from the weighed pairs, `u` from random pairs less the share of matches among
 them. Every count begins at one half (Jeffreys), so that a level never seen is unlikely, not impossible.
+
+A group that different customers may share (`Model.shared`) makes more than two sorts of pairs: besides the same
+customer and strangers there are colleagues, say, who have the firm in common and nothing else. `u` of such a group's
+fields is of pairs that do not share it, and how many share it is estimated, too.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -18,7 +23,7 @@ from matchkit.frequencies import Frequencies
 from matchkit.sampling import blocked_pairs, levels_of, random_pairs, rarity_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -34,6 +39,7 @@ RANDOM_PAIRS, RANDOM_PAIRS_PER_ROW = 400_000, 100
 ROUNDS_MAX = 200
 SETTLED = 1e-6
 SMOOTHING = 0.5
+AGREEING_MIN = 1_000
 CHANCE_MIN, CHANCE_MAX = 1e-9, 1 - 1e-9
 
 
@@ -64,6 +70,15 @@ class Parameters(NamedTuple):
     crossings: list[float]
     matches: float
     pairs: float
+    shared: dict[str, float]
+
+
+class Posteriors(NamedTuple):
+    """By pair: the chance of a match, where each crossing reads crosswise, the chance to share each group."""
+
+    same: Floats
+    crossed: list[NDArray[np.bool_]]
+    shared: dict[str, Floats]
 
 
 class Bin(msgspec.Struct, frozen=True):
@@ -87,7 +102,7 @@ def estimate(spec: Model, rows: Sequence[Features], *, seed: int) -> Model:
     random_rows = random_pairs(len(rows), pairs=drawn, seed=seed)
     blocked = _evidence(model, rows, blocked_rows, crossed=True)
     chance = _evidence(model, rows, random_rows, crossed=False)
-    found = _rounds(model, blocked, chance, rows=len(rows))
+    found = _rounds(model, blocked, chance, rows)
     return with_parameters(model, found)
 
 
@@ -118,7 +133,11 @@ def with_parameters(model: Model, found: Parameters) -> Model:
     )
     odds = found.matches / max(1.0, found.pairs - found.matches)
     return msgspec.structs.replace(
-        model, fields=fields, crossings=crossings, prior_bits=float(np.log2(odds))
+        model,
+        fields=fields,
+        crossings=crossings,
+        shared=found.shared,
+        prior_bits=float(np.log2(odds)),
     )
 
 
@@ -169,11 +188,14 @@ def _evidence(model: Model, rows: Sequence[Features], pairs: Pairs, *, crossed: 
     )
 
 
-def _rounds(model: Model, blocked: Evidence, chance: Evidence, *, rows: int) -> Parameters:
-    now = _first_guess(model, chance, rows)
+def _rounds(
+    model: Model, blocked: Evidence, chance: Evidence, rows: Sequence[Features]
+) -> Parameters:
+    now = _first_guess(model, chance, len(rows))
+    agreeing = _agreeing(model, rows)
     for _ in range(ROUNDS_MAX):
         then = now
-        now = _improved(model, blocked, chance, then)
+        now = _improved(model, blocked, chance, then, agreeing)
         moved = max(float(np.abs(a - b).max()) for a, b in zip(now.m, then.m, strict=True))
         if moved < SETTLED:
             break
@@ -189,7 +211,22 @@ def _first_guess(model: Model, chance: Evidence, rows: int) -> Parameters:
         for at, kind in enumerate(model.kinds)
     ]
     crossings = [crossing.chance for crossing in model.crossings]
-    return Parameters(m, u, crossings, float(rows), rows * (rows - 1) / 2)
+    pairs = rows * (rows - 1) / 2
+    return Parameters(
+        m, u, crossings, float(rows), pairs, dict.fromkeys(model.shared, rows / pairs)
+    )
+
+
+def _agreeing(model: Model, rows: Sequence[Features]) -> dict[int, float]:
+    """How often two rows agree in each exclusive field, counted by value, where that is often enough to tell."""
+    found = {}
+    for at, field in enumerate(model.fields):
+        if field.exclusive and field.group in model.shared:
+            counts = Counter(row[at] for row in rows if row[at] is not None)
+            agreeing = sum(times * (times - 1) / 2 for times in counts.values())
+            if agreeing >= AGREEING_MIN:
+                found[at] = agreeing / (counts.total() * (counts.total() - 1) / 2)
+    return found
 
 
 def _falling(levels: int) -> Floats:
@@ -198,9 +235,15 @@ def _falling(levels: int) -> Floats:
     return np.asarray(shares / shares.sum(), dtype=np.float64)
 
 
-def _improved(model: Model, blocked: Evidence, chance: Evidence, now: Parameters) -> Parameters:
-    same, crossed = _posteriors(model, blocked, now)
-    other = 1 - _posteriors(model, chance, now)[0]
+def _improved(
+    model: Model,
+    blocked: Evidence,
+    chance: Evidence,
+    now: Parameters,
+    agreeing: Mapping[int, float],
+) -> Parameters:
+    met, random = _posteriors(model, blocked, now), _posteriors(model, chance, now)
+    same, crossed = met.same, met.crossed
     straight = {
         at: same * ~by_pair
         for pair, by_pair in zip(model.crossed_positions, crossed, strict=True)
@@ -209,12 +252,21 @@ def _improved(model: Model, blocked: Evidence, chance: Evidence, now: Parameters
     m, u = [], []
     for at, kind in enumerate(model.kinds):
         m.append(_shares(blocked.straight[at].levels, straight.get(at, same), len(kind.levels)))
+        other = 1 - random.shared.get(model.fields[at].group, random.same)
         u.append(_shares(chance.straight[at].levels, other, len(kind.levels)))
     matches = max(1.0, float(same.sum()))
     crossings = [
         (float(same @ by_pair) + SMOOTHING) / (matches + 2 * SMOOTHING) for by_pair in crossed
     ]
-    return Parameters(m, u, crossings, matches, now.pairs)
+    shared = {
+        group: max(1.0, float((met.shared[group] - same).sum())) / now.pairs
+        for group in model.shared
+    }
+    for at, share in agreeing.items():
+        m_exact, known = float(m[at][0]), matches / now.pairs
+        u[at][0] = (1 - m_exact) * share
+        shared[model.fields[at].group] = max(1 / now.pairs, share / m_exact - known)
+    return Parameters(m, u, crossings, matches, now.pairs, shared)
 
 
 def _shares(levels: NDArray[np.int8], weights: Floats, count: int) -> Floats:
@@ -223,10 +275,7 @@ def _shares(levels: NDArray[np.int8], weights: Floats, count: int) -> Floats:
     return np.asarray(np.clip(sums / sums.sum(), CHANCE_MIN, CHANCE_MAX), dtype=np.float64)
 
 
-def _posteriors(
-    model: Model, evidence: Evidence, now: Parameters
-) -> tuple[Floats, list[NDArray[np.bool_]]]:
-    """The chance of a match by pair, and where each crossing reads crosswise."""
+def _posteriors(model: Model, evidence: Evidence, now: Parameters) -> Posteriors:
     bits = np.full(evidence.pairs, np.log2(now.matches / (now.pairs - now.matches)))
     said = [
         _field_bits(field, evidence.straight[at], now, at) for at, field in enumerate(model.fields)
@@ -238,15 +287,26 @@ def _posteriors(
         said[one], said[other] = together, np.zeros_like(together)
         crossed.append(by_pair)
     groups: dict[str, tuple[Floats, Floats]] = {}
+    sums = {group: np.zeros_like(bits) for group in model.shared}
     for field, field_bits in zip(model.fields, said, strict=True):
         if not field.group:
             bits += field_bits
+            continue
+        if field.group in sums:
+            sums[field.group] += field_bits
             continue
         best, worst = groups.get(field.group, (np.zeros_like(bits), np.zeros_like(bits)))
         groups[field.group] = (np.maximum(best, field_bits), np.minimum(worst, field_bits))
     for best, worst in groups.values():
         bits += best + worst
-    return np.asarray(1 / (1 + np.exp2(-np.clip(bits, -500, 500))), dtype=np.float64), crossed
+    without = {}
+    for group, total in sums.items():
+        odds = np.exp2(np.clip(total, -500, 500)) * now.shared[group] / (1 - now.shared[group])
+        without[group] = odds / (1 + odds)
+        bits += total - np.log2((1 - now.shared[group]) * (1 + odds))
+    same = np.asarray(1 / (1 + np.exp2(-np.clip(bits, -500, 500))), dtype=np.float64)
+    shared = {group: same + (1 - same) * share for group, share in without.items()}
+    return Posteriors(same, crossed, shared)
 
 
 def _crossing_bits(

@@ -66,6 +66,10 @@ class Model(
     `prior_bits` is the log2 odds that two records drawn at random are of one customer. A key held by more than
     `records_max` records, or an identifier held under more than `names_max` different full names (`names` is the key
     part that tells a full name), is a hub's: it proposes nobody, and agreement on it weighs nothing.
+
+    `shared` says of a group of fields how likely two different customers have in common what the group tells of:
+    colleagues their firm, someone at two firms the person. Its fields add up, and no more than that chance allows.
+    Of a group that is not in `shared` only the largest positive and the largest negative weight count.
     """
 
     version: str
@@ -79,6 +83,7 @@ class Model(
     names_max: int = 4
     customer_size_max: int = 50
     crossings: tuple[Crossing, ...] = ()
+    shared: dict[str, float] = {}
     frequencies: dict[str, Frequencies] = {}
 
     def __post_init__(self) -> None:
@@ -90,6 +95,7 @@ class Model(
             raise ModelInvalid("0 < review <= accept < 1 must hold")
         for field in self.fields:
             self._check(field)
+        self._check_shared()
         _ = self.rules, self.name_rule, self.crossed_positions
 
     def _check(self, field: Field) -> None:
@@ -102,6 +108,13 @@ class Model(
             raise ModelInvalid(f"field {field.name}: an identifier needs a key of its own")
         if field.exclusive and field.many:
             raise ModelInvalid(f"field {field.name}: an exclusive field has one value")
+
+    def _check_shared(self) -> None:
+        groups = {field.group for field in self.fields if field.group}
+        if not groups.issuperset(self.shared):
+            raise ModelInvalid("what is shared is a group of fields")
+        if any(not 0 < chance < 1 for chance in self.shared.values()):
+            raise ModelInvalid("the chance that two customers share a group lies between 0 and 1")
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from math import log2
+from math import exp2, log2
 from typing import TYPE_CHECKING, NamedTuple
 
 from matchkit.errors import ModelInvalid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from matchkit.fields import Field
     from matchkit.frequencies import Frequencies
@@ -129,13 +129,20 @@ class Weigher:
             else (weigh.weigh_many if field.many else weigh.weigh)
             for at, (field, weigh) in enumerate(zip(model.fields, self.fields, strict=True))
         )
-        self.groups = _groups(model)
-        self._group_plan = tuple(
-            tuple(
-                (at, self.fields[at].weigh_many if model.fields[at].many else self.fields[at].weigh)
-                for at in group
-            )
-            for group in self.groups
+        groups = _groups(model)
+        self._strongest = tuple(
+            self._group_plan(model, group)
+            for name, group in groups.items()
+            if name not in model.shared
+        )
+        self._limited = tuple(
+            (self._group_plan(model, groups[name]), chance) for name, chance in model.shared.items()
+        )
+
+    def _group_plan(self, model: Model, group: Iterable[int]) -> GroupPlan:
+        return tuple(
+            (at, self.fields[at].weigh_many if model.fields[at].many else self.fields[at].weigh)
+            for at in group
         )
 
     def bits(self, a: Features, b: Features) -> float:
@@ -146,8 +153,10 @@ class Weigher:
                 total += weigh(mine, theirs)
         for one, other, crossing in self.crossings:
             total += crossing.weigh((a[one], a[other]), (b[one], b[other]))
-        for group in self._group_plan:
-            total += _group_bits(group, a, b)
+        for group in self._strongest:
+            total += _strongest_bits(group, a, b)
+        for group, chance in self._limited:
+            total += _limited_bits(group, chance, a, b)
         return total
 
     def levels(self, a: Features, b: Features) -> tuple[int, ...]:
@@ -162,8 +171,10 @@ class Weigher:
                 found.append(None)
             else:
                 found.append(Piece(*field.piece(mine, theirs), counted=True))
-        for group in self.groups:
-            _hide(found, group)
+        for group in self._strongest:
+            _hide(found, [at for at, _ in group])
+        for group, chance in self._limited:
+            _limit(found, [at for at, _ in group], chance)
         for one, other, crossing in self.crossings:
             bits, crossed = crossing.read((a[one], a[other]), (b[one], b[other]))
             if crossed:
@@ -171,7 +182,21 @@ class Weigher:
         return found
 
 
-def _group_bits(group: GroupPlan, a: Features, b: Features) -> float:
+def _limited_bits(group: GroupPlan, chance: float, a: Features, b: Features) -> float:
+    bits = 0.0
+    for at, weigh in group:
+        mine, theirs = a[at], b[at]
+        if mine is not None and theirs is not None:
+            bits += weigh(mine, theirs)
+    return limited(bits, chance)
+
+
+def limited(bits: float, chance: float) -> float:
+    """What agreement on a group is worth when two different customers share all of it with this chance."""
+    return bits - log2(1 - chance + chance * exp2(bits)) if bits else 0.0
+
+
+def _strongest_bits(group: GroupPlan, a: Features, b: Features) -> float:
     best = worst = 0.0
     for at, weigh in group:
         bits = _said(weigh, a[at], b[at])
@@ -200,15 +225,27 @@ def weigher(model: Model) -> Weigher:
     return compiled
 
 
-def _groups(model: Model) -> tuple[tuple[int, ...], ...]:
+def _groups(model: Model) -> dict[str, tuple[int, ...]]:
     found: dict[str, list[int]] = {}
     for position, field in enumerate(model.fields):
         if field.group:
             found.setdefault(field.group, []).append(position)
-    return tuple(tuple(group) for group in found.values())
+    return {name: tuple(group) for name, group in found.items()}
 
 
-def _hide(pieces: list[Piece | None], group: tuple[int, ...]) -> None:
+def _limit(pieces: list[Piece | None], group: Sequence[int], chance: float) -> None:
+    """Scales what speaks for the pair, so that the pieces add up to what the group may say."""
+    said = [(at, piece) for at in group if (piece := pieces[at]) is not None]
+    bits = sum(piece.bits for _, piece in said)
+    pro = sum(piece.bits for _, piece in said if piece.bits > 0)
+    if pro:
+        kept = (pro - bits + limited(bits, chance)) / pro
+        for at, piece in said:
+            if piece.bits > 0:
+                pieces[at] = piece._replace(bits=piece.bits * kept)
+
+
+def _hide(pieces: list[Piece | None], group: Sequence[int]) -> None:
     """Of a correlated group, only the largest positive and the largest negative weight count."""
     said = [(piece.bits, at) for at in group if (piece := pieces[at]) is not None]
     best, worst = (max(said), min(said)) if said else ((0.0, -1), (0.0, -1))

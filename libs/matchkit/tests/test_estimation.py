@@ -109,6 +109,32 @@ def test_fields_written_crosswise_are_estimated_and_read(hasher):
     assert len(linker.partition()) <= CUSTOMERS * 1.01
 
 
+def test_how_often_customers_share_a_firm_is_found_again():
+    draw = random.Random(4)
+    rows, firms = [], 60
+    for _ in range(CUSTOMERS):
+        firm = draw.randrange(firms)
+        row = {
+            "name": "".join(draw.choices("abcdefghijklmnop", k=9)),
+            "firm": f"firm {firm}",
+            "code": f"T{firm}",
+        }
+        rows += [row, row]
+    fields = (
+        SPEC.fields[0],
+        Field(name="firm", kind="identifier", group="firm"),
+        Field(name="code", kind="identifier", group="firm", exclusive=True),
+    )
+    spec = msgspec.structs.replace(
+        SPEC, fields=fields, keys=("name", "code+name:first3"), shared={"firm": 0.5}
+    )
+
+    model = estimate(spec, [spec.read(row) for row in rows], seed=1)
+
+    assert model.shared["firm"] == pytest.approx(1 / firms, rel=0.1)
+    assert weights(model, "firm")["exact"].u < 0.1 / firms
+
+
 def test_too_few_rows_are_refused():
     with pytest.raises(ModelInvalid):
         estimate(SPEC, [SPEC.read({"name": "anna"})] * 9, seed=1)

@@ -33,6 +33,27 @@ def test_of_a_correlated_group_only_the_strongest_agreement_counts(model):
     assert score(model, both, code_only) < score(model, both, both)
 
 
+def test_what_colleagues_share_counts_no_more_than_the_chance_of_a_colleague(model):
+    shared = msgspec.structs.replace(model, shared={"company": 2**-5})
+    one, other = shared.read(ANNA), shared.read(ANNA)
+    person = score(shared, *(shared.read({"name": "Anna", "phone": "13800138000"}),) * 2)
+
+    found = explain(shared, one, other)
+
+    assert score(shared, one, other) - person < 5
+    assert found.prior_bits + sum(each.bits for each in found.fields) == pytest.approx(
+        score(shared, one, other)
+    )
+    assert score(shared, one, other) == score(shared, other, one)
+
+
+def test_only_a_group_is_shared(model):
+    with pytest.raises(ModelInvalid):
+        msgspec.structs.replace(model, shared={"nothing": 0.1})
+    with pytest.raises(ModelInvalid):
+        msgspec.structs.replace(model, shared={"company": 0.0})
+
+
 def test_of_several_numbers_the_best_pair_counts(model):
     one = model.read({"phone": ["13800138001", "13800138002"]})
     other = model.read({"phone": ["13900139000", "13800138002"]})

@@ -8,7 +8,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from matchkit.chinese.places import is_place, romanised_place, take
+from matchkit.chinese.places import Place, is_place, romanised_place, take
 from matchkit.chinese.script import fold, has_han, words
 from matchkit.chinese.syllables import fold_latin, romanised
 
@@ -48,7 +48,7 @@ def _read_han(text: str) -> Company:
     text, branch = _cut_branch(text)
     text = _without_legal_form(text)
     place, rest = _cut_place(text)
-    text, tail_place = _cut_tail_place(rest if len(rest) >= BRAND_CHARACTERS_MIN else text)
+    text, tail_place = _cut_tail_place(rest)
     return Company(text, _brand(text), place or bracket_place or tail_place, branch)
 
 
@@ -98,26 +98,56 @@ def _without_legal_form(text: str) -> str:
     return _without_endings(text, _LEGAL_FORMS)
 
 
-def _without_endings(text: str, endings: tuple[str, ...]) -> str:
-    """The text without any of these endings (longest first), as long as a brand remains."""
-    while text.endswith(endings):
+def _without_endings(
+    text: str, endings: tuple[str, ...], characters_min: int = BRAND_CHARACTERS_MIN
+) -> str:
+    """The text without any of these endings (longest first), as long as so many characters remain."""
+    while text and text.endswith(endings):
         ending = next(each for each in endings if text.endswith(each))
-        if len(text) - len(ending) < BRAND_CHARACTERS_MIN:
+        if len(text) - len(ending) < characters_min:
             break
         text = text[: -len(ending)]
     return text
 
 
 def _cut_place(text: str) -> tuple[str, str]:
-    """The city or province in front, and the rest without the district that may follow it."""
-    place, rest = take(text)
-    if place is None or text.startswith(_NOT_PLACES):
+    """The city or province in front, and the rest without the district that may follow it.
+
+    A place with nothing but a trade after it is the brand (`北海电子商务`), and so is one by itself.
+    """
+    place, rest, is_written_out = _take_places(text)
+    if place is None or text.startswith(_NOT_PLACES) or (_is_trade(rest) and not is_written_out):
         return "", text
-    rest = rest.removeprefix("市").removeprefix("省")
     district = _DISTRICT.match(rest)
     if district is not None and len(rest) - district.end() >= BRAND_CHARACTERS_MIN:
         rest = rest[district.end() :]
+    if len(rest) < BRAND_CHARACTERS_MIN:
+        return "", text
     return place.city or place.province, rest
+
+
+def _is_trade(text: str) -> bool:
+    """Whether a text is of words for a trade only; so is an empty one."""
+    return not _without_endings(text, _TRADES, 0)
+
+
+def _take_places(text: str) -> tuple[Place | None, str, bool]:
+    """The place in front, the rest, and whether the place is written out as one (`深圳市`).
+
+    Such a city may follow a province that it is not in: the head office's after its branch's.
+    """
+    place, rest, is_written_out = _take_place(text)
+    if place is not None and not place.city:
+        inner = _take_place(rest)
+        if inner[2]:
+            return inner
+    return place, rest, is_written_out
+
+
+def _take_place(text: str) -> tuple[Place | None, str, bool]:
+    place, rest = take(text)
+    rest = rest.removeprefix("市").removeprefix("省")
+    return place, rest, place is not None and text[: -len(rest) or None].endswith(("市", "省"))
 
 
 def _cut_tail_place(text: str) -> tuple[str, str]:
@@ -171,7 +201,7 @@ _TRADES = _longest_first(
     "教育 软件 系统 计算机 计算机系统 智能 自动化 机械 机电 设备 器材 材料 新材料 化工 医药 "
     "医疗 医疗器械 生物 食品 餐饮 酒店 服饰 服装 "
     "家具 家居 装饰 建筑 建材 建设 工程 设计 地产 房地产 置业 物业 物流 供应链 运输 货运 "
-    "汽车 汽配 能源 新能源 电力 电气 环保 节能 农业 "
+    "汽车 汽配 配件 能源 新能源 电力 电气 环保 节能 农业 "
     "生态 金属 五金 塑料 塑胶 橡胶 包装 印刷 纸业 纺织 制造 制品 产业 开发 数码 通信 通讯 "
     "光电 半导体 精密 仪器 模具 企业管理 企业 "
     "信息技术 网络科技 信息科技 旅游 旅行社 健康 金融 保险 劳务 人力资源 保安 清洁 安防 数据 "

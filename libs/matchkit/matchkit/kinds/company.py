@@ -23,7 +23,8 @@ LEVELS = (
     "other_place",
     "differs",
 )
-"""`same_brand`: one name leaves the trade out; `other_trade` and `other_place`: both say it and they differ."""
+"""`exact`: brand, and trade or place; `same_brand`: one name leaves the trade out, so that another firm may have it;
+`other_trade` and `other_place`: both say it and they differ."""
 
 EXACT, SAME_BRAND, OTHER_BRANCH, ABBREVIATION, ONE_SLIP, OTHER_TRADE, OTHER_PLACE, DIFFERS = range(
     len(LEVELS)
@@ -31,6 +32,8 @@ EXACT, SAME_BRAND, OTHER_BRANCH, ABBREVIATION, ONE_SLIP, OTHER_TRADE, OTHER_PLAC
 
 SLIP_CHARACTERS_MIN = 3
 """A name shorter than this that differs by one character is another name."""
+
+SHORT_BRAND_CHARACTERS = 2
 
 _edits = OSA.distance
 
@@ -54,20 +57,32 @@ def compare(a: Company, b: Company) -> int:
     if a[3] != b[3]:
         return OTHER_BRANCH
     if a[0] == b[0]:
-        return EXACT
+        return EXACT if _says_enough(a, b) else SAME_BRAND
     if a[0] == a[1] or b[0] == b[1]:
         return SAME_BRAND
     return OTHER_TRADE
 
 
+def _says_enough(a: Company, b: Company) -> bool:
+    """Whether equal names are one firm's: a brand of two characters is many firms' by itself."""
+    return a[0] != a[1] or len(a[0]) > SHORT_BRAND_CHARACTERS or a[2] == b[2] != ""
+
+
 def _compare_other_brands(a: Company, b: Company) -> int:
     brand_a, brand_b = a[1], b[1]
+    if _begins_with_place(a, b) or _begins_with_place(b, a):
+        return SAME_BRAND if a[3] == b[3] else OTHER_BRANCH
     if has_han(brand_a) != has_han(brand_b):
         return SAME_BRAND if sound(brand_a) == sound(brand_b) else DIFFERS
     short, long = sorted((a[0], b[0]), key=len)
     if _is_slip(short, long) or _is_slip(brand_a, brand_b):
         return ONE_SLIP
     return ABBREVIATION if _abbreviates(short, long) else DIFFERS
+
+
+def _begins_with_place(a: Company, b: Company) -> bool:
+    """Whether what was read as the place of one name begins the other's brand (`青岛市南宁迪食品`, `南宁迪食品`)."""
+    return bool(a[2]) and (a[2] + a[1] == b[1] or a[2] + a[0] == b[0])
 
 
 def _is_slip(a: str, b: str) -> bool:

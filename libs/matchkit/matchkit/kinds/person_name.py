@@ -130,7 +130,7 @@ def _value(value: Name) -> Iterable[str]:
     return (value[1],) if value[1] else ()
 
 
-_COMMONEST = readings_of_commonest(5)
+_COMMONEST = readings_of_commonest(20)
 _COMMON = readings_of_commonest(50)
 
 PERSON_NAME = Kind(

@@ -1,12 +1,13 @@
 """Estimates the shipped model of Chinese business customers: `python -m matchkit.synthetic.train`.
 
-Nothing here looks at a label. Weights, prior and name frequencies come from `matchkit.estimation` over generated
-records. What estimation cannot see is then put right by what a customer is, a person at a firm:
+Nothing here looks at a label. Weights, prior, name frequencies, and how often two customers share a firm (colleagues)
+or a person (someone at two firms) come from `matchkit.estimation` over generated records. So the same telephone under
+the same name beside another firm's name, or a surname at one firm, weighs what it is worth by these rates. What the
+generated records cannot tell is then put right:
 
-* agreement on the person cannot outweigh a difference in the firm. How often the same telephone under the same name
-  stands beside another firm's name *and the same credit code* says how often such a pair is one customer after all;
-* a surname does not single out one of a firm's people: that is a clerk's to judge, unless the surname is rare and no
-  other telephone speaks against it;
+* a surname, or a name of the same sound, beside no more than a firm's brand is a clerk's to judge, since brands repeat;
+  one of the five commonest surnames is so beside the firm itself, and neither outweighs another telephone;
+* another city does not make another customer of a person who names no other firm, whose telephone and name agree;
 * a switchboard is the firm's, which company and code say already;
 * a masked number is weak evidence by decree (features row IN-05): it must not join a name and a city;
 * identifiers that the records hold too seldom to count (passport, external_userid) weigh what the counted ones do.
@@ -15,7 +16,6 @@ records. What estimation cannot see is then put right by what a customer is, a p
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from math import exp2, log2
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,17 +25,15 @@ import msgspec
 from matchkit.estimation import estimate
 from matchkit.fields import Weight
 from matchkit.frequencies import Frequencies
-from matchkit.kinds.person_name import PERSON_NAME
 from matchkit.model import Model
 from matchkit.scoring import bits_of
 from matchkit.synthetic.records import generate, raw
+from matchkit.weighing import limited
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Mapping
 
     from matchkit.fields import Field
-    from matchkit.kinds import Value
-    from matchkit.model import Features
 
 MODEL = Path(__file__).parent.parent / "models" / "cn-b2b.yaml"
 CUSTOMERS = 65_800
@@ -43,9 +41,11 @@ SEED = 2_026
 NAMES_KEPT = 1_000
 """Names with a frequency of their own; all others share one."""
 
-HOMOPHONE_BITS_MAX = 4.0
-"""Names of one sound are of different people unless more than the firm says otherwise (features row ID-04)."""
 INITIAL_BITS_MAX = 7.0
+MASKED_BITS_MAX = 2.0
+"""A city beside it says no more than leaves them, with a full name, to a clerk."""
+_FIRM_BITS = 64.0
+"""More than any firm's name and code say, so that only the chance of a colleague counts."""
 
 
 def train(spec: Model, *, customers: int, seed: int) -> Model:
@@ -54,25 +54,8 @@ def train(spec: Model, *, customers: int, seed: int) -> Model:
     model = estimate(spec, rows, seed=seed)
     names = trimmed(model.frequencies["name"], kept=NAMES_KEPT)
     model = msgspec.structs.replace(model, frequencies={"name": names})
-    odds = same_customer_bits(model, rows)
-    fields = tuple(_settled(field, model, odds) for field in model.fields)
+    fields = tuple(_settled(field, model) for field in model.fields)
     return msgspec.structs.replace(model, fields=fields)
-
-
-def same_customer_bits(model: Model, rows: Sequence[Features]) -> float:
-    """The log2 odds that one mobile and one full name beside two firms' names are one customer.
-
-    Counted among such pairs that carry two credit codes: equal ones make one customer, different ones two.
-    """
-    counted: Counter[bool] = Counter()
-    code, company = (_position(model, name) for name in ("uscc", "company"))
-    differs = len(model.kinds[company].levels) - 1
-    for a, b in _same_person_pairs(model, rows):
-        if None in (a[code], b[code], a[company], b[company]):
-            continue
-        if model.kinds[company].compare(a[company], b[company]) == differs:
-            counted[a[code] == b[code]] += 1
-    return log2((counted[True] + 0.5) / (counted[False] + 0.5))
 
 
 def trimmed(frequencies: Frequencies, *, kept: int) -> Frequencies:
@@ -84,32 +67,20 @@ def trimmed(frequencies: Frequencies, *, kept: int) -> Frequencies:
     return Frequencies(known=known, rest=_rounded(rest))
 
 
-def _same_person_pairs(
-    model: Model, rows: Sequence[Features]
-) -> Iterator[tuple[Features, Features]]:
-    name, phone = _position(model, "name"), _position(model, "phone")
-    by_person: dict[object, list[Features]] = {}
-    for row in rows:
-        if _is_person(row[name]) and row[phone]:
-            by_person.setdefault((row[name], row[phone]), []).append(row)
-    for group in by_person.values():
-        for at, a in enumerate(group):
-            yield from ((a, b) for b in group[at + 1 :])
-
-
-def _is_person(name: Value | None) -> bool:
-    """Whether a name is more than a surname."""
-    return name is not None and PERSON_NAME.term(name) is not None
-
-
 def _position(model: Model, name: str) -> int:
     return next(at for at, field in enumerate(model.fields) if field.name == name)
 
 
-def _settled(field: Field, model: Model, odds: float) -> Field:
+def _settled(field: Field, model: Model) -> Field:
     weights = dict(field.weights)
-    for level, bits in _ceilings(field.name, model, odds).items():
+    for level, bits in _ceilings(field.name, model).items():
         weights[level] = _at_most(weights[level], bits)
+    if field.name == "place":
+        bits = _another_city_bits(model)
+        for level in ("other_city", "differs"):
+            weights[level] = _at_least(weights[level], bits)
+    if field.name == "address":
+        weights = _beside_place(weights, model)
     if field.name in ("resident_id", "passport", "external_userid"):
         weights = dict(model.fields[_position(model, "unionid")].weights)
     rounded = {
@@ -118,43 +89,57 @@ def _settled(field: Field, model: Model, odds: float) -> Field:
     return msgspec.structs.replace(field, weights=rounded)
 
 
-def _ceilings(field: str, model: Model, odds: float) -> dict[str, float]:
+def _ceilings(field: str, model: Model) -> dict[str, float]:
     """The most bits that some levels of a field may say."""
-    unlisted_name_bits = _unlisted_name_bits(model)
     if field == "name":
-        firm = model.prior_bits + max(
-            _bits(model, name, "exact") for name in ("company", "uscc", "address")
-        )
-        clerks = bits_of(model.accept) - 0.1 - firm
-        return {
-            "common_surname": clerks,
-            "surname": clerks,
-            "rare_surname": clerks - _bits(model, "phone", "differs"),
-            "same_pinyin": unlisted_name_bits,
-            "homophone": HOMOPHONE_BITS_MAX,
-            "initial": INITIAL_BITS_MAX,
-            "incomparable": 0.0,
-        }
+        return _name_ceilings(model)
     if field == "company":
-        person = (
-            model.prior_bits
-            + unlisted_name_bits
-            + _bits(model, "phone", "exact")
-            + _bits(model, "place", "same_city")
-        )
-        return {
-            "other_branch": 0.0,
-            "other_trade": 0.0,
-            "other_place": 0.0,
-            "differs": odds - person,
-        }
+        return {"other_branch": 0.0, "other_trade": 0.0, "other_place": 0.0}
     if field == "phone":
         return {"switchboard": 0.0, "other_extension": 0.0}
     if field == "masked_phone":
-        met = model.prior_bits + unlisted_name_bits + _bits(model, "place", "same_city")
-        weak = max(0.0, bits_of(model.accept) - 0.1 - met)
-        return {"fits_full": weak, "fits_masked": weak}
+        return {"fits_full": MASKED_BITS_MAX, "fits_masked": MASKED_BITS_MAX}
+    if field == "place":
+        left = _clerks_bits(model, 0.0) - _unlisted_name_bits(model) - MASKED_BITS_MAX
+        return {"same_city": left}
     return {}
+
+
+def _name_ceilings(model: Model) -> dict[str, float]:
+    beside_brand = _clerks_bits(model, _bits(model, "company", "same_brand"))
+    beside_firm = _clerks_bits(model, _FIRM_BITS)
+    return {
+        "common_surname": beside_firm,
+        "surname": beside_brand,
+        "rare_surname": beside_firm - _bits(model, "phone", "differs"),
+        "same_pinyin": _unlisted_name_bits(model),
+        "homophone": beside_brand,
+        "initial": INITIAL_BITS_MAX,
+        "incomparable": 0.0,
+    }
+
+
+def _clerks_bits(model: Model, firm_bits: float) -> float:
+    """What beside so much agreement on the firm still leaves a pair to a clerk, if barely."""
+    firm = limited(firm_bits, model.shared["employer"])
+    return bits_of(model.accept) - 0.1 - model.prior_bits - firm
+
+
+def _beside_place(weights: Mapping[str, Weight], model: Model) -> dict[str, Weight]:
+    """What an address says when its city, which is in the address, has already been heard."""
+    city = next(field for field in model.fields if field.name == "place").weights["same_city"]
+    found = {
+        level: Weight(min(weight.m / city.m, 0.999), min(weight.u / city.u, 0.999))
+        for level, weight in weights.items()
+    }
+    return found | {"differs": Weight(0.001, 0.001)}
+
+
+def _another_city_bits(model: Model) -> float:
+    """What another city may speak against a telephone with a surname, however common, to leave it accepted."""
+    person = _name_ceilings(model)["common_surname"] + _bits(model, "phone", "exact")
+    known = model.prior_bits + limited(person, model.shared["person"])
+    return bits_of(model.accept) + 0.1 - known
 
 
 def _unlisted_name_bits(model: Model) -> float:
@@ -170,6 +155,11 @@ def _bits(model: Model, field: str, level: str) -> float:
 def _at_most(weight: Weight, bits: float) -> Weight:
     """The weight, its `m` lowered until it says no more than so many bits."""
     return Weight(min(weight.m, max(weight.u * exp2(bits), 1e-9)), weight.u)
+
+
+def _at_least(weight: Weight, bits: float) -> Weight:
+    """The weight, its `m` raised until it says no less than so many bits."""
+    return Weight(max(weight.m, weight.u * exp2(bits)), weight.u)
 
 
 def _rounded(chance: float) -> float:

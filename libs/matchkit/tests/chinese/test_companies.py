@@ -55,6 +55,13 @@ def test_what_is_written_agrees_with_the_company_so_far(written: str, expected: 
         ("源华西家具有限公司", "源华龙", "one_slip"),
         ("华为技术有限公司", "华为技术有限公司", "exact"),
         ("吉林大学", "吉林大学", "exact"),
+        ("联科", "联科", "same_brand"),
+        ("深圳联科", "联科(深圳)有限公司", "exact"),
+        ("北京市北海电子商务有限公司", "北海电子商务", "exact"),
+        ("青岛市南宁迪供应链管理有限公司", "南宁迪供应链管理", "same_brand"),
+        ("厦门市天水企业管理咨询有限公司", "天水", "same_brand"),
+        ("福建省南京市恒锐信息技术有限公司厦门分公司", "恒锐信息技术厦门分公司", "exact"),
+        ("广东省深圳市通信工程有限公司", "深圳市通信工程有限公司", "exact"),
     ],
 )
 def test_two_companies_agree_so_far(one: str, other: str, expected: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from random import Random
 
 import pytest
 from matchkit.chinese.phone_numbers import is_mobile
@@ -12,7 +13,9 @@ from matchkit.kinds.phone import PHONE
 from matchkit.kinds.resident_id import RESIDENT_ID
 from matchkit.kinds.uscc import USCC
 from matchkit.synthetic import generate
+from matchkit.synthetic.companies import a_firm
 from matchkit.synthetic.difficulty import difficulty
+from matchkit.synthetic.mistakes import damaged_code
 from matchkit.synthetic.records import FIELDS
 
 CUSTOMERS = 3_000
@@ -106,3 +109,11 @@ def test_somebody_who_changed_jobs_is_two_customers_with_one_telephone(records) 
 def test_a_world_without_customers_is_refused() -> None:
     with pytest.raises(ValueError, match="needs a customer"):
         generate(customers=0, seed=1)
+
+
+def test_a_damaged_code_is_no_code() -> None:
+    random = Random(3)
+    codes = [a_firm(random).uscc for _ in range(300)]
+
+    assert all(USCC.normalise(code) == code for code in codes)
+    assert not any(USCC.normalise(damaged_code(random, code)) for code in codes)
