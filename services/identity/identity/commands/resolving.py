@@ -109,7 +109,8 @@ class Resolver:
     def _work(self, around: Surroundings, stating: Stating, outcomes: Sequence[Outcome]) -> Work:
         work = Work(chains=stating.new_chains, supported=dict(stating.supported))
         for outcome in outcomes:
-            if outcome.change not in {outcome.change.UNCHANGED, outcome.change.STALE}:
+            # An older word than the last tells since when a value has been said, which decides what stands.
+            if outcome.change is not outcome.change.UNCHANGED:
                 work.touched.add(outcome.record_id)
         hold(around, stating, work)
         self._rows(stating, work)

@@ -70,6 +70,25 @@ async def test_a_later_change_of_business_only_is_followed(following: Any) -> No
     ]
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 2, 0), (2, 1, 0)], ids=str)
+async def test_an_older_word_that_comes_late_tells_since_when_a_value_is_said(
+    following: Any, order: tuple[int, ...]
+) -> None:
+    said = {"name": "张伟", "phone": PHONE}
+    noon = following.clock.passes()
+    early, between, late = (noon - timedelta(hours=hours) for hours in (3, 2, 1))
+    words = [
+        Statement("crm", "C-1", said | {"credit_grade": "A"}, early, noon),
+        Statement("tickets", "T-9", said | {"credit_grade": "C"}, between, noon),
+        Statement("crm", "C-1", said | {"credit_grade": "A", "city": "深圳"}, late, noon),
+    ]
+
+    for at in order:
+        [golden_id] = await state(following, words[at])
+
+    assert (await texts(following, golden_id))["credit_grade"] == "C"
+
+
 async def test_a_stewards_merge_that_is_undone_leaves_the_same_bytes(following: Any) -> None:
     ours = statement(following, "crm", "C-1", name="张伟", phone=PHONE, credit_grade="A")
     theirs = statement(
