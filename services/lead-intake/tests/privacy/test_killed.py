@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from leadchain.intake.v1 import privacy_service_pb2 as pb
 from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested
+from servicekit.testing.thoroughness import rounds
 from servicekit.testing.waiting import eventually
 
 from .conftest import PHONE
@@ -42,7 +43,8 @@ asyncio.run(erase())
 """
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(rounds(1, long=20)))
 async def test_a_killed_eraser_leaves_no_half_erased_person(
     start_rights: Any, intake_settings: Any, seed: int
 ) -> None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from servicekit.testing.thoroughness import rounds
 
 from .conftest import Office, a_deed, a_use
 
@@ -40,7 +41,8 @@ async def acknowledged_until_killed(url: str, approval_ids: list[str], *, seed: 
     return (first + rest).decode().split()
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(rounds(1, long=20)))
 async def test_a_killed_executor_uses_an_approval_once_or_not_at_all(
     office: Office, seed: int
 ) -> None:

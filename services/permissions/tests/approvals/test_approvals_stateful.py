@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from leadchain.permissions.v1 import approvals_service_pb2 as pb
 from servicekit.events import new_id
+from servicekit.testing.thoroughness import rounds
 
 from .conftest import APPROVE, DENY, Office, a_deed, a_request, a_use, people
 
@@ -175,9 +176,9 @@ class Course:
         return "ok"
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.soak
 @settings(
-    max_examples=60,
+    max_examples=rounds(12, long=300),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

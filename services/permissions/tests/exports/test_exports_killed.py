@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from servicekit.testing.thoroughness import rounds
 
 from .conftest import Office
 
@@ -42,7 +43,8 @@ _CONTRADICTIONS = {
 }
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(rounds(1, long=20)))
 async def test_a_killed_exporter_leaves_nothing_half_done(office: Office, seed: int) -> None:
     approval_ids = [await office.approved(office.an_export_of_all(ROWS)) for _ in range(EXPORTS)]
 

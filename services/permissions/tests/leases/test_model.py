@@ -4,6 +4,7 @@
 import math
 from dataclasses import dataclass, replace
 
+import pytest
 from accesskit.facts import Entity
 from accesskit.leases import LeaseState
 from accesskit.policy import FollowUp
@@ -19,6 +20,7 @@ from permissions.store import leases as store
 from permissions.store.lease_states import Wanted
 from servicekit.errors import ServiceError
 from servicekit.events import new_id
+from servicekit.testing.thoroughness import rounds
 
 REPS = ("rep-ana", "rep-bo", "rep-cai")
 DAY_S = 86_400
@@ -169,12 +171,13 @@ def replace_claims(terms):
     return type(terms)(on=terms.on, claims_per_day=10**6, protected_count_max=10**6)
 
 
+@pytest.mark.soak
 @settings(
-    max_examples=30,
+    max_examples=rounds(12, long=150),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(steps=st.lists(STEPS, min_size=15, max_size=40))
+@given(steps=st.lists(STEPS, min_size=15, max_size=rounds(20, long=40)))
 async def test_a_lease_stands_where_the_model_says_whatever_happens_to_it(office, steps) -> None:
     real, model, began_at_s = Real(office), Model("rep-ana"), office.clock.now_s
     resource = office.customer(real.resource.id)

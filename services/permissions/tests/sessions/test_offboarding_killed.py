@@ -7,13 +7,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from accesskit.changes import FactPut, PrincipalPut
 from accesskit.facts import Fact
 from leadchain.permissions.v1 import sessions_service_pb2 as pb
+from servicekit.testing.thoroughness import rounds
 
 LEAVING = Path(__file__).parent / "leaving.py"
 OWNED = 300
-KILLS = 5
+KILLS = rounds(2, long=40)
 
 _TRACES = {
     "epoch": "select epoch from principals where principal_id = $1",
@@ -39,6 +41,7 @@ UNTOUCHED = {
 DONE = {"epoch": 2, "report": 1, "entry": 1, "owned": 0, "open": 0, "roles": 0, "event": 1}
 
 
+@pytest.mark.soak
 async def test_an_offboarding_that_is_killed_is_done_whole_or_not_at_all(office: Any) -> None:
     await employ(office, "unhurt")
     usual_s = await leave_for(office, "unhurt", at_most_s=30)
@@ -46,7 +49,9 @@ async def test_an_offboarding_that_is_killed_is_done_whole_or_not_at_all(office:
     for number in range(KILLS):
         person_id = f"leaver-{number}"
         await employ(office, person_id)
-        await leave_for(office, person_id, at_most_s=random.uniform(0, usual_s))
+        # A moment of its own stretch of the usual time, so that early and late ones both occur.
+        moment = (number + random.random()) / KILLS
+        await leave_for(office, person_id, at_most_s=moment * usual_s)
 
         assert await traces(office, person_id) in (UNTOUCHED, DONE)
         request = pb.OffboardRequest(
