@@ -23,7 +23,7 @@ status: ## say what runs and where it listens
 
 ## Check
 test: lint proto-check ## everything that is checked: lint, types, contracts, every test on real NATS and PostgreSQL
-	@$(bin)/pytest -q -n 2 --dist loadfile -m "not e2e" && $(bin)/pytest -q -m e2e tests/e2e leadctl/tests/test_demo.py
+	@$(bin)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not e2e" && $(bin)/pytest -q -m e2e tests/e2e leadctl/tests/test_demo.py
 test-kit: setup ## the kit's tests
 	@$(bin)/pytest -q libs
 test-service: setup ## one service's tests: make test-service s=identity
@@ -32,8 +32,9 @@ test-contract: setup ## the contracts between services
 	@$(bin)/pytest -q tests/contract tests/architecture
 test-e2e: setup ## the whole chain as separate processes
 	@$(bin)/pytest -q tests/e2e
-chaos: setup ## long: kills each service again and again under load
+chaos: setup ## long: kills each service again and again under load; long forms of the tests that draw what happens
 	@$(bin)/pytest -q tests/chaos
+	@LEADCHAIN_THOROUGH=1 $(bin)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "(soak or hypothesis) and not e2e" libs services
 peers: setup ## other people's matchers, which the bench is held against, in an environment of their own
 	@$(bin)/uv venv -q --allow-existing --python $(bin)/python .venv-peers && $(bin)/uv pip sync -q --python .venv-peers/bin/python --require-hashes requirements-peers.lock
 bench: setup ## measure the chain, the intake, permissions and identity, each figure beside a raw limit of the same run
