@@ -19,6 +19,10 @@ BRANCH_CHARACTERS_MAX = 12
 """Longest place or number that names a branch."""
 
 
+Endings = tuple[tuple[int, frozenset[str]], ...]
+"""Endings of words by their number of characters, longest first: a look into each set beats asking for every ending."""
+
+
 class Company(NamedTuple):
     """A company as compared; every part but the name may be empty.
 
@@ -39,12 +43,18 @@ def read(raw: str) -> Company | None:
         return None
     found = _read_han(text) if has_han(text) else _read_latin(text)
     brand = found.brand
-    return None if len(brand) < 2 or brand.isdecimal() or brand in _LEGAL_FORMS else found
+    return (
+        None
+        if len(brand) < 2 or brand.isdecimal() or _ending(brand, _LEGAL_FORMS) == len(brand)
+        else found
+    )
 
 
 def _read_han(text: str) -> Company:
-    text, bracket_place = _take_brackets(text.replace(" ", ""))
-    text = _PUNCTUATION.sub("", text)
+    text, bracket_place = text.replace(" ", ""), ""
+    if not text.isalnum():
+        text, bracket_place = _take_brackets(text)
+        text = _PUNCTUATION.sub("", text)
     text, branch = _cut_branch(text)
     text = _without_legal_form(text)
     place, rest = _cut_place(text)
@@ -99,15 +109,23 @@ def _without_legal_form(text: str) -> str:
 
 
 def _without_endings(
-    text: str, endings: tuple[str, ...], characters_min: int = BRAND_CHARACTERS_MIN
+    text: str, endings: Endings, characters_min: int = BRAND_CHARACTERS_MIN
 ) -> str:
     """The text without any of these endings (longest first), as long as so many characters remain."""
-    while text and text.endswith(endings):
-        ending = next(each for each in endings if text.endswith(each))
-        if len(text) - len(ending) < characters_min:
+    while text:
+        characters = _ending(text, endings)
+        if not characters or len(text) - characters < characters_min:
             break
-        text = text[: -len(ending)]
+        text = text[:-characters]
     return text
+
+
+def _ending(text: str, endings: Endings) -> int:
+    """The characters of the longest ending that a text has; 0 when it has none."""
+    for size, known in endings:
+        if text[-size:] in known:
+            return size
+    return 0
 
 
 def _cut_place(text: str) -> tuple[str, str]:
@@ -116,7 +134,7 @@ def _cut_place(text: str) -> tuple[str, str]:
     A place with nothing but a trade after it is the brand (`北海电子商务`), and so is one by itself.
     """
     place, rest, is_written_out = _take_places(text)
-    if place is None or text.startswith(_NOT_PLACES) or (_is_trade(rest) and not is_written_out):
+    if place is None or text.startswith(_NOT_PLACES) or (not is_written_out and _is_trade(rest)):
         return "", text
     district = _DISTRICT.match(rest)
     if district is not None and len(rest) - district.end() >= BRAND_CHARACTERS_MIN:
@@ -185,7 +203,14 @@ def _longest_first(words: str) -> tuple[str, ...]:
     return tuple(sorted(words.split(), key=len, reverse=True))
 
 
-_LEGAL_FORMS = _longest_first(
+def _by_size(words: str) -> Endings:
+    found: dict[int, set[str]] = {}
+    for word in words.split():
+        found.setdefault(len(word), set()).add(word)
+    return tuple((size, frozenset(found[size])) for size in sorted(found, reverse=True))
+
+
+_LEGAL_FORMS = _by_size(
     "股份有限公司 有限责任公司 有限公司 集团有限公司 集团股份有限公司 控股有限公司 总公司 "
     "公司 集团 股份 控股 有限 责任 "
     "有限合伙 普通合伙 合伙企业 个体工商户 个人独资企业 企业 总部 总店"
@@ -195,7 +220,7 @@ _BRANCHES = _longest_first(
     "分公司 子公司 分店 支公司 分行 支行 营业部 办事处 分部 门市部 分厂 分校 分院 事业部 "
     "经营部 服务部 专卖店"
 )
-_TRADES = _longest_first(
+_TRADES = _by_size(
     "科技 技术 信息 网络 电子 电子商务 商务 商贸 贸易 进出口 国际贸易 国际 实业 工业 发展 "
     "投资 管理 咨询 服务 文化 传媒 广告 传播 "
     "教育 软件 系统 计算机 计算机系统 智能 自动化 机械 机电 设备 器材 材料 新材料 化工 医药 "
