@@ -11,6 +11,7 @@ from leadchain.permissions.v1 import approvals_service_pb2 as approvals_pb
 from leadchain.permissions.v1 import changes_pb2
 from leadchain.permissions.v1 import facts_service_pb2 as pb
 from permissions.domain.facts import ORG_DEPTH_MAX
+from servicekit.testing.thoroughness import rounds
 
 from .conftest import Door, a_fact, a_write
 
@@ -244,10 +245,11 @@ async def test_a_manager_is_not_one_only_at_times(door: Door) -> None:
     assert code == "INVALID_ARGUMENT"
 
 
-async def test_a_thousand_concurrent_writes_keep_the_chart_a_forest(door: Door) -> None:
+@pytest.mark.soak
+async def test_concurrent_writes_keep_the_chart_a_forest(door: Door) -> None:
     chance = random.Random(7)
     people = [f"p-{n}" for n in range(40)]
-    pairs = [chance.sample(people, 2) for _ in range(1000)]
+    pairs = [chance.sample(people, 2) for _ in range(rounds(300, long=3_000))]
     crowd = asyncio.Semaphore(400)
 
     async def attempt(person: str, manager: str) -> str:
