@@ -5,16 +5,22 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import HealthCheck, Phase, given, settings
+import pytest
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from identity.domain.judgements import Verdict
 from identity.domain.references import RecordNamed
 from servicekit.errors import ServiceError
+from servicekit.testing.thoroughness import rounds
 
 if TYPE_CHECKING:
     from conftest import Office
 
 NUMBERS = st.integers(0, 7)
+EVERY_STEP = [
+    ("state", 1, 2), ("merge", 0, 1), ("undo", 0, 0), ("redo", 0, 0), ("split", 0, 1), ("must", 0, 2), ("revoke", 0, 0),
+    ("never", 1, 2),
+]  # fmt: skip
 STEPS = st.one_of(
     st.tuples(st.just("state"), NUMBERS, NUMBERS),
     st.tuples(st.just("merge"), NUMBERS, NUMBERS),
@@ -31,14 +37,15 @@ TABLES = (
 )
 
 
+@pytest.mark.soak
 @settings(
-    max_examples=12,
+    max_examples=rounds(10, long=200),
     deadline=None,
-    derandomize=True,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(st.lists(STEPS, min_size=4, max_size=14))
+@given(st.lists(STEPS, min_size=4, max_size=rounds(14, long=30)))
+@example(EVERY_STEP)
 def test_any_sequence_of_decisions_keeps_its_word(
     open_office: Callable[[], Any], steps: list[tuple[str, int, int]]
 ) -> None:

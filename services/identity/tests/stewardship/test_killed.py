@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from identity.domain.stewardship import Act
+from servicekit.testing.thoroughness import rounds
 
 if TYPE_CHECKING:
     from conftest import Office
@@ -45,7 +46,8 @@ async def done_until_killed(arguments: list[str], *, seed: int) -> list[str]:
     return (first + rest).decode().split()
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(rounds(1, long=20)))
 async def test_a_killed_merge_is_done_wholly_or_not_at_all(
     office: "Office", program_arguments: list[str], seed: int
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 from identity.commands.system_rows import take_in
 from identity.domain.crosswalk import SourceRow
 from servicekit.errors import Unavailable
+from servicekit.testing.thoroughness import rounds
 
 USCC = "91440300708461136T"
 CUSTOMERS = 6
@@ -65,7 +66,8 @@ def somebody_changes_something(world, chance):
     world.erps[system].change(f"{system}-{number}", **{FIELDS[system][field]: value})
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(rounds(1, long=40)))
 async def test_all_systems_agree_in_the_end(world, seed):
     chance = random.Random(seed)
     for system, names in FIELDS.items():

@@ -6,7 +6,7 @@ from typing import Any
 import grpc
 import pytest
 from accesskit.changes import PrincipalPut
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from leadchain.permissions.v1 import approvals_service_pb2 as pb
 from servicekit.events import new_id
@@ -36,6 +36,12 @@ step = st.one_of(
 courses = st.tuples(votes_so_far, st.lists(step, min_size=2, max_size=12)).map(
     lambda parts: [*parts[0], *parts[1]]
 )
+
+every_step = [
+    ("vote", "boss", APPROVE), ("leave", "boss"), ("return", "boss"), ("vote", "boss", APPROVE), ("use", "k1", True),
+    ("vote", "sec", APPROVE), ("wait", 1), ("use", "k1", False), ("use", "k1", True), ("use", "k2", True),
+    ("cancel",), ("vote", "sid", DENY),
+]  # fmt: skip
 
 
 @dataclass
@@ -183,6 +189,7 @@ class Course:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(course=courses)
+@example(course=every_step)
 async def test_whatever_happens_an_approval_does_what_the_model_says(
     office: Office, course: list[tuple[Any, ...]]
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 from accesskit.facts import Entity
 from accesskit.leases import LeaseState
 from accesskit.policy import FollowUp
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from permissions.commands import claims, follow_ups, lease_clocks
 from permissions.commands.claims import Claims, HandOver
@@ -34,6 +34,13 @@ STEPS = st.tuples(
     ),
     st.sampled_from(REPS),
 )
+
+EVERY_STEP = [
+    (1, "touch", "rep-ana"), (0, "hand_over", "rep-bo"), (23, "touch", "rep-bo"), (30, "unlock", "rep-bo"),
+    (0, "protect", "rep-bo"), (1, "exempt", "rep-bo"), (8, "end", "rep-bo"), (30, "sweep", "rep-bo"),
+    (30, "touch", "rep-bo"), (30, "sweep", "rep-bo"), (15, "claim", "rep-cai"), (0, "release", "rep-cai"),
+    (6, "claim", "rep-cai"), (1, "claim", "rep-cai"),
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -178,6 +185,7 @@ def replace_claims(terms):
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(steps=st.lists(STEPS, min_size=15, max_size=rounds(20, long=40)))
+@example(steps=EVERY_STEP)
 async def test_a_lease_stands_where_the_model_says_whatever_happens_to_it(office, steps) -> None:
     real, model, began_at_s = Real(office), Model("rep-ana"), office.clock.now_s
     resource = office.customer(real.resource.id)
