@@ -13,7 +13,7 @@ from servicekit.chassis import Chassis
 from servicekit.erasures import REPEAT_IDLE_S, Erasures
 
 from identity import rpc, subscribers
-from identity.commands import aliases, facts
+from identity.commands import aliases, facts, row_erasing
 from identity.commands.aliases import Rotation
 from identity.commands.erasing import Erasing
 from identity.commands.golden import GoldenRecords
@@ -39,7 +39,7 @@ def build(settings: Settings) -> Chassis:
     resolver.followers += [records.follow, follow_regrouping]
     erasing = Erasing(
         resolver,
-        forget=[records.forget_leads, facts.forget_leads],
+        forget=[records.forget_leads, facts.forget_leads, row_erasing.forget_leads],
         tell=[records.kept_about, facts.kept_about],
     )
     erasures = Erasures(

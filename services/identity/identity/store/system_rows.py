@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     import asyncpg
@@ -77,6 +77,11 @@ order by key_digest limit $3
 _LATEST = """
 select system, key_digest, entity, sealed_key, sealed_row, version, map_version, problem, is_deleted, modified_at,
   received_at from system_rows where system = $1 and not is_deleted order by received_at desc limit $2
+"""
+_SYSTEMS_OF = """
+select distinct s.system from records r join sources s using (record_id)
+join system_rows kept on kept.system = s.system and kept.key_digest = s.key_digest
+where r.customer_id = any($1::bigint[]) order by s.system
 """
 
 
@@ -192,3 +197,8 @@ async def failed_rows(
 async def latest_rows(raw: asyncpg.Connection, system: str, *, limit: int) -> list[KeptRow]:
     """The rows that came last."""
     return [KeptRow(*row.values()) for row in await raw.fetch(_LATEST, system, limit)]
+
+
+async def systems_of(raw: asyncpg.Connection, customer_ids: Collection[int]) -> list[str]:
+    """The systems whose rows about these customers are kept, by name."""
+    return [system for (system,) in await raw.fetch(_SYSTEMS_OF, list(customer_ids))]

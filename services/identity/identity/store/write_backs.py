@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from identity.domain.write_backs import KnownWrite, WriteBack, WriteBackState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime, timedelta
     from uuid import UUID
 
@@ -80,6 +80,12 @@ from (
   from write_backs o where write_back_id = $1
 ) tried
 where w.write_back_id = tried.write_back_id and w.state = 2
+"""
+_TAKE_BACK = """
+update write_backs w set state = 6, done_at = $3, sealed_fields = ''
+from records r join sources s using (record_id)
+where r.customer_id = any($1::bigint[]) and w.source_id = s.source_id and $2 = any(w.winners)
+  and w.state in (1, 2, 4, 5)
 """
 _NARROW = """
 update write_backs set fields = $2, field_digests = $3, winners = $4, sealed_fields = $5 where write_back_id = $1
@@ -168,6 +174,14 @@ async def recent_writes(
 ) -> Mapping[int, list[KnownWrite]]:
     """By source, what was written since then or is on its way, oldest first."""
     return _by_source(await raw.fetch(_WRITTEN, source_ids, since))
+
+
+async def take_back(
+    raw: asyncpg.Connection, customer_ids: Collection[int], winner: str, *, now: datetime
+) -> int:
+    """Supersedes what sources of customers were to be told of a system's values; returns how many writes."""
+    status: str = await raw.execute(_TAKE_BACK, list(customer_ids), winner, now)
+    return int(status.rpartition(" ")[2])
 
 
 async def replace_plans(
