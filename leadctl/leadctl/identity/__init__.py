@@ -12,6 +12,7 @@ from leadctl.identity import (
     generate,
     golden,
     golden_policy,
+    resolve,
     steward,
     tags,
     waiting,
@@ -24,6 +25,7 @@ identity_app = typer.Typer(
 )
 identity_app.command("evaluate")(evaluate.evaluate_model)
 identity_app.command("generate")(generate.generate_customers)
+identity_app.command()(resolve.resolve)
 identity_app.command()(why.why)
 identity_app.command()(why.why_not)
 identity_app.command()(why.how)
