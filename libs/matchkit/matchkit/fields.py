@@ -67,6 +67,11 @@ class Field(
             raise ModelInvalid(f"field {self.name}: there is no kind {self.kind!r}")
         return kind
 
+    @property
+    def only_name(self) -> str | None:
+        """The one raw name that this field is read from; None when there are several."""
+        return (self.reads or (self.name,))[0] if len(self.reads) < 2 else None
+
     def reader(self) -> Callable[[RawRecord], Value | None]:
         """What reads this field's value (a tuple of values if `many`) from a raw record.
 

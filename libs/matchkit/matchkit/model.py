@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    Reader = Callable[[Mapping[str, str | Sequence[str]]], Value | None]
+
 __all__ = [
     "Crossing",
     "Features",
@@ -162,8 +164,9 @@ class Model(
         return at[one.name], at[other.name]
 
     @cached_property
-    def _readers(self) -> tuple[Callable[[Mapping[str, str | Sequence[str]]], Value | None], ...]:
-        return tuple(field.reader() for field in self.fields)
+    def _readers(self) -> tuple[tuple[str | None, Reader], ...]:
+        """What reads each field, and the one name that it is read from: most records lack most of them."""
+        return tuple((field.only_name, field.reader()) for field in self.fields)
 
     @cached_property
     def _identifier_rules(self) -> tuple[KeyRule, ...]:
@@ -183,7 +186,9 @@ class Model(
 
         Raises `Unreadable` for a value longer than any value can be.
         """
-        return tuple([read(raw) for read in self._readers])
+        return tuple(
+            [read(raw) if name is None or name in raw else None for name, read in self._readers]
+        )
 
     def encode(self, features: Features) -> bytes:
         """The features as bytes, to be sealed and stored."""

@@ -5,12 +5,14 @@ or eight digits; 400 and 800 numbers have ten. What is masked with stars or cros
 """
 
 import re
+from functools import lru_cache
 
 from matchkit.chinese.script import fold
 
 EXTENSION_DIGITS_MAX = 6
 
 
+@lru_cache(maxsize=4096)
 def read(raw: str) -> str | None:
     """`+8613800138000` or `+8675512345678;ext=801`; None when masked, too short, too long or not a number."""
     mobile = _MOBILE.fullmatch(raw)

@@ -108,12 +108,17 @@ def _compare_foreign(a: Name, b: Name) -> int:
 
 
 def _surnames(value: Name) -> Iterable[str]:
+    if len(value[3]) == 1:  # most surnames are read in one way, and six keys ask
+        return (value[3][0][0],)
     return {surname for surname, _ in value[3]}
 
 
 def _pinyin(value: Name) -> Iterable[str]:
     if value[0] == Form.INITIAL:
         return ()
+    if len(value[3]) == 1:
+        surname, given = value[3][0]
+        return (f"{surname} {given}",) if given else ()
     return {f"{surname} {given}" for surname, given in value[3] if given}
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matchkit.kinds.resident_id import RESIDENT_ID
 from matchkit.kinds.uscc import USCC
+from stdnum.cn import uscc
 
 
 @pytest.mark.parametrize(
@@ -74,3 +75,17 @@ def test_any_text_is_a_valid_number_or_none(written: str) -> None:
     for kind in (USCC, RESIDENT_ID):
         value = kind.normalise(written)
         assert value is None or len(value) == 18
+
+
+@given(
+    st.text("0123456789", min_size=8, max_size=8),
+    st.text("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=9, max_size=9),
+    st.sampled_from("0123456789ABCDEFGHJKLMNPQRTUWXY"),
+)
+def test_a_credit_code_is_right_when_the_library_says_so(region, body, check) -> None:
+    codes = [f"{region}{body}{check}"]
+    if not set(body) & set("IOSVZ"):
+        codes.append(f"{region}{body}{uscc.calc_check_digit(region + body)}")
+
+    assert [USCC.normalise(code) is not None for code in codes] == list(map(uscc.is_valid, codes))
+    assert all(USCC.normalise(code.lower()) == USCC.normalise(code) for code in codes)
