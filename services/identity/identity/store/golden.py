@@ -57,11 +57,12 @@ _HELD = """
 select customer_id, golden_id, sealed_record, version, has_pins
 from golden_records where customer_id = any($1::bigint[]) order by customer_id for update
 """
-# The offsets keep the planner at look-ups by index, also while the tables are young.
+# The offsets keep the planner at look-ups by index, also while the tables are young. A selected array hides its length,
+# or each call would be planned anew for it.
 _SOURCES = f"""
 select asked.customer_id, c.golden_id, s.source_id, s.system, s.key_digest,
        t.sealed_fields, t.modified_at, t.received_at, t.actor
-from unnest($1::bigint[]) as asked (customer_id)
+from unnest((select $1::bigint[])) as asked (customer_id)
 join customers c using (customer_id)
 left join lateral (
   select s.source_id, s.system, s.key_digest

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import asyncpg
 
 # The offsets, and the order where there is a limit, keep the planner at look-ups by index: a plan that was made while
-# the tables were young is kept for long.
+# the tables were young is kept for long. A selected array hides its length, or each call would be planned anew for it.
 _NEAR = """
 with asked_sources as materialized (
   select s.source_id, s.system, s.key_digest, s.record_id, s.lead_id, s.first_seen_at, s.modified_at, s.received_at,
@@ -66,13 +66,13 @@ select
 _FAMILIES = """
 with members as materialized (
   select r.record_id, r.digest, r.sealed_features, r.keys, r.customer_id, r.family_id, r.is_current
-  from unnest($1::bigint[]) as asked (family_id)
+  from unnest((select $1::bigint[])) as asked (family_id)
   cross join lateral (select * from records r where r.family_id = asked.family_id offset 0) r
 ), supports as materialized (
   select s.golden_id, s.record_id, s.first_seen_at from members m
   cross join lateral (select * from alias_supports s where s.record_id = m.record_id offset 0) s
 ), numbers as materialized (
-  select customer_id from members union select unnest($2::bigint[])
+  select customer_id from members union select unnest((select $2::bigint[]))
 ), named as materialized (
   select c.customer_id, c.golden_id, c.master_id, c.first_seen_at, c.record_count, c.version from numbers
   cross join lateral (select * from customers c where c.customer_id = numbers.customer_id offset 0) c
@@ -81,7 +81,7 @@ with members as materialized (
   cross join lateral (select l.a, l.b, l.kind, l.bits from links l where l.a = m.record_id offset 0) l
   where l.b in (select record_id from members)
 ), ids as materialized (
-  select unnest($3::text[]) as golden_id union select golden_id from supports
+  select unnest((select $3::text[])) as golden_id union select golden_id from supports
 ), generic as materialized (
   select g.key, g.reason from (select distinct unnest(m.keys) as key from members m) k
   cross join lateral (select g.key, g.reason from generic_keys g where g.key = k.key offset 0) g
