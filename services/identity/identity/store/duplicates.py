@@ -29,7 +29,7 @@ with asked as materialized (
   select k from unnest($1::bigint[]) as k where not exists (select from generic_keys g where g.key = k offset 0)
 ), found as materialized (
   select x.record_id from asked cross join lateral (
-    select record_id from record_keys where key = asked.k limit {HOLDERS_MAX}
+    select record_id from record_keys where key = asked.k order by record_id limit {HOLDERS_MAX}
   ) x
   union
   select x.record_id from unnest($2::bigint[]) as token cross join lateral (
