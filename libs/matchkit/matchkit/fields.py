@@ -46,8 +46,8 @@ class Field(
 
     `reads` are the raw names it is read from (its own by default); `many` keeps every value, else
     the first readable one counts. `group` names fields of which only the largest positive weight
-    counts. An `identifier` can turn out to be a hub's. Two values of an `exclusive` field
-    contradict each other.
+    counts, or which add up (`Model.shared`). An `identifier` can turn out to be a hub's. Two values
+    of an `exclusive` field contradict each other.
     """
 
     name: str

@@ -44,7 +44,9 @@ class FieldEvidence(msgspec.Struct, frozen=True):
 
     `counted`: `yes`, `crossed` (the two records have this field and its partner the other way
     round; the bits of both are halved among them), `hidden` (a stronger field of its group
-    speaks), `hub` (the value is shared by too many), `missing` (a side says nothing).
+    speaks), `hub` (the value is shared by too many), `missing` (a side says nothing). In a group
+    that customers may share (`Model.shared`) the bits that speak for the pair are scaled down
+    together to what the group may say, so that the bits counted always add up.
     """
 
     field: str
