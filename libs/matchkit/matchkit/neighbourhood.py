@@ -6,6 +6,7 @@ of the keys that become or cease to be hubs, the members of their families, and 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from matchkit.errors import RecordUnknown
@@ -33,7 +34,7 @@ class Neighbourhood:
         self.generic: set[int] = set()
         self.declared: set[int] = set()
         self.parts: dict[int, frozenset[int]] = {}
-        self._links: dict[int, dict[int, Link]] = {}
+        self._links: defaultdict[int, dict[int, Link]] = defaultdict(dict)
         self._judgements: dict[int, dict[int, Judgement]] = {}
 
     def load(
@@ -53,8 +54,7 @@ class Neighbourhood:
         """
         for record in records:
             self.add(record)
-        for link in links:
-            self.put_link(link)
+        self.put_links(links)
         for word in judgements:
             self.put_judgement(word)
         for part in parts:
@@ -90,8 +90,14 @@ class Neighbourhood:
 
     def put_link(self, link: Link) -> None:
         """Adds or replaces a link."""
-        self._links.setdefault(link.a, {})[link.b] = link
-        self._links.setdefault(link.b, {})[link.a] = link
+        self._links[link.a][link.b] = link
+        self._links[link.b][link.a] = link
+
+    def put_links(self, links: Iterable[Link]) -> None:
+        """Adds or replaces many links."""
+        ends = self._links
+        for link in links:
+            ends[link.a][link.b] = ends[link.b][link.a] = link
 
     def drop_link(self, link: Link) -> None:
         """Takes a link away."""

@@ -204,9 +204,13 @@ class Loader:
         loaded = around.linker.neighbourhood
         loaded.generic.update(found.generic)
         loaded.declare(found.declared)
-        for a, b, kind, bits in zip(*found.links, strict=True):
-            if bits >= self._review_bits:
-                loaded.put_link(Link(a, b, bits, bits >= self._accept_bits))
+        accept_bits, review_bits = self._accept_bits, self._review_bits
+        loaded.put_links(
+            Link(a, b, bits, bits >= accept_bits)
+            for a, b, _, bits in zip(*found.links, strict=True)
+            if bits >= review_bits
+        )
+        for a, b, kind, _ in zip(*found.links, strict=True):
             if kind == _OF_ONE_SOURCE:
                 around.chains.add((a, b))
                 loaded.put_judgement(Judgement(a, b, Verdict.MUST))

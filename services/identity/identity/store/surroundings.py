@@ -79,7 +79,7 @@ with members as materialized (
 ), links_found as materialized (
   select l.a, l.b, l.kind, l.bits from members m
   cross join lateral (select l.a, l.b, l.kind, l.bits from links l where l.a = m.record_id offset 0) l
-  where l.b in (select record_id from members)
+  where (l.b in (select record_id from members)) is true  -- looked up in one set, not joined for each member
 ), ids as materialized (
   select unnest((select $3::text[])) as golden_id union select golden_id from supports
 ), generic as materialized (
