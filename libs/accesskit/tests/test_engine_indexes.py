@@ -23,6 +23,7 @@ from accesskit.policy import DAY_S
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
+from servicekit.testing.thoroughness import rounds
 
 POLICY = """\
 model: |
@@ -175,9 +176,13 @@ def _is_yes(decision: Any) -> bool:
     return decision.outcome is Outcome.ALLOW
 
 
-Due.TestCase.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)
+Due.TestCase.settings = settings(
+    max_examples=rounds(20, long=800), stateful_step_count=rounds(20, long=40), deadline=None
+)
 TestDue = Due.TestCase
-Kept.TestCase.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+Kept.TestCase.settings = settings(
+    max_examples=rounds(12, long=300), stateful_step_count=rounds(20, long=40), deadline=None
+)
 TestKept = Kept.TestCase
 
 

@@ -11,6 +11,7 @@ from accesskit.facts import Fact
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from permissions.policies import default_policy
+from servicekit.testing.thoroughness import rounds
 
 NOW_S = 1_790_000_000
 DAY_S = 86_400
@@ -243,7 +244,7 @@ def differences(first, second):
     return [q for q, a, b in zip(QUESTIONS, first, second, strict=True) if a != b]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=rounds(25, long=500), deadline=None)
 @given(st.integers(0, 2**32))
 def test_the_engine_decides_as_a_plain_reading_of_the_policy_does(seed):
     world = World(seed)
@@ -251,7 +252,7 @@ def test_the_engine_decides_as_a_plain_reading_of_the_policy_does(seed):
     assert differences(by_engine(world), [oracle(world, *question) for question in QUESTIONS]) == []
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=rounds(12, long=250), deadline=None)
 @given(st.integers(0, 2**32))
 def test_the_engine_decides_as_cedar_does(seed):
     world = World(seed)

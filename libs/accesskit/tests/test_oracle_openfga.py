@@ -31,6 +31,7 @@ from accesskit.language.validation import validate_model
 from accesskit.relations import Relations
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
+from servicekit.testing.thoroughness import rounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -289,7 +290,9 @@ def _rank(answer: object) -> int:
     return NO if answer is None else OPEN if isinstance(answer, Missing) else YES
 
 
-RANDOM_WORLDS = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+RANDOM_WORLDS = settings(
+    max_examples=rounds(25, long=600), deadline=None, suppress_health_check=list(HealthCheck)
+)
 
 
 @given(world=worlds())
@@ -398,7 +401,7 @@ def test_a_model_written_and_read_again_is_the_same(world: World) -> None:
 
 @pytest.mark.skipif(not FGA.exists(), reason="the OpenFGA command is a development dependency")
 @given(world=worlds())
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=rounds(12, long=200), deadline=None, suppress_health_check=list(HealthCheck))
 def test_openfga_gives_the_same_answers(world: World, tmp_path_factory: Any) -> None:
     facts = tuple(_definite(fact) for fact in world.facts if _is_writable(fact))
     world = replace(world, facts=facts, context={"x": 1})

@@ -11,6 +11,7 @@ from accesskit.relations import Relations
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from servicekit.testing.thoroughness import rounds
 
 MODEL = parse_model("""
 model
@@ -112,7 +113,9 @@ class Incremental(RuleBasedStateMachine):
         assert all(self.stated[fact.key] == fact for fact in found)
 
 
-Incremental.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+Incremental.TestCase.settings = settings(
+    max_examples=rounds(12, long=400), stateful_step_count=rounds(20, long=40), deadline=None
+)
 TestIncremental = Incremental.TestCase
 
 

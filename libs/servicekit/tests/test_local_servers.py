@@ -128,7 +128,9 @@ def test_a_server_dies_with_the_program_that_started_it(tmp_path: Path) -> None:
     asyncio.run(eventually(lambda: not Path(f"/proc/{pid}").exists(), what="the orphan has ended"))
 
 
-def test_a_program_found_through_its_files_is_the_one_that_was_started(tmp_path: Path) -> None:
+async def test_a_program_found_through_its_files_is_the_one_that_was_started(
+    tmp_path: Path,
+) -> None:
     starter = KeptProcess("worker", run_dir=tmp_path, log_path=tmp_path / "worker.log")
     finder = KeptProcess("worker", run_dir=tmp_path, log_path=tmp_path / "worker.log")
     before = finder.state()
@@ -136,6 +138,7 @@ def test_a_program_found_through_its_files_is_the_one_that_was_started(tmp_path:
     pid = starter.start(["/bin/sh", "-c", "echo started; sleep 60 & wait $!"])
     again = finder.start(["/bin/false"])
     while_running = finder.state()
+    await eventually(finder.log_tail, what="what the program says")
     finder.stop(grace_s=5)
     starter.wait(5)
 

@@ -42,7 +42,7 @@ async def test_a_delivery_accepted_before_a_kill_is_mapped_after_the_restart(
     )
     try:
         assert process.stdout is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while b"started" not in await process.stdout.readline():
                 pass
         lead_id = await posted(settings, paths["website_form"], samples)

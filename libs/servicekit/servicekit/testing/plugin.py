@@ -28,11 +28,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with a `soak` come first: begun last, one would keep a single worker busy at the end."""
-    soaks = [item for item in items if item.get_closest_marker("soak")]
-    files = {item.path for item in soaks}
+    files = {item.path for item in items if item.get_closest_marker("soak")}
     items.sort(key=lambda item: item.path not in files)
     if thoroughness.IS_THOROUGH:
-        for item in soaks:
+        for item in items:
             item.add_marker(pytest.mark.timeout(thoroughness.PATIENCE_S), append=False)
 
 

@@ -17,6 +17,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from servicekit.testing.thoroughness import rounds
 from yarl import URL
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 SUCCESS = {200, 202, 204}
 REFUSALS = {400, 401, 403, 404, 405, 413, 415, 422, 429, 431}
 CHECKED = settings(
-    max_examples=50,
+    max_examples=rounds(30, long=600),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -133,7 +134,7 @@ async def test_the_door_does_what_its_document_says(door: Any, cases: Mapping[st
         described = schemathesis.openapi.from_dict(await answer.json())
 
     def check(operation: Any) -> None:
-        @settings(parent=CHECKED, max_examples=30)
+        @settings(parent=CHECKED, max_examples=rounds(15, long=300))
         @given(operation.as_strategy())
         def call(case: Any) -> None:
             if "account_key" in (case.path_parameters or {}):
