@@ -76,11 +76,12 @@ async def test_an_older_word_that_comes_late_tells_since_when_a_value_is_said(
 ) -> None:
     said = {"name": "张伟", "phone": PHONE}
     noon = following.clock.passes()
-    early, between, late = (noon - timedelta(hours=hours) for hours in (3, 2, 1))
+    first, early, between, late = (noon - timedelta(hours=hours) for hours in (4, 3, 2, 1))
+    await state(following, Statement("wechat", "W-1", said, first, noon))
     words = [
         Statement("crm", "C-1", said | {"credit_grade": "A"}, early, noon),
         Statement("tickets", "T-9", said | {"credit_grade": "C"}, between, noon),
-        Statement("crm", "C-1", said | {"credit_grade": "A", "city": "深圳"}, late, noon),
+        Statement("crm", "C-1", said | {"credit_grade": "A", "credit_limit": "5"}, late, noon),
     ]
 
     for at in order:
