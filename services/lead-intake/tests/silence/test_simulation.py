@@ -20,11 +20,12 @@ from lead_intake.domain.silence import (
     learn,
     with_level,
 )
+from servicekit.testing.thoroughness import rounds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ACCOUNTS = 8
+ACCOUNTS = rounds(8, long=40)
 LEARNING = timedelta(days=28)
 WATCHED = timedelta(days=28)
 HALF_MINUTE = timedelta(seconds=30)
@@ -66,6 +67,7 @@ def watch_of(
     return Watch(arrivals, calendar, start), arrivals
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_working_account_is_almost_never_called_silent(
     kind: str, senders: Any, calendar: Calendar
@@ -85,6 +87,7 @@ def test_a_working_account_is_almost_never_called_silent(
     assert rate <= 0.25
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("kind", "local_hour", "tick", "median_max"),
     [
