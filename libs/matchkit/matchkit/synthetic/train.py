@@ -48,6 +48,10 @@ _FIRM_BITS = 64.0
 """More than any firm's name and code say, so that only the chance of a colleague counts."""
 
 
+SLIP_BITS_MAX = MASKED_BITS_MAX
+"""What a number with one digit wrong says at most: numbers are handed out in rows, neighbours are not rare."""
+
+
 def train(spec: Model, *, customers: int, seed: int) -> Model:
     """The model with weights, estimated from as many generated customers."""
     rows = [spec.read(raw(each)) for each in generate(customers=customers, seed=seed)]
@@ -96,7 +100,12 @@ def _ceilings(field: str, model: Model) -> dict[str, float]:
     if field == "company":
         return {"other_branch": 0.0, "other_trade": 0.0, "other_place": 0.0}
     if field == "phone":
-        return {"switchboard": 0.0, "other_extension": 0.0, "one_slip": _slip_bits(model)}
+        return {
+            "switchboard": 0.0,
+            "other_extension": 0.0,
+            "one_slip": SLIP_BITS_MAX,
+            "same_prefix": 0.0,
+        }
     if field == "masked_phone":
         return {"fits_full": MASKED_BITS_MAX, "fits_masked": MASKED_BITS_MAX}
     if field == "place":
@@ -123,14 +132,6 @@ def _clerks_bits(model: Model, firm_bits: float) -> float:
     """What beside so much agreement on the firm still leaves a pair to a clerk, if barely."""
     firm = limited(firm_bits, model.shared["employer"])
     return bits_of(model.accept) - 0.1 - model.prior_bits - firm
-
-
-def _slip_bits(model: Model) -> float:
-    """What a number with one digit wrong says: beside the rarest name it leaves a pair to a clerk.
-
-    Numbers are handed out in rows, so neighbours are not as rare as chance has it.
-    """
-    return bits_of(model.accept) - 0.1 - model.prior_bits - _unlisted_name_bits(model)
 
 
 def _beside_place(weights: Mapping[str, Weight], model: Model) -> dict[str, Weight]:
