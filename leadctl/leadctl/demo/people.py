@@ -113,9 +113,9 @@ def _person(number: int, shift: int, chance: random.Random) -> Person:
     return Person(
         name=chance.choice(_SURNAMES) + chance.choice(_FIRST_SIGNS) + chance.choice(_LAST_SIGNS),
         phone=f"{_PREFIXES[block]}{digits:04}",
-        company=f"{COMPANY_MARK}{_signs(number)}{chance.choice(_TRADES)}{chance.choice(INDUSTRIES)}有限公司",
-        uscc=credit_code(71_000_003 + number * 104_729) if luck < 0.6 else "",
-        email=f"buyer{number:06}@example.com" if luck > 0.4 else "",
+        company=f"{COMPANY_MARK}{_signs(digits)}{chance.choice(_TRADES)}{chance.choice(INDUSTRIES)}有限公司",
+        uscc=credit_code(71_000_003 + (block * _BLOCK + digits) * 104_729) if luck < 0.6 else "",
+        email=f"buyer{block:02}{digits:04}@example.com" if luck > 0.4 else "",
         place=None if chance.random() < 0.03 else chance.choice(COVERED_PLACES),
         industry=chance.choice(INDUSTRIES),
     )
