@@ -3,12 +3,17 @@
 import base64
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import grpc
+import nats
 import pytest
+from accesskit.changes import Change, PolicyPut, PrincipalPut
 from identity.app import shipped_model
 from identity.commands.resolving import Resolver
 from identity.domain.golden_ids import FIRST_KEY_ID, GoldenIdKeys
@@ -17,13 +22,20 @@ from identity.settings import Settings
 from identity.wire.leads import LeadReader
 from leadchain.intake.v1.events_pb2 import Contact, LeadReceived
 from matchkit.model import Field, Model, Weight
-from msgspec.structs import replace
+from msgspec.structs import replace as replaced
+from nats.aio.client import Client
 from servicekit.auth import mint_token, new_signing_key
+from servicekit.chassis import Chassis
 from servicekit.database import Database
 from servicekit.events import new_id
+from servicekit.grpc_client import connect
 from servicekit.sealing import KeyRing
+from servicekit.streams import apply_streams, load_definitions
 from servicekit.testing.databases import Migrated
 
+CRM = Path(__file__).parents[2] / "permissions" / "permissions" / "policies" / "crm.yaml"
+STREAMS = Path(__file__).parents[3] / "deploy" / "nats" / "streams.yaml"
+READ_FROM = {"INTAKE", "IDENTITY", "ASSIGNMENT", "PERMISSIONS"}
 RECEIVED_AT = datetime(2026, 2, 7, 4, 30, tzinfo=UTC)
 RING = f"test:{base64.b64encode(b'r' * 32).decode()}"
 INDEX_KEY = base64.b64encode(b"i" * 32).decode()
@@ -47,14 +59,14 @@ def weighted(field: Field) -> Field:
     exact_u = {"name": 0.002, "masked_phone": 0.3}.get(field.name, 0.1)
     weights[levels[0]] = Weight(0.9, 0.00002 if field.identifier else exact_u)
     weights[levels[-1]] = Weight(0.1, 0.98)
-    return replace(field, weights=weights, uses_frequencies=False)
+    return replaced(field, weights=weights, uses_frequencies=False)
 
 
 @pytest.fixture(scope="session")
 def model() -> Model:
     """The shipped fields and keys with weights that tests can reckon with."""
     shipped = Model.load(shipped_model())
-    return replace(
+    return replaced(
         shipped,
         version="test-1",
         fields=tuple(map(weighted, shipped.fields)),
@@ -132,15 +144,21 @@ def signing_key(tmp_path: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def token(signing_key: dict[str, Any]) -> str:
-    return mint_token(
-        signing_key,
-        subject="reporting",
-        scopes=[],
-        audience="leadchain",
-        lifetime_s=600,
-        now=datetime.now(UTC),
-    )
+def token_of(signing_key: dict[str, Any]) -> Callable[..., str]:
+    """Makes a token of somebody's, perhaps on a device."""
+
+    def mint(subject: str, *, device_id: str = "") -> str:
+        return mint_token(
+            signing_key,
+            subject=subject,
+            scopes=[],
+            audience="leadchain",
+            lifetime_s=600,
+            now=datetime.now(UTC),
+            device_id=device_id,
+        )
+
+    return mint
 
 
 @pytest.fixture
@@ -164,3 +182,49 @@ def settings(
             "golden_id_key": base64.b64encode(GOLDEN_ID_KEY).decode(),
         }
     )
+
+
+@pytest.fixture
+def crm() -> list[Change]:
+    """The product's own policy, and the operator's command, as changes that the stand-in applies."""
+    return [
+        PolicyPut(2, CRM.read_text("utf-8"), "live"),
+        PrincipalPut("leadctl", "service", "active", 1),
+    ]
+
+
+@dataclass
+class Served:
+    """A running service as its neighbours see it: the bus, and a channel of each caller's own."""
+
+    bus: Client
+    port: int
+    token_of: Callable[..., str]
+    channels: AsyncExitStack
+
+    async def channel(self, subject: str, *, device_id: str = "") -> grpc.aio.Channel:
+        """A channel with this caller's token, open as long as the service runs."""
+        token = self.token_of(subject, device_id=device_id)
+        opened = connect(f"127.0.0.1:{self.port}", token=lambda: token)
+        return await self.channels.enter_async_context(opened)
+
+
+@pytest.fixture
+def serve(
+    nats_url: str, token_of: Callable[..., str]
+) -> Callable[[Chassis], AbstractAsyncContextManager[Served]]:
+    """Runs a chassis on the streams that identity reads; it must end without a fault."""
+
+    @asynccontextmanager
+    async def serving(chassis: Chassis) -> AsyncIterator[Served]:
+        definitions = [each for each in load_definitions(STREAMS) if each.name in READ_FROM]
+        await apply_streams(nats_url, [replace(each, max_size_bytes=2**24) for each in definitions])
+        service = chassis.service()
+        await service.start()
+        async with AsyncExitStack() as channels:
+            bus = await nats.connect(nats_url)
+            channels.push_async_callback(bus.close)
+            yield Served(bus, chassis.grpc.port, token_of, channels)
+        assert await service.stop() == 0
+
+    return serving

@@ -2,12 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Any
 
 import grpc
-import nats
 import pytest
 from identity.app import build
 from identity.settings import Settings
@@ -19,15 +17,12 @@ from leadchain.identity.v1.resolution_service_pb2_grpc import ResolutionServiceS
 from leadchain.intake.v1.events_pb2 import LeadReceived
 from nats.aio.client import Client
 from servicekit.events import new_id, subject_of
-from servicekit.grpc_client import connect
-from servicekit.streams import apply_streams, load_definitions
 from servicekit.testing.waiting import eventually
 from servicekit.v1 import book_service_pb2, operations_service_pb2
 from servicekit.v1.book_service_pb2_grpc import BookServiceStub
 from servicekit.v1.operations_service_pb2_grpc import OperationsServiceStub
 
 Received = Callable[..., LeadReceived]
-STREAMS = Path(__file__).parents[3] / "deploy" / "nats" / "streams.yaml"
 RECEIVED_TYPE = LeadReceived.DESCRIPTOR.full_name
 
 
@@ -57,30 +52,10 @@ class Running:
         return [LeadIdentified.FromString(message.data or b"") for message in messages]
 
 
-@asynccontextmanager
-async def running(settings: Settings, token: str) -> AsyncIterator[Running]:
-    streams = [
-        replace(definition, max_size_bytes=2**24)
-        for definition in load_definitions(STREAMS)
-        if definition.name in {"INTAKE", "IDENTITY", "ASSIGNMENT", "PERMISSIONS"}
-    ]
-    await apply_streams(settings.nats_url, streams)
-    chassis = build(settings)
-    service = chassis.service()
-    await service.start()
-    bus = await nats.connect(settings.nats_url)
-    try:
-        async with connect(f"127.0.0.1:{chassis.grpc.port}", token=lambda: token) as channel:
-            yield Running(bus, channel)
-    finally:
-        await bus.close()
-        assert await service.stop() == 0
-
-
 @pytest.fixture
-async def identity(settings: Settings, token: str) -> AsyncIterator[Running]:
-    async with running(settings, token) as service:
-        yield service
+async def identity(settings: Settings, serve: Any) -> AsyncIterator[Running]:
+    async with serve(build(settings)) as served:
+        yield Running(served.bus, await served.channel("reporting"))
 
 
 async def test_a_received_lead_leaves_identified(identity: Running, received: Received) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import base64
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,11 +20,8 @@ from identity.seals import Digests, Seals
 from identity.store.golden_archive import Archive
 from leadchain.identity.v1.customer_events_pb2 import CustomerChanged
 from leadchain.identity.v1.golden_records_service_pb2_grpc import GoldenRecordsServiceStub
-from servicekit.auth import mint_token
 from servicekit.chassis import Chassis
 from servicekit.database import Database
-from servicekit.grpc_client import connect
-from servicekit.streams import apply_streams, load_definitions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -37,7 +33,6 @@ if TYPE_CHECKING:
 T0 = datetime(2026, 2, 7, 4, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 INDEX_KEY = base64.b64encode(b"i" * 32).decode()
-STREAMS = Path(__file__).parents[4] / "deploy" / "nats" / "streams.yaml"
 POLICY = """
 model: |
   model
@@ -327,28 +322,18 @@ async def world(migrated_url: str, clock: Clock, ring: KeyRing) -> AsyncIterator
 class Door:
     """GoldenRecordsService as different people see it."""
 
-    def __init__(self, port: int, signing_key: dict[str, Any]) -> None:
-        self._port = port
-        self._signing_key = signing_key
+    def __init__(self, served: Any) -> None:
+        self._served = served
 
     @asynccontextmanager
     async def asked_by(self, name: str) -> AsyncIterator[Any]:
         """The service as this person reaches it."""
-        token = mint_token(
-            self._signing_key,
-            subject=name,
-            scopes=[],
-            audience="leadchain",
-            lifetime_s=600,
-            now=datetime.now(UTC),
-        )
-        async with connect(f"127.0.0.1:{self._port}", token=lambda: token) as channel:
-            yield GoldenRecordsServiceStub(channel)
+        yield GoldenRecordsServiceStub(await self._served.channel(name))
 
 
 @pytest.fixture
 async def door(
-    settings: Settings, signing_key: dict[str, Any], permissions: Any, ring: KeyRing
+    settings: Settings, serve: Any, permissions: Any, ring: KeyRing
 ) -> AsyncIterator[Door]:
     """The service on real servers; it answers from the world's database."""
     names = (*ROLES, "salesperson-1")
@@ -360,17 +345,9 @@ async def door(
             FactPut(Fact("customer", gid(1), "owner", "user", "salesperson-1")),
         ]
     )
-    streams = [
-        replace(definition, max_size_bytes=2**24)
-        for definition in load_definitions(STREAMS)
-        if definition.name == "IDENTITY"
-    ]
-    await apply_streams(settings.nats_url, streams)
     chassis = Chassis(settings)
     replica = enforce(chassis, settings, permissions_grpc=settings.permissions_grpc)
     records = GoldenRecords(Archive.of(chassis.database, Seals(ring), ring))
     rpc.serve(chassis, records, replica)
-    service = chassis.service()
-    await service.start()
-    yield Door(chassis.grpc.port, signing_key)
-    assert await service.stop() == 0
+    async with serve(chassis) as served:
+        yield Door(served)

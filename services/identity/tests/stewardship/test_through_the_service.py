@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -22,11 +21,8 @@ from leadchain.identity.v1 import references_pb2 as refs
 from leadchain.identity.v1 import stewardship_service_pb2 as pb
 from leadchain.identity.v1.explanation_service_pb2_grpc import ExplanationServiceStub
 from leadchain.identity.v1.stewardship_service_pb2_grpc import StewardshipServiceStub
-from servicekit.auth import mint_token
 from servicekit.chassis import Chassis
 from servicekit.database import Database
-from servicekit.grpc_client import connect
-from servicekit.streams import apply_streams, load_definitions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -34,7 +30,6 @@ if TYPE_CHECKING:
     from identity.settings import Settings
     from matchkit.model import Model
 
-STREAMS = Path(__file__).parents[4] / "deploy" / "nats" / "streams.yaml"
 NOON = datetime(2026, 2, 7, 4, 0, tzinfo=UTC)
 POLICY = """
 model: |
@@ -62,30 +57,20 @@ rules:
 class Served:
     """The service, and the Golden IDs and records of two people of one name and company."""
 
-    port: int
-    signing_key: dict[str, Any]
+    service: Any
     golden_ids: list[str]
     records: list[int]
 
     @asynccontextmanager
     async def asked_by(self, name: str) -> AsyncIterator[grpc.aio.Channel]:
         """A channel to the service with this person's token."""
-        token = mint_token(
-            self.signing_key,
-            subject=name,
-            scopes=[],
-            audience="leadchain",
-            lifetime_s=600,
-            now=datetime.now(UTC),
-        )
-        async with connect(f"127.0.0.1:{self.port}", token=lambda: token) as channel:
-            yield channel
+        yield await self.service.channel(name)
 
 
 @pytest.fixture
 async def served(
     settings: Settings,
-    signing_key: dict[str, Any],
+    serve: Any,
     permissions: Any,
     small_model: Model,
 ) -> AsyncIterator[Served]:
@@ -96,10 +81,6 @@ async def served(
             PrincipalPut("salesperson-1", "user", "active", 1),
             FactPut(Fact("role", "data_steward", "member", "user", "steward-1")),
         ]
-    )
-    definitions = [each for each in load_definitions(STREAMS) if each.name == "IDENTITY"]
-    await apply_streams(
-        settings.nats_url, [replace(each, max_size_bytes=2**24) for each in definitions]
     )
     resolver = Resolver(
         small_model,
@@ -112,10 +93,8 @@ async def served(
     enforce(chassis, settings, permissions_grpc=settings.permissions_grpc)
     stewardship.serve(chassis, resolver)
     explanation.serve(chassis, resolver.model, resolver.seals, resolver.digests)
-    service = chassis.service()
-    await service.start()
-    yield Served(chassis.grpc.port, signing_key, golden_ids, records)
-    assert await service.stop() == 0
+    async with serve(chassis) as service:
+        yield Served(service, golden_ids, records)
 
 
 async def test_a_steward_finds_a_doubt_decides_it_and_takes_it_back(served: Served) -> None:

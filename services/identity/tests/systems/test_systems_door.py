@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import time
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import grpc
 import msgspec
-import nats
 import pytest
 from accesskit.changes import FactPut, PolicyPut, PrincipalPut
 from accesskit.facts import Fact
@@ -24,20 +22,17 @@ from leadchain.identity.v1.customer_events_pb2 import CustomerChanged
 from leadchain.identity.v1.freshness_service_pb2_grpc import FreshnessServiceStub
 from leadchain.intake.v1.facts_events_pb2 import SourceRecordChanged
 from leadctl.fakes.erp import FakeErp
-from servicekit.auth import mint_token
 from servicekit.events import new_id, subject_of
-from servicekit.grpc_client import connect
 from servicekit.http_host import HttpHost
-from servicekit.streams import apply_streams, load_definitions
 from servicekit.testing.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
 
     from nats.aio.client import Client
     from nats.aio.msg import Msg
 
-STREAMS = Path(__file__).parents[4] / "deploy" / "nats" / "streams.yaml"
 SECRET = "made-up-secret"
 PHONE, OTHER_PHONE = "13800138001", "13800138002"
 USCC = "91440300708461136T"
@@ -105,48 +100,20 @@ class Running:
 
 
 @asynccontextmanager
-async def running(
-    settings: Any, signing_key: Any, permissions: Any, ring: Any, folder: Path
-) -> AsyncIterator[Running]:
-    await permissions.apply(
-        [
-            PolicyPut(2, POLICY, "live"),
-            PrincipalPut("steward-1", "user", "active", 1),
-            PrincipalPut("stranger-1", "user", "active", 1),
-            FactPut(Fact("role", "data_steward", "member", "user", "steward-1")),
-        ]
+async def an_erp(folder: Path) -> AsyncIterator[tuple[FakeErp, Path]]:
+    """An ERP with one customer, and the file that names its door."""
+    erp = FakeErp(SECRET)
+    erp.change("K-1", 联系人="张伟", 手机=PHONE, 客户名称=COMPANY, 统一社会信用代码=USCC)
+    host = HttpHost("127.0.0.1", 0, erp)
+    await host.start()
+    doors = folder / "doors.yaml"
+    doors.write_text(
+        f"kingdee: {{kind: json, base_url: 'http://127.0.0.1:{host.port}', secret: {SECRET}}}"
     )
-    streams = [
-        replace(definition, max_size_bytes=2**24) for definition in load_definitions(STREAMS)
-    ]
-    await apply_streams(settings.nats_url, streams)
-    async with AsyncExitStack() as stack:
-        erp = FakeErp(SECRET)
-        erp.change("K-1", 联系人="张伟", 手机=PHONE, 客户名称=COMPANY, 统一社会信用代码=USCC)
-        host = HttpHost("127.0.0.1", 0, erp)
-        await host.start()
-        stack.push_async_callback(host.stop)
-        doors = folder / "doors.yaml"
-        doors.write_text(
-            f"kingdee: {{kind: json, base_url: 'http://127.0.0.1:{host.port}', secret: {SECRET}}}"
-        )
-        chassis = build(settings.model_copy(update={"connectors_file": doors}))
-        service = chassis.service()
-        stack.push_async_callback(service.stop)
-        await service.start()
-        bus = await nats.connect(settings.nats_url)
-        stubs = []
-        for name in ("steward-1", "stranger-1"):
-            token = mint_token(
-                signing_key, subject=name, scopes=[], audience="leadchain", lifetime_s=600,
-                now=datetime.now(UTC),
-            )  # fmt: skip
-            channel = connect(f"127.0.0.1:{chassis.grpc.port}", token=lambda token=token: token)
-            stubs.append(await stack.enter_async_context(channel))
-        crosswalk, stranger = (CrosswalkServiceStub(each) for each in stubs)
-        freshness = FreshnessServiceStub(stubs[0])
-        yield Running(bus, crosswalk, freshness, stranger, erp, ring.seal)
-        await bus.close()
+    try:
+        yield erp, doors
+    finally:
+        await host.stop()
 
 
 @pytest.fixture
@@ -157,10 +124,22 @@ def model_file(model, tmp_path) -> Path:
 
 
 @pytest.fixture
-async def identity(settings, signing_key, permissions, ring, tmp_path, model_file):
-    settings = settings.model_copy(update={"matching_model": model_file})
-    async with running(settings, signing_key, permissions, ring, tmp_path) as service:
-        yield service
+async def identity(settings, serve, permissions, ring, tmp_path, model_file):
+    await permissions.apply(
+        [
+            PolicyPut(2, POLICY, "live"),
+            PrincipalPut("steward-1", "user", "active", 1),
+            PrincipalPut("stranger-1", "user", "active", 1),
+            FactPut(Fact("role", "data_steward", "member", "user", "steward-1")),
+        ]
+    )
+    async with an_erp(tmp_path) as (erp, doors):
+        wanted = {"matching_model": model_file, "connectors_file": doors}
+        async with serve(build(settings.model_copy(update=wanted))) as served:
+            steward = await served.channel("steward-1")
+            stranger = CrosswalkServiceStub(await served.channel("stranger-1"))
+            crosswalk, freshness = CrosswalkServiceStub(steward), FreshnessServiceStub(steward)
+            yield Running(served.bus, crosswalk, freshness, stranger, erp, ring.seal)
 
 
 async def test_systems_are_in_step_within_a_second(identity: Running) -> None:
