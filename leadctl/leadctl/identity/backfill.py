@@ -18,7 +18,7 @@ from leadctl.installation import Targets, Token, services
 from leadctl.presentation import AsJson, complain, moment, plain_table, present, run
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import Callable, Iterator
 
     from leadchain.identity.v1.backfills_service_pb2_grpc import BackfillsServiceAsyncStub
     from matchkit.tables import Row
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from leadctl.clients import Services
 
 SERVICE = "identity"
-DEADLINE_S = 24 * 3600.0
+BATCH_TIMEOUT_S = 60.0
 MODIFIED_AT = "modified_at"
 MODIFIED_BY = "modified_by"
 
@@ -143,24 +143,18 @@ async def _put(
     batch: int,
     advance: Callable[[int], None],
 ) -> pb.Backfill:
-    """Sends what is not done yet; flow control of the stream keeps few batches under way."""
+    """Sends what is not done yet, batch by batch."""
     done = opened
-
-    async def requests() -> AsyncIterator[pb.PutRowsRequest]:
-        first = opened.done_count + 1
-        left = islice(rows, opened.done_count, None)
-        while messages := [_message(row) for row in islice(left, batch)]:
-            yield pb.PutRowsRequest(
-                backfill_id=opened.backfill_id,
-                system=opened.system,
-                first_row=first,
-                rows=messages,
-            )
-            first += len(messages)
-
-    advance(opened.done_count)
-    async for answer in stub.PutRows(requests(), timeout=DEADLINE_S):
-        done = answer.backfill
+    left = islice(rows, opened.done_count, None)
+    advance(done.done_count)
+    while messages := [_message(row) for row in islice(left, batch)]:
+        request = pb.PutRowsRequest(
+            backfill_id=opened.backfill_id,
+            system=opened.system,
+            first_row=done.done_count + 1,
+            rows=messages,
+        )
+        done = (await stub.PutRows(request, timeout=BATCH_TIMEOUT_S)).backfill
         advance(done.done_count)
     return done
 

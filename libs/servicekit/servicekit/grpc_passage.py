@@ -71,11 +71,14 @@ class Rules:
 def guarded(method: Method, name: str, rules: Rules, need: Need | None = None) -> Method:
     """`method` behind the guard; `name` is its full name, `package.Service/Method`, `need` what a caller needs.
 
-    Raises TypeError for a method that is not async.
+    Raises TypeError for a method that is not async, and for a stream whose need is in a field: who may open a stream is
+    decided before its first message.
     """
     behaviour = behaviour_of(method)
     if not (inspect.iscoroutinefunction(behaviour) or inspect.isasyncgenfunction(behaviour)):
         raise TypeError(f"{name} must be async")
+    if method.request_streaming and need and (need.resource_field or need.subject_field):
+        raise TypeError(f"{name} takes a stream; its need cannot be in a field of a message")
     parse = _parser(method.request_deserializer)
     early, late = (parse, _as_is) if method.request_streaming else (None, parse)
     guard = _streaming if method.response_streaming else _unary

@@ -21,9 +21,11 @@ from google.protobuf.wrappers_pb2 import StringValue
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from prometheus_client import REGISTRY
+from servicekit.access import Need
 from servicekit.auth import LOCAL_ISSUER, TokenVerifier, current_caller, mint_token, new_signing_key
 from servicekit.errors import Conflict
 from servicekit.grpc_client import TokenFile, connect
+from servicekit.grpc_passage import Rules, guarded
 from servicekit.grpc_server import GrpcServer, RpcLimits
 from servicekit.telemetry import internal_span
 from servicekit.testing.waiting import eventually
@@ -457,6 +459,17 @@ def test_a_method_that_is_not_async_is_refused() -> None:
 
     with pytest.raises(TypeError, match="async"):
         server.add(add_echo, Sync(), ECHO)
+
+
+def test_a_stream_whose_need_is_in_a_field_of_its_messages_is_refused() -> None:
+    async def take(messages: Any, _: Any) -> StringValue:
+        return StringValue()
+
+    method = grpc.stream_unary_rpc_method_handler(take)
+    need = Need("read", "system", resource_field="system")
+
+    with pytest.raises(TypeError, match="takes a stream"):
+        guarded(method, "test.v1.Service/Take", Rules(None, RpcLimits()), need)
 
 
 def test_a_servicer_is_added_under_its_own_name_only() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from leadchain.identity.v1 import backfills_service_pb2 as pb
@@ -18,8 +17,6 @@ from identity.queries import backfills as queries
 from identity.wire import backfills as wire
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from grpc.aio import ServicerContext
     from servicekit.chassis import Chassis
     from servicekit.database import Database
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
     Context = ServicerContext[Any, Any]
 
 SERVICE = "leadchain.identity.v1.BackfillsService"
-BATCH_TIMEOUT_S = 60.0
 
 
 def serve(chassis: Chassis, resolver: Resolver) -> None:
@@ -59,25 +55,15 @@ class BackfillsServicer(BackfillsServiceServicer):
             )
         return pb.OpenBackfillResponse(backfill=wire.backfill(opened))
 
-    async def PutRows(
-        self, request_iterator: AsyncIterator[pb.PutRowsRequest], context: Context
-    ) -> AsyncIterator[pb.PutRowsResponse]:
-        """Resolves batches, one after the other."""
-        of = None
-        async for request in request_iterator:
-            of = of or (request.system, wire.backfill_id(request.backfill_id))
-            async with (
-                asyncio.timeout(BATCH_TIMEOUT_S),
-                self._database.unit_of_work() as uow,
-            ):
-                backfill = await commands.put_rows(
-                    uow,
-                    self._resolver,
-                    of,
-                    wire.rows(request.rows),
-                    first_row=request.first_row,
-                )
-            yield pb.PutRowsResponse(backfill=wire.backfill(backfill))
+    async def PutRows(self, request: pb.PutRowsRequest, context: Context) -> pb.PutRowsResponse:
+        """Resolves a batch."""
+        of = (request.system, wire.backfill_id(request.backfill_id))
+        rows = wire.rows(request.rows)
+        async with self._database.unit_of_work() as uow:
+            backfill = await commands.put_rows(
+                uow, self._resolver, of, rows, first_row=request.first_row
+            )
+        return pb.PutRowsResponse(backfill=wire.backfill(backfill))
 
     async def GetBackfill(
         self, request: pb.GetBackfillRequest, context: Context

@@ -218,9 +218,9 @@ class PutRowsRequest(_message.Message):
     FIRST_ROW_FIELD_NUMBER: _builtins.int
     ROWS_FIELD_NUMBER: _builtins.int
     backfill_id: _builtins.str
-    """The backfill; the first message names it."""
+    """The backfill."""
     system: _builtins.str
-    """Its system; the first message names it."""
+    """Its system."""
     first_row: _builtins.int
     """The number of the first row here, counted from 1."""
     @_builtins.property

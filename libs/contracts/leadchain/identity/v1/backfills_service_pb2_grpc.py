@@ -40,7 +40,7 @@ class BackfillsServiceStub:
                 request_serializer=leadchain_dot_identity_dot_v1_dot_backfills__service__pb2.OpenBackfillRequest.SerializeToString,
                 response_deserializer=leadchain_dot_identity_dot_v1_dot_backfills__service__pb2.OpenBackfillResponse.FromString,
                 _registered_method=True)
-        self.PutRows = channel.stream_stream(
+        self.PutRows = channel.unary_unary(
                 '/leadchain.identity.v1.BackfillsService/PutRows',
                 request_serializer=leadchain_dot_identity_dot_v1_dot_backfills__service__pb2.PutRowsRequest.SerializeToString,
                 response_deserializer=leadchain_dot_identity_dot_v1_dot_backfills__service__pb2.PutRowsResponse.FromString,
@@ -78,9 +78,9 @@ class BackfillsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def PutRows(self, request_iterator, context):
-        """Rows in batches; each batch is one transaction and is answered once it is durable. A batch that begins before what
-        is done already is passed over as far as it is done; one that begins behind it is refused.
+    def PutRows(self, request, context):
+        """A batch of rows, in one transaction, answered once it is durable. One that begins before what is done already is
+        passed over as far as it is done; one that begins behind it is refused.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -122,7 +122,7 @@ def add_BackfillsServiceServicer_to_server(servicer, server):
                     request_deserializer=leadchain_dot_identity_dot_v1_dot_backfills__service__pb2.OpenBackfillRequest.FromString,
                     response_serializer=leadchain_dot_identity_dot_v1_dot_backfills__service__pb2.OpenBackfillResponse.SerializeToString,
             ),
-            'PutRows': grpc.stream_stream_rpc_method_handler(
+            'PutRows': grpc.unary_unary_rpc_method_handler(
                     servicer.PutRows,
                     request_deserializer=leadchain_dot_identity_dot_v1_dot_backfills__service__pb2.PutRowsRequest.FromString,
                     response_serializer=leadchain_dot_identity_dot_v1_dot_backfills__service__pb2.PutRowsResponse.SerializeToString,
@@ -187,7 +187,7 @@ class BackfillsService:
             _registered_method=True)
 
     @staticmethod
-    def PutRows(request_iterator,
+    def PutRows(request,
             target,
             options=(),
             channel_credentials=None,
@@ -197,8 +197,8 @@ class BackfillsService:
             wait_for_ready=None,
             timeout=None,
             metadata=None):
-        return grpc.experimental.stream_stream(
-            request_iterator,
+        return grpc.experimental.unary_unary(
+            request,
             target,
             '/leadchain.identity.v1.BackfillsService/PutRows',
             leadchain_dot_identity_dot_v1_dot_backfills__service__pb2.PutRowsRequest.SerializeToString,

@@ -35,9 +35,9 @@ class BackfillsServiceStub:
     def __new__(cls, channel: _aio.Channel) -> BackfillsServiceAsyncStub: ...
     OpenBackfill: _grpc.UnaryUnaryMultiCallable[_backfills_service_pb2.OpenBackfillRequest, _backfills_service_pb2.OpenBackfillResponse]
     """Begins a backfill, or finds the one of the same system and name."""
-    PutRows: _grpc.StreamStreamMultiCallable[_backfills_service_pb2.PutRowsRequest, _backfills_service_pb2.PutRowsResponse]
-    """Rows in batches; each batch is one transaction and is answered once it is durable. A batch that begins before what
-    is done already is passed over as far as it is done; one that begins behind it is refused.
+    PutRows: _grpc.UnaryUnaryMultiCallable[_backfills_service_pb2.PutRowsRequest, _backfills_service_pb2.PutRowsResponse]
+    """A batch of rows, in one transaction, answered once it is durable. One that begins before what is done already is
+    passed over as far as it is done; one that begins behind it is refused.
     """
     GetBackfill: _grpc.UnaryUnaryMultiCallable[_backfills_service_pb2.GetBackfillRequest, _backfills_service_pb2.GetBackfillResponse]
     """How far one backfill is."""
@@ -55,9 +55,9 @@ class BackfillsServiceAsyncStub(BackfillsServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     OpenBackfill: _aio.UnaryUnaryMultiCallable[_backfills_service_pb2.OpenBackfillRequest, _backfills_service_pb2.OpenBackfillResponse]  # type: ignore[assignment]
     """Begins a backfill, or finds the one of the same system and name."""
-    PutRows: _aio.StreamStreamMultiCallable[_backfills_service_pb2.PutRowsRequest, _backfills_service_pb2.PutRowsResponse]  # type: ignore[assignment]
-    """Rows in batches; each batch is one transaction and is answered once it is durable. A batch that begins before what
-    is done already is passed over as far as it is done; one that begins behind it is refused.
+    PutRows: _aio.UnaryUnaryMultiCallable[_backfills_service_pb2.PutRowsRequest, _backfills_service_pb2.PutRowsResponse]  # type: ignore[assignment]
+    """A batch of rows, in one transaction, answered once it is durable. One that begins before what is done already is
+    passed over as far as it is done; one that begins behind it is refused.
     """
     GetBackfill: _aio.UnaryUnaryMultiCallable[_backfills_service_pb2.GetBackfillRequest, _backfills_service_pb2.GetBackfillResponse]  # type: ignore[assignment]
     """How far one backfill is."""
@@ -82,11 +82,11 @@ class BackfillsServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def PutRows(
         self,
-        request_iterator: _MaybeAsyncIterator[_backfills_service_pb2.PutRowsRequest],
+        request: _backfills_service_pb2.PutRowsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_backfills_service_pb2.PutRowsResponse], _abc.AsyncIterator[_backfills_service_pb2.PutRowsResponse]]:
-        """Rows in batches; each batch is one transaction and is answered once it is durable. A batch that begins before what
-        is done already is passed over as far as it is done; one that begins behind it is refused.
+    ) -> _typing.Union[_backfills_service_pb2.PutRowsResponse, _abc.Awaitable[_backfills_service_pb2.PutRowsResponse]]:
+        """A batch of rows, in one transaction, answered once it is durable. One that begins before what is done already is
+        passed over as far as it is done; one that begins behind it is refused.
         """
 
     @_abc_1.abstractmethod
