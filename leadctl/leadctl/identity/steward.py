@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 from leadchain.identity.v1 import references_pb2
@@ -57,8 +57,7 @@ def merge(
     request = pb.MergeRequest(
         customer_ids=customers, reason=reason, idempotency_key=key or new_id()
     )
-    answer = run(services(target, token_file), asked(lambda stub: stub.Merge(request)))
-    present(answer, render_done, as_json=as_json)
+    _done(services(target, token_file), lambda stub: stub.Merge(request), as_json=as_json)
 
 
 def split(  # noqa: PLR0913 - each is an argument of the command
@@ -81,8 +80,7 @@ def split(  # noqa: PLR0913 - each is an argument of the command
         reason=reason,
         idempotency_key=key or new_id(),
     )
-    answer = run(services(target, token_file), asked(lambda stub: stub.Split(request)))
-    present(answer, render_done, as_json=as_json)
+    _done(services(target, token_file), lambda stub: stub.Split(request), as_json=as_json)
 
 
 def never(  # noqa: PLR0913 - each is an argument of the command
@@ -102,8 +100,7 @@ def never(  # noqa: PLR0913 - each is an argument of the command
     request = pb.MarkNeverRequest(
         a=reference(a), b=reference(b), reason=reason, idempotency_key=key or new_id()
     )
-    answer = run(services(target, token_file), asked(lambda stub: stub.MarkNever(request)))
-    present(answer, render_done, as_json=as_json)
+    _done(services(target, token_file), lambda stub: stub.MarkNever(request), as_json=as_json)
 
 
 def must(  # noqa: PLR0913 - each is an argument of the command
@@ -123,8 +120,7 @@ def must(  # noqa: PLR0913 - each is an argument of the command
     request = pb.MarkMustRequest(
         a=reference(a), b=reference(b), reason=reason, idempotency_key=key or new_id()
     )
-    answer = run(services(target, token_file), asked(lambda stub: stub.MarkMust(request)))
-    present(answer, render_done, as_json=as_json)
+    _done(services(target, token_file), lambda stub: stub.MarkMust(request), as_json=as_json)
 
 
 def revoke(
@@ -143,8 +139,7 @@ def revoke(
     request = pb.RevokeJudgementRequest(
         judgement_id=judgement, reason=reason, idempotency_key=key or new_id()
     )
-    answer = run(services(target, token_file), asked(lambda stub: stub.RevokeJudgement(request)))
-    present(answer, render_done, as_json=as_json)
+    _done(services(target, token_file), lambda stub: stub.RevokeJudgement(request), as_json=as_json)
 
 
 def decide(  # noqa: PLR0913, PLR0917 - each is an argument of the command
@@ -167,8 +162,7 @@ def decide(  # noqa: PLR0913, PLR0917 - each is an argument of the command
     request = pb.DecideReviewRequest(
         a=a, b=b, verdict=VERDICTS[verdict], reason=reason, idempotency_key=key or new_id()
     )
-    answer = run(services(target, token_file), asked(lambda stub: stub.DecideReview(request)))
-    present(answer, render_done, as_json=as_json)
+    _done(services(target, token_file), lambda stub: stub.DecideReview(request), as_json=as_json)
 
 
 def restore(  # noqa: PLR0913 - each is an argument of the command
@@ -195,8 +189,7 @@ def restore(  # noqa: PLR0913 - each is an argument of the command
         reason=reason,
         idempotency_key=key or new_id(),
     )
-    answer = run(services(target, token_file), asked(lambda stub: stub.Restore(request)))
-    present(answer, render_done, as_json=as_json)
+    _done(services(target, token_file), lambda stub: stub.Restore(request), as_json=as_json)
 
 
 def set_hub(  # noqa: PLR0913 - each is an argument of the command
@@ -221,8 +214,16 @@ def set_hub(  # noqa: PLR0913 - each is an argument of the command
         request.key = _number(value)
     else:
         request.value.CopyFrom(pb.FieldValue(field=field, value=value))
-    answer = run(services(target, token_file), asked(lambda stub: stub.SetGenericKey(request)))
-    present(answer, render_done, as_json=as_json)
+    _done(services(target, token_file), lambda stub: stub.SetGenericKey(request), as_json=as_json)
+
+
+def _done(
+    known: Services,
+    ask: Callable[[StewardshipServiceAsyncStub], Awaitable[Any]],
+    *,
+    as_json: bool,
+) -> None:
+    present(run(known, asked(ask)), render_done, as_json=as_json)
 
 
 class Done(Protocol):

@@ -9,7 +9,7 @@ from servicekit.erasures import Erased
 from identity.commands.regrouping import Cause
 from identity.domain.customers import LeadId, MatchBasis
 from identity.domain.regroupings import AUTOMATIC, RegroupingKind
-from identity.domain.statements import LEADS, Statement
+from identity.domain.statements import lead_gone
 from identity.store import privacy as store
 
 if TYPE_CHECKING:
@@ -48,15 +48,7 @@ class Erasing:
         parts = [await forget(uow, lead_ids) for forget in self._forget]
         sources = await store.sources_of(uow.raw, lead_ids)
         gone = [
-            Statement(
-                system=LEADS,
-                source_key=str(lead_id),
-                fields={},
-                modified_at=max(modified_at, uow.now),
-                received_at=uow.now,
-                lead_id=lead_id,
-                is_deleted=True,
-            )
+            lead_gone(lead_id, modified_at=modified_at, now=uow.now)
             for _, lead_id, record_id, modified_at in sources
             if record_id is not None
         ]

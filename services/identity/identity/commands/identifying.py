@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from identity.domain.statements import LEADS, Statement
+from identity.domain.statements import lead_gone
 from identity.store import leads as store
 from identity.wire import leads as wire
 
@@ -54,15 +54,6 @@ async def withdraw_leads(uow: UnitOfWork, resolver: Resolver, lead_ids: Sequence
     """Takes leads back that nobody ever asked for: they are evidence of nothing any more, and stay on record."""
     known = await store.sources_of(uow.raw, lead_ids)
     gone = [
-        Statement(
-            system=LEADS,
-            source_key=str(lead_id),
-            fields={},
-            modified_at=max(modified_at, uow.now),
-            received_at=uow.now,
-            lead_id=lead_id,
-            is_deleted=True,
-        )
-        for lead_id, modified_at in known
+        lead_gone(lead_id, modified_at=modified_at, now=uow.now) for lead_id, modified_at in known
     ]
     await resolver.resolve(uow, gone)

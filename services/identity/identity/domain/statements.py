@@ -39,6 +39,19 @@ class Statement:
     is_deleted: bool = False
 
 
+def lead_gone(lead_id: UUID, *, modified_at: datetime, now: datetime) -> Statement:
+    """That a lead states nothing any more; never older than what it stated last, at `modified_at`."""
+    return Statement(
+        system=LEADS,
+        source_key=str(lead_id),
+        fields={},
+        modified_at=max(modified_at, now),
+        received_at=now,
+        lead_id=lead_id,
+        is_deleted=True,
+    )
+
+
 class Change(IntEnum):
     """What a statement did to its source."""
 
