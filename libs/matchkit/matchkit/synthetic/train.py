@@ -6,9 +6,11 @@ the same name beside another firm's name, or a surname at one firm, weighs what 
 generated records cannot tell is then put right:
 
 * a surname, or a name of the same sound, beside no more than a firm's brand is a clerk's to judge, since brands repeat;
-  one of the five commonest surnames is so beside the firm itself, and neither outweighs another telephone;
+  one of the twenty commonest surnames is so beside the firm itself, and neither outweighs another telephone;
 * another city does not make another customer of a person who names no other firm, whose telephone and name agree;
 * a switchboard is the firm's, which company and code say already;
+* numbers are handed out in rows: one with a digit wrong is a neighbour's as easily as a slip and must not join a name
+  and a city either, and one of the same range is another number like any other;
 * a masked number is weak evidence by decree (features row IN-05): it must not join a name and a city;
 * identifiers that the records hold too seldom to count (passport, external_userid) weigh what the counted ones do.
 """
@@ -46,10 +48,6 @@ MASKED_BITS_MAX = 2.0
 """A city beside it says no more than leaves them, with a full name, to a clerk."""
 _FIRM_BITS = 64.0
 """More than any firm's name and code say, so that only the chance of a colleague counts."""
-
-
-SLIP_BITS_MAX = MASKED_BITS_MAX
-"""What a number with one digit wrong says at most: numbers are handed out in rows, neighbours are not rare."""
 
 
 def train(spec: Model, *, customers: int, seed: int) -> Model:
@@ -103,8 +101,8 @@ def _ceilings(field: str, model: Model) -> dict[str, float]:
         return {
             "switchboard": 0.0,
             "other_extension": 0.0,
-            "one_slip": SLIP_BITS_MAX,
-            "same_prefix": 0.0,
+            "one_slip": MASKED_BITS_MAX,
+            "same_prefix": _bits(model, "phone", "differs"),
         }
     if field == "masked_phone":
         return {"fits_full": MASKED_BITS_MAX, "fits_masked": MASKED_BITS_MAX}
