@@ -34,6 +34,10 @@ def test_a_generated_file_is_matched_well_and_in_any_order_the_same(generated):
     assert found["report"]["records"] > found["report"]["true_customers"] == 400
     assert found["report"]["pairs"]["f1"] > 0.95
     assert found["order"] == {"shuffles": 2, "differing": 0, "records": 0}
+    surest = found["calibration"][-1]
+    assert surest["predicted"] > 0.95
+    assert surest["observed"] > 0.95
+    assert all(each["predicted"] >= 0.5 for each in found["calibration"])
 
 
 def test_every_share_is_shown_with_what_it_is_a_share_of(generated):
@@ -43,6 +47,16 @@ def test_every_share_is_shown_with_what_it_is_a_share_of(generated):
 
     assert "records, 400 true customers" in done.stdout
     assert " of " in done.stdout.partition("over-merged records")[2]
+    assert "posterior" in done.stdout
+
+
+def test_a_generated_file_says_how_hard_it_is(tmp_path):
+    done = run(
+        *("generate", "--customers", "50", "--out", tmp_path / "r.csv"),
+        *("--truth", tmp_path / "t.csv"),
+    )
+
+    assert "share nothing with any other of their customer" in " ".join(done.stdout.split())
 
 
 def test_weights_can_be_estimated_from_the_file_itself(generated, tmp_path):

@@ -137,6 +137,12 @@ def _render(console: Console, model: Model, trial: Trial) -> None:
             f"other orders            {trial.order.differing} of {trial.order.shuffles} differ, "
             f"in {trial.order.records} records"
         )
+    reliability = plain_table(
+        "posterior", "right", "pairs", numbers=("posterior", "right", "pairs")
+    )
+    for each in trial.calibration:
+        reliability.add_row(f"{each.predicted:.3f}", f"{each.observed:.3f}", str(each.pairs))
+    console.print(reliability)
     rate = report.records / trial.cpu_s if trial.cpu_s else 0.0
     console.print(f"read and placed         {rate:.0f} records per CPU second")
 

@@ -22,6 +22,7 @@ def generate_customers(
 ) -> None:
     """Generate labelled records of five systems; every person, number and firm in them is invented."""
     from matchkit.synthetic import generate
+    from matchkit.synthetic.difficulty import difficulty
     from matchkit.synthetic.records import FIELDS, raw
 
     records = generate(customers=customers, seed=seed)
@@ -32,7 +33,11 @@ def generate_customers(
         ((key, *(_cell(values.get(name, "")) for name in FIELDS)) for key, values in rows),
     )
     _write(truth, ("id", "customer"), ((each.key, str(each.customer)) for each in records))
-    screen().print(f"{len(records)} records of {customers} customers written to {out.name}")
+    found = difficulty(records)
+    screen().print(
+        f"{len(records)} records of {customers} customers written to {out.name}; {found.duplicate_share:.1%} of them"
+        f" are duplicates, {found.unlinkable} share nothing with any other of their customer"
+    )
 
 
 def _cell(value: str | list[str]) -> str:

@@ -124,20 +124,6 @@ def obstacle(
     return ""
 
 
-def cut_between(links: Iterable[Link], a: int, b: int) -> list[Link]:
-    """The links given up when two records are forced apart.
-
-    Again and again the weakest link of the strongest remaining path between them, until there is
-    no path left.
-    """
-    left = sorted((link for link in links if link.accepted), key=lambda link: -link.bits)
-    given_up: list[Link] = []
-    while (bridge := _weakest_on_strongest_path(left, a, b)) is not None:
-        given_up.append(bridge)
-        left.remove(bridge)
-    return given_up
-
-
 class _Parts:
     """Disjoint sets that know what they must not join."""
 
@@ -212,19 +198,3 @@ def _strongest_first(
     members: Mapping[int, Member], link: Link
 ) -> tuple[float, tuple[bytes, bytes, int, int]]:
     return -link.bits, _by_digest(members, link.a, link.b)
-
-
-def _weakest_on_strongest_path(links: Sequence[Link], a: int, b: int) -> Link | None:
-    """The link whose coming joins the two, when links come strongest first."""
-    root: dict[int, int] = {}
-
-    def find(record_id: int) -> int:
-        while (up := root.get(record_id, record_id)) != record_id:
-            record_id = up
-        return record_id
-
-    for link in links:
-        root[find(link.a)] = find(link.b)
-        if find(a) == find(b):
-            return link
-    return None

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from matchkit.estimation import Bin, calibration
 from matchkit.evaluation import OrderReport, Report, evaluate, order_sensitivity
 from matchkit.hashing import Hasher
 from matchkit.linker import Linker
 from matchkit.sampling import blocked_pairs
+from matchkit.scoring import posterior
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -21,11 +23,14 @@ if TYPE_CHECKING:
 
     RawRows = Sequence[Mapping[str, str | Sequence[str]]]
 
+BINS = 20
+
 
 class Trial(msgspec.Struct, frozen=True):
     """What came of one trial; `cpu_s` is the time of reading and placing all rows once.
 
-    `waiting` are the pairs left to a clerk.
+    `waiting` are the pairs left to a clerk. `calibration` says of all pairs that were accepted or left to a clerk how
+    often they were right, by their posterior.
     """
 
     report: Report
@@ -33,6 +38,7 @@ class Trial(msgspec.Struct, frozen=True):
     waiting: int
     hubs: int
     cpu_s: float
+    calibration: list[Bin]
 
 
 def run_trial(
@@ -49,13 +55,18 @@ def run_trial(
     rows = [model.read(row) for row in raw] if shuffles else []
     partitions = [parts, *_shuffled(model, hasher, rows, seed=seed, shuffles=shuffles)]
     around = linker.neighbourhood
-    waiting = sum(not link.accepted for link in around.links_among(around.records))
+    links = list(around.links_among(around.records))
     return Trial(
         evaluate(dict(enumerate(truth)), parts),
         order_sensitivity(partitions),
-        waiting,
+        sum(not link.accepted for link in links),
         len(around.generic),
         cpu_s,
+        calibration(
+            [posterior(link.bits) for link in links],
+            [truth[link.a] == truth[link.b] for link in links],
+            bins=BINS,
+        ),
     )
 
 

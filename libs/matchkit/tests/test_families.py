@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from matchkit.families import Judgement, Link, Member, Verdict, cut_between, partition, undivided
+from matchkit.families import Judgement, Link, Member, Verdict, partition, undivided
 
 IDS = range(8)
 members = st.fixed_dictionaries(
@@ -88,21 +88,6 @@ def test_the_weaker_side_gives_way():
     strong, weak = Link(1, 2, 9.0, accepted=True), Link(2, 3, 4.0, accepted=True)
 
     assert partition(members, [strong, weak]) == [{1, 2}, {3}]
-    assert cut_between([strong, weak], 1, 3) == [weak]
-
-
-def test_every_path_between_two_is_cut_at_its_weakest():
-    links = [
-        Link(1, 2, 9.0, accepted=True),
-        Link(2, 4, 3.0, accepted=True),
-        Link(1, 3, 5.0, accepted=True),
-        Link(3, 4, 8.0, accepted=True),
-        Link(1, 4, 1.0, accepted=False),
-    ]
-
-    given_up = cut_between(links, 1, 4)
-
-    assert [(link.a, link.b) for link in given_up] == [(1, 3), (2, 4)]
 
 
 def test_what_must_be_together_comes_before_any_evidence():

@@ -19,7 +19,7 @@ IDENTIFIERS = ("email", "resident_id", "wechat", "openid", "unionid")
 
 @dataclass(frozen=True, slots=True)
 class Difficulty:
-    """Counts of records; shares have `records` as their denominator."""
+    """Counts of records; `unlinkable` have siblings but share no telephone, account, mail address or firm with any."""
 
     records: int
     customers: int
@@ -30,11 +30,6 @@ class Difficulty:
     def duplicate_share(self) -> float:
         """Records beyond the first of their customer."""
         return 1 - self.customers / self.records
-
-    @property
-    def unlinkable_share(self) -> float:
-        """Records that have siblings but share no telephone, account, mail address or firm with any."""
-        return self.unlinkable / self.records
 
 
 def difficulty(records: Iterable[Labelled]) -> Difficulty:
