@@ -1,8 +1,8 @@
 """`python -m bench.customer360`: the time of one customer's snapshot, and of "may they be contacted", among many facts.
 
 Made-up customers with one lead each and ten facts, on a PostgreSQL with fsync, asked by one client in a random order.
-The raw limit is the look-up of one customer by Golden ID by the same driver. Opening the sealed golden record and
-writing the answer are part of the snapshot's time; the network is this machine's.
+The raw limit is the look-up of one customer by Golden ID by the same driver. Writing the answer is part of the
+snapshot's time; these customers have no golden record, so opening one and gRPC are not.
 """
 
 from __future__ import annotations
