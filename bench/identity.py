@@ -2,9 +2,9 @@
 
 Made-up Chinese customers, a third of whose records repeat somebody, are resolved on a PostgreSQL with fsync: in
 micro-batches by one client, and as an import in batches of 2,000 by two, of whom one reads while the other is stored;
-then, with `--grown`, on and on, with a figure for each 100,000. The raw limit looks one key up and inserts one row of the
-same size for each record, in batches of the same size, into tables that grow alike. On a machine with other load the
-processor time of a record tells more; it is that of this process, without the database's.
+then, with `--grown`, on and on, with a figure for each 100,000. The raw limit looks one key up and inserts one row of
+the same size for each record, in batches of the same size, into tables that grow alike. On a machine with other load
+the processor time of a record tells more; it is that of this process, without the database's.
 """
 
 from __future__ import annotations
