@@ -6,17 +6,12 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from google.protobuf.wrappers_pb2 import StringValue
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
@@ -28,6 +23,7 @@ from servicekit.grpc_client import TokenFile, connect
 from servicekit.grpc_passage import Rules, guarded
 from servicekit.grpc_server import GrpcServer, RpcLimits
 from servicekit.telemetry import internal_span
+from servicekit.testing.certificates import certificates
 from servicekit.testing.waiting import eventually
 from servicekit.tls import TlsFiles
 from servicekit.v1 import book_service_pb2_grpc
@@ -560,53 +556,3 @@ async def listed_services(channel: grpc.aio.Channel) -> list[str]:
         async for answer in answers
         for service in answer.list_services_response.service
     ]
-
-
-def certificates(folder: Path) -> tuple[Path, TlsFiles, TlsFiles]:
-    """An authority's certificate, files it signed for localhost, and files of another's signing."""
-    for name in ("ours", "theirs"):
-        authority_key = ec.generate_private_key(ec.SECP256R1())
-        authority = signed(f"{name} authority", authority_key, authority_key, None)
-        key = ec.generate_private_key(ec.SECP256R1())
-        leaf = signed("localhost", key, authority_key, authority)
-        (folder / f"{name}-ca.pem").write_bytes(pem(authority))
-        (folder / f"{name}.pem").write_bytes(pem(leaf))
-        (folder / f"{name}.key").write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
-    ca = folder / "ours-ca.pem"
-    own, strangers = (
-        TlsFiles(folder / f"{name}.pem", folder / f"{name}.key", ca) for name in ("ours", "theirs")
-    )
-    return ca, own, strangers
-
-
-def pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
-
-
-def signed(
-    name: str,
-    key: ec.EllipticCurvePrivateKey,
-    authority_key: ec.EllipticCurvePrivateKey,
-    authority: x509.Certificate | None,
-) -> x509.Certificate:
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
-    now = datetime.now(UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject if authority is None else authority.subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=5))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.BasicConstraints(ca=authority is None, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .sign(authority_key, hashes.SHA256())
-    )

@@ -26,8 +26,8 @@ def run_tests(tmp_path):
     command = [sys.executable, "-m", "pytest", "-v", "-s", "--rootdir=."]
     alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "servicekit.testing.plugin"}
 
-    def run(*, thorough: str) -> str:
-        environment = {**os.environ, **alone, "LEADCHAIN_THOROUGH": thorough}
+    def run(*, thorough: str, ci: str) -> str:
+        environment = {**os.environ, **alone, "LEADCHAIN_THOROUGH": thorough, "CI": ci}
         done = subprocess.run(
             command,
             cwd=tmp_path,
@@ -43,14 +43,16 @@ def run_tests(tmp_path):
     return run
 
 
-def test_the_short_form_is_short_the_same_each_time_and_its_file_begins_first(run_tests):
-    printed = run_tests(thorough="")
+@pytest.mark.parametrize("ci", ["", "true"])
+def test_the_short_form_is_short_the_same_each_time_and_its_file_begins_first(run_tests, ci):
+    printed = run_tests(thorough="", ci=ci)
 
     assert "found 3 True None" in printed
     assert printed.index("test_goes_on") < printed.index("test_quick")
 
 
-def test_the_long_form_goes_on_draws_anew_and_has_time(run_tests):
-    printed = run_tests(thorough="1")
+@pytest.mark.parametrize("ci", ["", "true"])
+def test_the_long_form_goes_on_draws_anew_and_has_time(run_tests, ci):
+    printed = run_tests(thorough="1", ci=ci)
 
     assert "found 500 False Mark(name='timeout', args=(1800,)" in printed
