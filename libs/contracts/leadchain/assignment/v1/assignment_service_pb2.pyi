@@ -21,6 +21,140 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class Shift(_message.Message):
+    """Spans of working time that come every week."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WEEKDAYS_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    start: _builtins.str
+    """Beginning in the calendar's zone, such as 09:00."""
+    end: _builtins.str
+    """End in the calendar's zone, such as 18:00; at or before the beginning it lies on the next day."""
+    @_builtins.property
+    def weekdays(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Days of the week, 1 for Monday to 7 for Sunday."""
+
+    def __init__(
+        self,
+        *,
+        weekdays: _abc.Iterable[_builtins.int] | None = ...,
+        start: _builtins.str = ...,
+        end: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start", "weekdays", b"weekdays"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Shift: _TypeAlias = Shift  # noqa: Y015
+
+@_typing.final
+class TimeOff(_message.Message):
+    """A time in which somebody does not work."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def start(self) -> _timestamp_pb2.Timestamp:
+        """The first moment."""
+
+    @_builtins.property
+    def end(self) -> _timestamp_pb2.Timestamp:
+        """The moment at which it is over."""
+
+    def __init__(
+        self,
+        *,
+        start: _timestamp_pb2.Timestamp | None = ...,
+        end: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TimeOff: _TypeAlias = TimeOff  # noqa: Y015
+
+@_typing.final
+class WorkingDay(_message.Message):
+    """A day that is worked although its weekday is not, or at other hours."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATE_FIELD_NUMBER: _builtins.int
+    SHIFTS_FIELD_NUMBER: _builtins.int
+    date: _builtins.str
+    """The day, such as 2026-02-14."""
+    @_builtins.property
+    def shifts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Shift]:
+        """Its spans; their weekdays are left out. Without any, the usual ones of a Monday."""
+
+    def __init__(
+        self,
+        *,
+        date: _builtins.str = ...,
+        shifts: _abc.Iterable[Global___Shift] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["date", b"date", "shifts", b"shifts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WorkingDay: _TypeAlias = WorkingDay  # noqa: Y015
+
+@_typing.final
+class Calendar(_message.Message):
+    """When a team works."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ZONE_FIELD_NUMBER: _builtins.int
+    SHIFTS_FIELD_NUMBER: _builtins.int
+    HOLIDAYS_FIELD_NUMBER: _builtins.int
+    WORKING_DAYS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name, by which reps refer to it."""
+    zone: _builtins.str
+    """IANA time zone; Asia/Shanghai when empty."""
+    @_builtins.property
+    def shifts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Shift]:
+        """The working week."""
+
+    @_builtins.property
+    def holidays(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Days off, such as 2026-02-17."""
+
+    @_builtins.property
+    def working_days(self) -> _containers.RepeatedCompositeFieldContainer[Global___WorkingDay]:
+        """Make-up days and other exceptions; they win over holidays."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        zone: _builtins.str = ...,
+        shifts: _abc.Iterable[Global___Shift] | None = ...,
+        holidays: _abc.Iterable[_builtins.str] | None = ...,
+        working_days: _abc.Iterable[Global___WorkingDay] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["holidays", b"holidays", "name", b"name", "shifts", b"shifts", "working_days", b"working_days", "zone", b"zone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Calendar: _TypeAlias = Calendar  # noqa: Y015
+
+@_typing.final
 class Rep(_message.Message):
     """Somebody who can take leads."""
 
@@ -34,6 +168,11 @@ class Rep(_message.Message):
     CAPACITY_FIELD_NUMBER: _builtins.int
     WEIGHT_FIELD_NUMBER: _builtins.int
     ACTIVE_FIELD_NUMBER: _builtins.int
+    SKILLS_FIELD_NUMBER: _builtins.int
+    CALENDAR_FIELD_NUMBER: _builtins.int
+    SHIFTS_FIELD_NUMBER: _builtins.int
+    TIME_OFF_FIELD_NUMBER: _builtins.int
+    INACTIVE_BECAUSE_FIELD_NUMBER: _builtins.int
     rep_id: _builtins.str
     """The rep's id."""
     manager_id: _builtins.str
@@ -44,6 +183,10 @@ class Rep(_message.Message):
     """Share of leads relative to other reps, 1 when zero."""
     active: _builtins.bool
     """Whether the rep takes leads."""
+    calendar: _builtins.str
+    """The calendar by which the rep works; empty for none: always on duty unless there are shifts or time off."""
+    inactive_because: _builtins.str
+    """Why an inactive rep takes no leads: frozen or left; empty when nobody said."""
     @_builtins.property
     def provinces(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Provinces covered, without suffix; empty for none."""
@@ -56,6 +199,18 @@ class Rep(_message.Message):
     def industries(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Industry tags covered; empty for all."""
 
+    @_builtins.property
+    def skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the rep can do, as rules name it; empty for nothing special."""
+
+    @_builtins.property
+    def shifts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Shift]:
+        """The rep's own working week in place of the calendar's; the calendar's days off hold all the same."""
+
+    @_builtins.property
+    def time_off(self) -> _containers.RepeatedCompositeFieldContainer[Global___TimeOff]:
+        """When the rep is away."""
+
     def __init__(
         self,
         *,
@@ -67,10 +222,15 @@ class Rep(_message.Message):
         capacity: _builtins.int = ...,
         weight: _builtins.int = ...,
         active: _builtins.bool = ...,
+        skills: _abc.Iterable[_builtins.str] | None = ...,
+        calendar: _builtins.str = ...,
+        shifts: _abc.Iterable[Global___Shift] | None = ...,
+        time_off: _abc.Iterable[Global___TimeOff] | None = ...,
+        inactive_because: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "capacity", b"capacity", "cities", b"cities", "industries", b"industries", "manager_id", b"manager_id", "provinces", b"provinces", "rep_id", b"rep_id", "weight", b"weight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "calendar", b"calendar", "capacity", b"capacity", "cities", b"cities", "inactive_because", b"inactive_because", "industries", b"industries", "manager_id", b"manager_id", "provinces", b"provinces", "rep_id", b"rep_id", "shifts", b"shifts", "skills", b"skills", "time_off", b"time_off", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -108,23 +268,463 @@ class PutRepsResponse(_message.Message):
 
     CHANGED_COUNT_FIELD_NUMBER: _builtins.int
     DRAINED_COUNT_FIELD_NUMBER: _builtins.int
+    GAPS_FIELD_NUMBER: _builtins.int
     changed_count: _builtins.int
     """Reps created or changed."""
     drained_count: _builtins.int
     """Waiting leads that found an owner by it, so far."""
+    @_builtins.property
+    def gaps(self) -> _containers.RepeatedCompositeFieldContainer[Global___RepGap]:
+        """What the reps named lack of what rules in force ask for."""
+
     def __init__(
         self,
         *,
         changed_count: _builtins.int = ...,
         drained_count: _builtins.int = ...,
+        gaps: _abc.Iterable[Global___RepGap] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_count", b"changed_count", "drained_count", b"drained_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_count", b"changed_count", "drained_count", b"drained_count", "gaps", b"gaps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PutRepsResponse: _TypeAlias = PutRepsResponse  # noqa: Y015
+
+@_typing.final
+class RepGap(_message.Message):
+    """Something that a rule in force needs of a rep and the rep's record does not have (AS-05)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REP_ID_FIELD_NUMBER: _builtins.int
+    ATTRIBUTE_FIELD_NUMBER: _builtins.int
+    RULE_IDS_FIELD_NUMBER: _builtins.int
+    rep_id: _builtins.str
+    """The rep."""
+    attribute: _builtins.str
+    """The attribute that is missing: cities, provinces, skills, calendar or roster."""
+    @_builtins.property
+    def rule_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The rules that need it."""
+
+    def __init__(
+        self,
+        *,
+        rep_id: _builtins.str = ...,
+        attribute: _builtins.str = ...,
+        rule_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribute", b"attribute", "rep_id", b"rep_id", "rule_ids", b"rule_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RepGap: _TypeAlias = RepGap  # noqa: Y015
+
+@_typing.final
+class CheckRepsRequest(_message.Message):
+    """Asks what reps lack."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckRepsRequest: _TypeAlias = CheckRepsRequest  # noqa: Y015
+
+@_typing.final
+class CheckRepsResponse(_message.Message):
+    """What reps lack."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GAPS_FIELD_NUMBER: _builtins.int
+    REP_COUNT_FIELD_NUMBER: _builtins.int
+    rep_count: _builtins.int
+    """Reps that were looked at."""
+    @_builtins.property
+    def gaps(self) -> _containers.RepeatedCompositeFieldContainer[Global___RepGap]:
+        """By rep id and attribute."""
+
+    def __init__(
+        self,
+        *,
+        gaps: _abc.Iterable[Global___RepGap] | None = ...,
+        rep_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gaps", b"gaps", "rep_count", b"rep_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckRepsResponse: _TypeAlias = CheckRepsResponse  # noqa: Y015
+
+@_typing.final
+class ImportRepsRequest(_message.Message):
+    """Attributes to change of many reps at once (AS-07)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPS_FIELD_NUMBER: _builtins.int
+    COLUMNS_FIELD_NUMBER: _builtins.int
+    CLEARS_EMPTY_FIELD_NUMBER: _builtins.int
+    IS_DRY_RUN_FIELD_NUMBER: _builtins.int
+    clears_empty: _builtins.bool
+    """Whether an empty value of a column clears it; else it leaves the rep as they are."""
+    is_dry_run: _builtins.bool
+    """Says what would change, and changes nothing."""
+    @_builtins.property
+    def reps(self) -> _containers.RepeatedCompositeFieldContainer[Global___Rep]:
+        """At most 10,000; of each, only the named columns count. A rep who is not known is created, active unless said."""
+
+    @_builtins.property
+    def columns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Fields of Rep that change; the others stay as they are."""
+
+    def __init__(
+        self,
+        *,
+        reps: _abc.Iterable[Global___Rep] | None = ...,
+        columns: _abc.Iterable[_builtins.str] | None = ...,
+        clears_empty: _builtins.bool = ...,
+        is_dry_run: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clears_empty", b"clears_empty", "columns", b"columns", "is_dry_run", b"is_dry_run", "reps", b"reps"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportRepsRequest: _TypeAlias = ImportRepsRequest  # noqa: Y015
+
+@_typing.final
+class RepFieldChange(_message.Message):
+    """One attribute of one rep that changes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REP_ID_FIELD_NUMBER: _builtins.int
+    COLUMN_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    rep_id: _builtins.str
+    """The rep."""
+    column: _builtins.str
+    """The attribute."""
+    before: _builtins.str
+    """As it was; empty for a rep who is created."""
+    after: _builtins.str
+    """As it is then."""
+    def __init__(
+        self,
+        *,
+        rep_id: _builtins.str = ...,
+        column: _builtins.str = ...,
+        before: _builtins.str = ...,
+        after: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "column", b"column", "rep_id", b"rep_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RepFieldChange: _TypeAlias = RepFieldChange  # noqa: Y015
+
+@_typing.final
+class ImportRepsResponse(_message.Message):
+    """What an import changes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGES_FIELD_NUMBER: _builtins.int
+    CREATED_COUNT_FIELD_NUMBER: _builtins.int
+    CHANGED_COUNT_FIELD_NUMBER: _builtins.int
+    DRAINED_COUNT_FIELD_NUMBER: _builtins.int
+    GAPS_FIELD_NUMBER: _builtins.int
+    created_count: _builtins.int
+    """Reps that are new."""
+    changed_count: _builtins.int
+    """Known reps that change."""
+    drained_count: _builtins.int
+    """Waiting leads that found an owner by it, so far; 0 in a dry run."""
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___RepFieldChange]:
+        """Every change, by rep."""
+
+    @_builtins.property
+    def gaps(self) -> _containers.RepeatedCompositeFieldContainer[Global___RepGap]:
+        """What the reps named still lack."""
+
+    def __init__(
+        self,
+        *,
+        changes: _abc.Iterable[Global___RepFieldChange] | None = ...,
+        created_count: _builtins.int = ...,
+        changed_count: _builtins.int = ...,
+        drained_count: _builtins.int = ...,
+        gaps: _abc.Iterable[Global___RepGap] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_count", b"changed_count", "changes", b"changes", "created_count", b"created_count", "drained_count", b"drained_count", "gaps", b"gaps"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportRepsResponse: _TypeAlias = ImportRepsResponse  # noqa: Y015
+
+@_typing.final
+class PutCalendarsRequest(_message.Message):
+    """Calendars to create or change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALENDARS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def calendars(self) -> _containers.RepeatedCompositeFieldContainer[Global___Calendar]:
+        """At most 1,000."""
+
+    def __init__(
+        self,
+        *,
+        calendars: _abc.Iterable[Global___Calendar] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calendars", b"calendars"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PutCalendarsRequest: _TypeAlias = PutCalendarsRequest  # noqa: Y015
+
+@_typing.final
+class PutCalendarsResponse(_message.Message):
+    """What changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGED_COUNT_FIELD_NUMBER: _builtins.int
+    changed_count: _builtins.int
+    """Calendars created or changed."""
+    def __init__(
+        self,
+        *,
+        changed_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_count", b"changed_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PutCalendarsResponse: _TypeAlias = PutCalendarsResponse  # noqa: Y015
+
+@_typing.final
+class ListCalendarsRequest(_message.Message):
+    """Asks for every calendar."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCalendarsRequest: _TypeAlias = ListCalendarsRequest  # noqa: Y015
+
+@_typing.final
+class ListCalendarsResponse(_message.Message):
+    """Every calendar."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALENDARS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def calendars(self) -> _containers.RepeatedCompositeFieldContainer[Global___Calendar]:
+        """By name."""
+
+    def __init__(
+        self,
+        *,
+        calendars: _abc.Iterable[Global___Calendar] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calendars", b"calendars"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCalendarsResponse: _TypeAlias = ListCalendarsResponse  # noqa: Y015
+
+@_typing.final
+class ReportRepPresenceRequest(_message.Message):
+    """A sign that a rep is at work, or goes away for a while."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REP_ID_FIELD_NUMBER: _builtins.int
+    IS_AWAY_FIELD_NUMBER: _builtins.int
+    rep_id: _builtins.str
+    """The rep."""
+    is_away: _builtins.bool
+    """Whether the rep is away from now on, until the next sign."""
+    def __init__(
+        self,
+        *,
+        rep_id: _builtins.str = ...,
+        is_away: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_away", b"is_away", "rep_id", b"rep_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportRepPresenceRequest: _TypeAlias = ReportRepPresenceRequest  # noqa: Y015
+
+@_typing.final
+class ReportRepPresenceResponse(_message.Message):
+    """Taken note of."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEEN_AT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def seen_at(self) -> _timestamp_pb2.Timestamp:
+        """When the rep was last seen."""
+
+    def __init__(
+        self,
+        *,
+        seen_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["seen_at", b"seen_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["seen_at", b"seen_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportRepPresenceResponse: _TypeAlias = ReportRepPresenceResponse  # noqa: Y015
+
+@_typing.final
+class AcceptLeadRequest(_message.Message):
+    """The owner takes the lead on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    REP_ID_FIELD_NUMBER: _builtins.int
+    lead_id: _builtins.str
+    """UUID of the lead."""
+    rep_id: _builtins.str
+    """The rep; must own the lead."""
+    def __init__(
+        self,
+        *,
+        lead_id: _builtins.str = ...,
+        rep_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lead_id", b"lead_id", "rep_id", b"rep_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcceptLeadRequest: _TypeAlias = AcceptLeadRequest  # noqa: Y015
+
+@_typing.final
+class AcceptLeadResponse(_message.Message):
+    """The lead is accepted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCEPTED_AT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def accepted_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was first accepted."""
+
+    def __init__(
+        self,
+        *,
+        accepted_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accepted_at", b"accepted_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_at", b"accepted_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcceptLeadResponse: _TypeAlias = AcceptLeadResponse  # noqa: Y015
+
+@_typing.final
+class DeclineLeadRequest(_message.Message):
+    """The owner gives the lead back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    REP_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    lead_id: _builtins.str
+    """UUID of the lead."""
+    rep_id: _builtins.str
+    """The rep; must own the lead."""
+    reason: _builtins.str
+    """Why: busy, wrong_region, wrong_industry, conflict_of_interest or other."""
+    def __init__(
+        self,
+        *,
+        lead_id: _builtins.str = ...,
+        rep_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lead_id", b"lead_id", "reason", b"reason", "rep_id", b"rep_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeclineLeadRequest: _TypeAlias = DeclineLeadRequest  # noqa: Y015
+
+@_typing.final
+class DeclineLeadResponse(_message.Message):
+    """Somebody else has the lead."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASSIGNEE_ID_FIELD_NUMBER: _builtins.int
+    LEFT_TODAY_FIELD_NUMBER: _builtins.int
+    assignee_id: _builtins.str
+    """The rep who has it now."""
+    left_today: _builtins.int
+    """How often the rep who declined may do so again today."""
+    def __init__(
+        self,
+        *,
+        assignee_id: _builtins.str = ...,
+        left_today: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignee_id", b"assignee_id", "left_today", b"left_today"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeclineLeadResponse: _TypeAlias = DeclineLeadResponse  # noqa: Y015
 
 @_typing.final
 class ListRepsRequest(_message.Message):
@@ -152,13 +752,24 @@ class RepLoad(_message.Message):
     REP_FIELD_NUMBER: _builtins.int
     OPEN_COUNT_FIELD_NUMBER: _builtins.int
     ASSIGNED_COUNT_FIELD_NUMBER: _builtins.int
+    IS_ON_DUTY_FIELD_NUMBER: _builtins.int
+    SEEN_AT_FIELD_NUMBER: _builtins.int
+    IS_AWAY_FIELD_NUMBER: _builtins.int
     open_count: _builtins.int
     """Leads the rep owns and has not closed."""
     assigned_count: _builtins.int
     """Leads ever given to the rep."""
+    is_on_duty: _builtins.bool
+    """Whether the rep is on duty now."""
+    is_away: _builtins.bool
+    """Whether the rep is away at their own word."""
     @_builtins.property
     def rep(self) -> Global___Rep:
         """The rep."""
+
+    @_builtins.property
+    def seen_at(self) -> _timestamp_pb2.Timestamp:
+        """When the rep was last seen; absent when never."""
 
     def __init__(
         self,
@@ -166,10 +777,13 @@ class RepLoad(_message.Message):
         rep: Global___Rep | None = ...,
         open_count: _builtins.int = ...,
         assigned_count: _builtins.int = ...,
+        is_on_duty: _builtins.bool = ...,
+        seen_at: _timestamp_pb2.Timestamp | None = ...,
+        is_away: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["rep", b"rep"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["rep", b"rep", "seen_at", b"seen_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assigned_count", b"assigned_count", "open_count", b"open_count", "rep", b"rep"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assigned_count", b"assigned_count", "is_away", b"is_away", "is_on_duty", b"is_on_duty", "open_count", b"open_count", "rep", b"rep", "seen_at", b"seen_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -304,6 +918,9 @@ class Decision(_message.Message):
     INPUTS_FIELD_NUMBER: _builtins.int
     REFUSALS_FIELD_NUMBER: _builtins.int
     STANDINGS_FIELD_NUMBER: _builtins.int
+    POOL_ID_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    TIE_BREAKER_FIELD_NUMBER: _builtins.int
     outcome: _builtins.str
     """assigned, unassignable, merged, kept or withdrawn."""
     assignee_id: _builtins.str
@@ -314,6 +931,12 @@ class Decision(_message.Message):
     """The rule that decided; empty when none fits."""
     rules_version: _builtins.int
     """Version of the rule file."""
+    pool_id: _builtins.str
+    """The pool that the lead fell back to, or "owner" for the fallback owner; empty where the rule itself decided."""
+    score: _builtins.float
+    """The lead's priority score (AS-16)."""
+    tie_breaker: _builtins.str
+    """What decided among candidates with equal shares: fewest_open, longest_idle or rep_id; empty where nothing had to."""
     @_builtins.property
     def decided_at(self) -> _timestamp_pb2.Timestamp:
         """When it was made."""
@@ -342,10 +965,13 @@ class Decision(_message.Message):
         inputs: _abc.Iterable[_builtins.str] | None = ...,
         refusals: _abc.Iterable[_events_pb2.Refusal] | None = ...,
         standings: _abc.Iterable[Global___Standing] | None = ...,
+        pool_id: _builtins.str = ...,
+        score: _builtins.float = ...,
+        tie_breaker: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["decided_at", b"decided_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignee_id", b"assignee_id", "cause", b"cause", "decided_at", b"decided_at", "inputs", b"inputs", "outcome", b"outcome", "refusals", b"refusals", "rule_id", b"rule_id", "rules_version", b"rules_version", "standings", b"standings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignee_id", b"assignee_id", "cause", b"cause", "decided_at", b"decided_at", "inputs", b"inputs", "outcome", b"outcome", "pool_id", b"pool_id", "refusals", b"refusals", "rule_id", b"rule_id", "rules_version", b"rules_version", "score", b"score", "standings", b"standings", "tie_breaker", b"tie_breaker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -359,19 +985,35 @@ class Standing(_message.Message):
 
     REP_ID_FIELD_NUMBER: _builtins.int
     SHARE_FIELD_NUMBER: _builtins.int
+    TURNS_BEFORE_FIELD_NUMBER: _builtins.int
+    TURNS_AFTER_FIELD_NUMBER: _builtins.int
+    OPEN_COUNT_FIELD_NUMBER: _builtins.int
+    RULE_ID_FIELD_NUMBER: _builtins.int
     rep_id: _builtins.str
     """The rep."""
     share: _builtins.float
     """Leads given by this rule, divided by weight."""
+    turns_before: _builtins.int
+    """Leads given by this rule before the decision."""
+    turns_after: _builtins.int
+    """The same after it."""
+    open_count: _builtins.int
+    """The rep's open leads before the decision."""
+    rule_id: _builtins.str
+    """The rule or pool whose turns these are."""
     def __init__(
         self,
         *,
         rep_id: _builtins.str = ...,
         share: _builtins.float = ...,
+        turns_before: _builtins.int = ...,
+        turns_after: _builtins.int = ...,
+        open_count: _builtins.int = ...,
+        rule_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["rep_id", b"rep_id", "share", b"share"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["open_count", b"open_count", "rep_id", b"rep_id", "rule_id", b"rule_id", "share", b"share", "turns_after", b"turns_after", "turns_before", b"turns_before"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -40,6 +40,31 @@ class AssignmentServiceStub:
                 request_serializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.PutRepsRequest.SerializeToString,
                 response_deserializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.PutRepsResponse.FromString,
                 _registered_method=True)
+        self.ImportReps = channel.unary_unary(
+                '/leadchain.assignment.v1.AssignmentService/ImportReps',
+                request_serializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.ImportRepsRequest.SerializeToString,
+                response_deserializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.ImportRepsResponse.FromString,
+                _registered_method=True)
+        self.CheckReps = channel.unary_unary(
+                '/leadchain.assignment.v1.AssignmentService/CheckReps',
+                request_serializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.CheckRepsRequest.SerializeToString,
+                response_deserializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.CheckRepsResponse.FromString,
+                _registered_method=True)
+        self.PutCalendars = channel.unary_unary(
+                '/leadchain.assignment.v1.AssignmentService/PutCalendars',
+                request_serializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.PutCalendarsRequest.SerializeToString,
+                response_deserializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.PutCalendarsResponse.FromString,
+                _registered_method=True)
+        self.ListCalendars = channel.unary_unary(
+                '/leadchain.assignment.v1.AssignmentService/ListCalendars',
+                request_serializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.ListCalendarsRequest.SerializeToString,
+                response_deserializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.ListCalendarsResponse.FromString,
+                _registered_method=True)
+        self.ReportRepPresence = channel.unary_unary(
+                '/leadchain.assignment.v1.AssignmentService/ReportRepPresence',
+                request_serializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.ReportRepPresenceRequest.SerializeToString,
+                response_deserializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.ReportRepPresenceResponse.FromString,
+                _registered_method=True)
         self.ListReps = channel.unary_unary(
                 '/leadchain.assignment.v1.AssignmentService/ListReps',
                 request_serializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.ListRepsRequest.SerializeToString,
@@ -60,6 +85,16 @@ class AssignmentServiceStub:
                 request_serializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.MarkContactedRequest.SerializeToString,
                 response_deserializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.MarkContactedResponse.FromString,
                 _registered_method=True)
+        self.AcceptLead = channel.unary_unary(
+                '/leadchain.assignment.v1.AssignmentService/AcceptLead',
+                request_serializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.AcceptLeadRequest.SerializeToString,
+                response_deserializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.AcceptLeadResponse.FromString,
+                _registered_method=True)
+        self.DeclineLead = channel.unary_unary(
+                '/leadchain.assignment.v1.AssignmentService/DeclineLead',
+                request_serializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.DeclineLeadRequest.SerializeToString,
+                response_deserializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.DeclineLeadResponse.FromString,
+                _registered_method=True)
 
 
 class AssignmentServiceServicer:
@@ -68,6 +103,41 @@ class AssignmentServiceServicer:
 
     def PutReps(self, request, context):
         """Creates or changes reps; waiting leads that they can take are assigned. Idempotent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportReps(self, request, context):
+        """Changes some attributes of many reps, or says what would change; waiting leads are tried again. Idempotent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckReps(self, request, context):
+        """What reps lack of what rules in force ask for.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PutCalendars(self, request, context):
+        """Creates or changes calendars. Idempotent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCalendars(self, request, context):
+        """Every calendar.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReportRepPresence(self, request, context):
+        """A rep is seen at work, or goes away for a while.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -101,6 +171,20 @@ class AssignmentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AcceptLead(self, request, context):
+        """The owner takes the lead on. Idempotent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeclineLead(self, request, context):
+        """The owner gives the lead back, and somebody else gets it; refused when nobody else can take it, or too often a day.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AssignmentServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -108,6 +192,31 @@ def add_AssignmentServiceServicer_to_server(servicer, server):
                     servicer.PutReps,
                     request_deserializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.PutRepsRequest.FromString,
                     response_serializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.PutRepsResponse.SerializeToString,
+            ),
+            'ImportReps': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportReps,
+                    request_deserializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.ImportRepsRequest.FromString,
+                    response_serializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.ImportRepsResponse.SerializeToString,
+            ),
+            'CheckReps': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckReps,
+                    request_deserializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.CheckRepsRequest.FromString,
+                    response_serializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.CheckRepsResponse.SerializeToString,
+            ),
+            'PutCalendars': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutCalendars,
+                    request_deserializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.PutCalendarsRequest.FromString,
+                    response_serializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.PutCalendarsResponse.SerializeToString,
+            ),
+            'ListCalendars': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCalendars,
+                    request_deserializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.ListCalendarsRequest.FromString,
+                    response_serializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.ListCalendarsResponse.SerializeToString,
+            ),
+            'ReportRepPresence': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportRepPresence,
+                    request_deserializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.ReportRepPresenceRequest.FromString,
+                    response_serializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.ReportRepPresenceResponse.SerializeToString,
             ),
             'ListReps': grpc.unary_unary_rpc_method_handler(
                     servicer.ListReps,
@@ -128,6 +237,16 @@ def add_AssignmentServiceServicer_to_server(servicer, server):
                     servicer.MarkContacted,
                     request_deserializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.MarkContactedRequest.FromString,
                     response_serializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.MarkContactedResponse.SerializeToString,
+            ),
+            'AcceptLead': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcceptLead,
+                    request_deserializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.AcceptLeadRequest.FromString,
+                    response_serializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.AcceptLeadResponse.SerializeToString,
+            ),
+            'DeclineLead': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeclineLead,
+                    request_deserializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.DeclineLeadRequest.FromString,
+                    response_serializer=leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.DeclineLeadResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -158,6 +277,141 @@ class AssignmentService:
             '/leadchain.assignment.v1.AssignmentService/PutReps',
             leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.PutRepsRequest.SerializeToString,
             leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.PutRepsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportReps(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadchain.assignment.v1.AssignmentService/ImportReps',
+            leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.ImportRepsRequest.SerializeToString,
+            leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.ImportRepsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckReps(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadchain.assignment.v1.AssignmentService/CheckReps',
+            leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.CheckRepsRequest.SerializeToString,
+            leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.CheckRepsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PutCalendars(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadchain.assignment.v1.AssignmentService/PutCalendars',
+            leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.PutCalendarsRequest.SerializeToString,
+            leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.PutCalendarsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCalendars(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadchain.assignment.v1.AssignmentService/ListCalendars',
+            leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.ListCalendarsRequest.SerializeToString,
+            leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.ListCalendarsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportRepPresence(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadchain.assignment.v1.AssignmentService/ReportRepPresence',
+            leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.ReportRepPresenceRequest.SerializeToString,
+            leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.ReportRepPresenceResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -266,6 +520,60 @@ class AssignmentService:
             '/leadchain.assignment.v1.AssignmentService/MarkContacted',
             leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.MarkContactedRequest.SerializeToString,
             leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.MarkContactedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcceptLead(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadchain.assignment.v1.AssignmentService/AcceptLead',
+            leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.AcceptLeadRequest.SerializeToString,
+            leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.AcceptLeadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeclineLead(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadchain.assignment.v1.AssignmentService/DeclineLead',
+            leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.DeclineLeadRequest.SerializeToString,
+            leadchain_dot_assignment_dot_v1_dot_assignment__service__pb2.DeclineLeadResponse.FromString,
             options,
             channel_credentials,
             insecure,

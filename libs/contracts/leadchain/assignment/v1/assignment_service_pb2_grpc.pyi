@@ -35,6 +35,16 @@ class AssignmentServiceStub:
     def __new__(cls, channel: _aio.Channel) -> AssignmentServiceAsyncStub: ...
     PutReps: _grpc.UnaryUnaryMultiCallable[_assignment_service_pb2.PutRepsRequest, _assignment_service_pb2.PutRepsResponse]
     """Creates or changes reps; waiting leads that they can take are assigned. Idempotent."""
+    ImportReps: _grpc.UnaryUnaryMultiCallable[_assignment_service_pb2.ImportRepsRequest, _assignment_service_pb2.ImportRepsResponse]
+    """Changes some attributes of many reps, or says what would change; waiting leads are tried again. Idempotent."""
+    CheckReps: _grpc.UnaryUnaryMultiCallable[_assignment_service_pb2.CheckRepsRequest, _assignment_service_pb2.CheckRepsResponse]
+    """What reps lack of what rules in force ask for."""
+    PutCalendars: _grpc.UnaryUnaryMultiCallable[_assignment_service_pb2.PutCalendarsRequest, _assignment_service_pb2.PutCalendarsResponse]
+    """Creates or changes calendars. Idempotent."""
+    ListCalendars: _grpc.UnaryUnaryMultiCallable[_assignment_service_pb2.ListCalendarsRequest, _assignment_service_pb2.ListCalendarsResponse]
+    """Every calendar."""
+    ReportRepPresence: _grpc.UnaryUnaryMultiCallable[_assignment_service_pb2.ReportRepPresenceRequest, _assignment_service_pb2.ReportRepPresenceResponse]
+    """A rep is seen at work, or goes away for a while."""
     ListReps: _grpc.UnaryUnaryMultiCallable[_assignment_service_pb2.ListRepsRequest, _assignment_service_pb2.ListRepsResponse]
     """Every rep with their open leads."""
     GetAssignment: _grpc.UnaryUnaryMultiCallable[_assignment_service_pb2.GetAssignmentRequest, _assignment_service_pb2.GetAssignmentResponse]
@@ -43,6 +53,10 @@ class AssignmentServiceStub:
     """Why each decision about a lead was made: inputs, rule, and every candidate."""
     MarkContacted: _grpc.UnaryUnaryMultiCallable[_assignment_service_pb2.MarkContactedRequest, _assignment_service_pb2.MarkContactedResponse]
     """The owner says that contact was made; stops the contact timer. Idempotent."""
+    AcceptLead: _grpc.UnaryUnaryMultiCallable[_assignment_service_pb2.AcceptLeadRequest, _assignment_service_pb2.AcceptLeadResponse]
+    """The owner takes the lead on. Idempotent."""
+    DeclineLead: _grpc.UnaryUnaryMultiCallable[_assignment_service_pb2.DeclineLeadRequest, _assignment_service_pb2.DeclineLeadResponse]
+    """The owner gives the lead back, and somebody else gets it; refused when nobody else can take it, or too often a day."""
 
 @_typing.type_check_only
 class AssignmentServiceAsyncStub(AssignmentServiceStub):
@@ -51,6 +65,16 @@ class AssignmentServiceAsyncStub(AssignmentServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     PutReps: _aio.UnaryUnaryMultiCallable[_assignment_service_pb2.PutRepsRequest, _assignment_service_pb2.PutRepsResponse]  # type: ignore[assignment]
     """Creates or changes reps; waiting leads that they can take are assigned. Idempotent."""
+    ImportReps: _aio.UnaryUnaryMultiCallable[_assignment_service_pb2.ImportRepsRequest, _assignment_service_pb2.ImportRepsResponse]  # type: ignore[assignment]
+    """Changes some attributes of many reps, or says what would change; waiting leads are tried again. Idempotent."""
+    CheckReps: _aio.UnaryUnaryMultiCallable[_assignment_service_pb2.CheckRepsRequest, _assignment_service_pb2.CheckRepsResponse]  # type: ignore[assignment]
+    """What reps lack of what rules in force ask for."""
+    PutCalendars: _aio.UnaryUnaryMultiCallable[_assignment_service_pb2.PutCalendarsRequest, _assignment_service_pb2.PutCalendarsResponse]  # type: ignore[assignment]
+    """Creates or changes calendars. Idempotent."""
+    ListCalendars: _aio.UnaryUnaryMultiCallable[_assignment_service_pb2.ListCalendarsRequest, _assignment_service_pb2.ListCalendarsResponse]  # type: ignore[assignment]
+    """Every calendar."""
+    ReportRepPresence: _aio.UnaryUnaryMultiCallable[_assignment_service_pb2.ReportRepPresenceRequest, _assignment_service_pb2.ReportRepPresenceResponse]  # type: ignore[assignment]
+    """A rep is seen at work, or goes away for a while."""
     ListReps: _aio.UnaryUnaryMultiCallable[_assignment_service_pb2.ListRepsRequest, _assignment_service_pb2.ListRepsResponse]  # type: ignore[assignment]
     """Every rep with their open leads."""
     GetAssignment: _aio.UnaryUnaryMultiCallable[_assignment_service_pb2.GetAssignmentRequest, _assignment_service_pb2.GetAssignmentResponse]  # type: ignore[assignment]
@@ -59,6 +83,10 @@ class AssignmentServiceAsyncStub(AssignmentServiceStub):
     """Why each decision about a lead was made: inputs, rule, and every candidate."""
     MarkContacted: _aio.UnaryUnaryMultiCallable[_assignment_service_pb2.MarkContactedRequest, _assignment_service_pb2.MarkContactedResponse]  # type: ignore[assignment]
     """The owner says that contact was made; stops the contact timer. Idempotent."""
+    AcceptLead: _aio.UnaryUnaryMultiCallable[_assignment_service_pb2.AcceptLeadRequest, _assignment_service_pb2.AcceptLeadResponse]  # type: ignore[assignment]
+    """The owner takes the lead on. Idempotent."""
+    DeclineLead: _aio.UnaryUnaryMultiCallable[_assignment_service_pb2.DeclineLeadRequest, _assignment_service_pb2.DeclineLeadResponse]  # type: ignore[assignment]
+    """The owner gives the lead back, and somebody else gets it; refused when nobody else can take it, or too often a day."""
 
 class AssignmentServiceServicer(metaclass=_abc_1.ABCMeta):
     """Who must act, and by when?"""
@@ -70,6 +98,46 @@ class AssignmentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_assignment_service_pb2.PutRepsResponse, _abc.Awaitable[_assignment_service_pb2.PutRepsResponse]]:
         """Creates or changes reps; waiting leads that they can take are assigned. Idempotent."""
+
+    @_abc_1.abstractmethod
+    def ImportReps(
+        self,
+        request: _assignment_service_pb2.ImportRepsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_assignment_service_pb2.ImportRepsResponse, _abc.Awaitable[_assignment_service_pb2.ImportRepsResponse]]:
+        """Changes some attributes of many reps, or says what would change; waiting leads are tried again. Idempotent."""
+
+    @_abc_1.abstractmethod
+    def CheckReps(
+        self,
+        request: _assignment_service_pb2.CheckRepsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_assignment_service_pb2.CheckRepsResponse, _abc.Awaitable[_assignment_service_pb2.CheckRepsResponse]]:
+        """What reps lack of what rules in force ask for."""
+
+    @_abc_1.abstractmethod
+    def PutCalendars(
+        self,
+        request: _assignment_service_pb2.PutCalendarsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_assignment_service_pb2.PutCalendarsResponse, _abc.Awaitable[_assignment_service_pb2.PutCalendarsResponse]]:
+        """Creates or changes calendars. Idempotent."""
+
+    @_abc_1.abstractmethod
+    def ListCalendars(
+        self,
+        request: _assignment_service_pb2.ListCalendarsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_assignment_service_pb2.ListCalendarsResponse, _abc.Awaitable[_assignment_service_pb2.ListCalendarsResponse]]:
+        """Every calendar."""
+
+    @_abc_1.abstractmethod
+    def ReportRepPresence(
+        self,
+        request: _assignment_service_pb2.ReportRepPresenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_assignment_service_pb2.ReportRepPresenceResponse, _abc.Awaitable[_assignment_service_pb2.ReportRepPresenceResponse]]:
+        """A rep is seen at work, or goes away for a while."""
 
     @_abc_1.abstractmethod
     def ListReps(
@@ -102,5 +170,21 @@ class AssignmentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_assignment_service_pb2.MarkContactedResponse, _abc.Awaitable[_assignment_service_pb2.MarkContactedResponse]]:
         """The owner says that contact was made; stops the contact timer. Idempotent."""
+
+    @_abc_1.abstractmethod
+    def AcceptLead(
+        self,
+        request: _assignment_service_pb2.AcceptLeadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_assignment_service_pb2.AcceptLeadResponse, _abc.Awaitable[_assignment_service_pb2.AcceptLeadResponse]]:
+        """The owner takes the lead on. Idempotent."""
+
+    @_abc_1.abstractmethod
+    def DeclineLead(
+        self,
+        request: _assignment_service_pb2.DeclineLeadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_assignment_service_pb2.DeclineLeadResponse, _abc.Awaitable[_assignment_service_pb2.DeclineLeadResponse]]:
+        """The owner gives the lead back, and somebody else gets it; refused when nobody else can take it, or too often a day."""
 
 def add_AssignmentServiceServicer_to_server(servicer: AssignmentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

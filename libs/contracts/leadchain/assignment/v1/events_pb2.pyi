@@ -38,6 +38,8 @@ class _AssignmentCauseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Assig
     """The import that made the lead was undone; nobody has it any longer."""
     ASSIGNMENT_CAUSE_CUSTOMERS_MERGED: _AssignmentCause.ValueType  # 5
     """Its customer turned out to be one with another, whose open lead goes on."""
+    ASSIGNMENT_CAUSE_DECLINED: _AssignmentCause.ValueType  # 6
+    """The owner before gave it back."""
 
 class AssignmentCause(_AssignmentCause, metaclass=_AssignmentCauseEnumTypeWrapper):
     """Why a lead was given to somebody."""
@@ -54,6 +56,8 @@ ASSIGNMENT_CAUSE_IMPORT_UNDONE: AssignmentCause.ValueType  # 4
 """The import that made the lead was undone; nobody has it any longer."""
 ASSIGNMENT_CAUSE_CUSTOMERS_MERGED: AssignmentCause.ValueType  # 5
 """Its customer turned out to be one with another, whose open lead goes on."""
+ASSIGNMENT_CAUSE_DECLINED: AssignmentCause.ValueType  # 6
+"""The owner before gave it back."""
 Global___AssignmentCause: _TypeAlias = AssignmentCause  # noqa: Y015
 
 class _RefusalReason:
@@ -78,6 +82,12 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     """The rep is frozen or has left."""
     REFUSAL_REASON_PREVIOUS_OWNER: _RefusalReason.ValueType  # 7
     """The rep had this lead before and let it run out."""
+    REFUSAL_REASON_OFF_DUTY: _RefusalReason.ValueType  # 8
+    """The rep is off duty: outside of their shifts, on a holiday, or in time off."""
+    REFUSAL_REASON_AWAY: _RefusalReason.ValueType  # 9
+    """The rep is away at their own word, or was not seen for longer than the rule allows."""
+    REFUSAL_REASON_SKILL_MISSING: _RefusalReason.ValueType  # 10
+    """The rep lacks a skill that the rule asks for."""
 
 class RefusalReason(_RefusalReason, metaclass=_RefusalReasonEnumTypeWrapper):
     """Why a candidate was passed over."""
@@ -98,6 +108,12 @@ REFUSAL_REASON_INACTIVE: RefusalReason.ValueType  # 6
 """The rep is frozen or has left."""
 REFUSAL_REASON_PREVIOUS_OWNER: RefusalReason.ValueType  # 7
 """The rep had this lead before and let it run out."""
+REFUSAL_REASON_OFF_DUTY: RefusalReason.ValueType  # 8
+"""The rep is off duty: outside of their shifts, on a holiday, or in time off."""
+REFUSAL_REASON_AWAY: RefusalReason.ValueType  # 9
+"""The rep is away at their own word, or was not seen for longer than the rule allows."""
+REFUSAL_REASON_SKILL_MISSING: RefusalReason.ValueType  # 10
+"""The rep lacks a skill that the rule asks for."""
 Global___RefusalReason: _TypeAlias = RefusalReason  # noqa: Y015
 
 @_typing.final
@@ -153,6 +169,8 @@ class LeadAssigned(_message.Message):
     INDUSTRY_FIELD_NUMBER: _builtins.int
     PHONE_DISPLAY_FIELD_NUMBER: _builtins.int
     FIRST_ACTION_FIELD_NUMBER: _builtins.int
+    POOL_ID_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
     event_id: _builtins.str
     """UUIDv7 of this event."""
     lead_id: _builtins.str
@@ -181,6 +199,10 @@ class LeadAssigned(_message.Message):
     """The phone for people's eyes: first three and last four digits."""
     first_action: _builtins.str
     """The first action (首触动作)."""
+    pool_id: _builtins.str
+    """The pool that the lead fell back to, or "owner" for the fallback owner; empty where the rule itself decided."""
+    score: _builtins.float
+    """The lead's priority score (AS-16)."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When the fact became true."""
@@ -213,10 +235,12 @@ class LeadAssigned(_message.Message):
         industry: _builtins.str = ...,
         phone_display: _builtins.str = ...,
         first_action: _builtins.str = ...,
+        pool_id: _builtins.str = ...,
+        score: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["contact_due_at", b"contact_due_at", "occurred_at", b"occurred_at", "received_at", b"received_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignee_id", b"assignee_id", "assignment_no", b"assignment_no", "cause", b"cause", "channel", b"channel", "contact_due_at", b"contact_due_at", "event_id", b"event_id", "first_action", b"first_action", "golden_id", b"golden_id", "industry", b"industry", "lead_id", b"lead_id", "occurred_at", b"occurred_at", "phone_display", b"phone_display", "previous_assignee_id", b"previous_assignee_id", "received_at", b"received_at", "region_display", b"region_display", "rule_id", b"rule_id", "rules_version", b"rules_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignee_id", b"assignee_id", "assignment_no", b"assignment_no", "cause", b"cause", "channel", b"channel", "contact_due_at", b"contact_due_at", "event_id", b"event_id", "first_action", b"first_action", "golden_id", b"golden_id", "industry", b"industry", "lead_id", b"lead_id", "occurred_at", b"occurred_at", "phone_display", b"phone_display", "pool_id", b"pool_id", "previous_assignee_id", b"previous_assignee_id", "received_at", b"received_at", "region_display", b"region_display", "rule_id", b"rule_id", "rules_version", b"rules_version", "score", b"score"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -503,3 +527,237 @@ class ContactOverdue(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ContactOverdue: _TypeAlias = ContactOverdue  # noqa: Y015
+
+@_typing.final
+class LeadScored(_message.Message):
+    """A lead's priority score lies above the threshold of the rules (AS-16)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    GOLDEN_ID_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    THRESHOLD_FIELD_NUMBER: _builtins.int
+    TAG_FIELD_NUMBER: _builtins.int
+    ASSIGNEE_ID_FIELD_NUMBER: _builtins.int
+    RULES_VERSION_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    RECEIVED_AT_FIELD_NUMBER: _builtins.int
+    REGION_DISPLAY_FIELD_NUMBER: _builtins.int
+    INDUSTRY_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """UUIDv7 of this event."""
+    lead_id: _builtins.str
+    """UUIDv7 of the lead."""
+    golden_id: _builtins.str
+    """Golden ID of the customer."""
+    score: _builtins.float
+    """The score."""
+    threshold: _builtins.float
+    """The threshold that it lies above."""
+    tag: _builtins.str
+    """The tag that the lead has by it, such as 重点客户."""
+    assignee_id: _builtins.str
+    """The rep who must act; empty while the lead waits."""
+    rules_version: _builtins.int
+    """Version of the rules that scored it."""
+    channel: _builtins.str
+    """Channel name."""
+    region_display: _builtins.str
+    """Where the customer is, for people's eyes, such as 广东 深圳."""
+    industry: _builtins.str
+    """Industry tag."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When the fact became true."""
+
+    @_builtins.property
+    def received_at(self) -> _timestamp_pb2.Timestamp:
+        """When lead-intake stored the delivery."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        lead_id: _builtins.str = ...,
+        golden_id: _builtins.str = ...,
+        score: _builtins.float = ...,
+        threshold: _builtins.float = ...,
+        tag: _builtins.str = ...,
+        assignee_id: _builtins.str = ...,
+        rules_version: _builtins.int = ...,
+        channel: _builtins.str = ...,
+        received_at: _timestamp_pb2.Timestamp | None = ...,
+        region_display: _builtins.str = ...,
+        industry: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at", "received_at", b"received_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignee_id", b"assignee_id", "channel", b"channel", "event_id", b"event_id", "golden_id", b"golden_id", "industry", b"industry", "lead_id", b"lead_id", "occurred_at", b"occurred_at", "received_at", b"received_at", "region_display", b"region_display", "rules_version", b"rules_version", "score", b"score", "tag", b"tag", "threshold", b"threshold"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeadScored: _TypeAlias = LeadScored  # noqa: Y015
+
+@_typing.final
+class LeadAccepted(_message.Message):
+    """The owner took the lead on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    REP_ID_FIELD_NUMBER: _builtins.int
+    ASSIGNMENT_NO_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    RECEIVED_AT_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """UUIDv7 of this event."""
+    lead_id: _builtins.str
+    """UUIDv7 of the lead."""
+    rep_id: _builtins.str
+    """The rep who accepted it."""
+    assignment_no: _builtins.int
+    """Which assignment was accepted, from 1."""
+    channel: _builtins.str
+    """Channel name."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When the fact became true."""
+
+    @_builtins.property
+    def received_at(self) -> _timestamp_pb2.Timestamp:
+        """When lead-intake stored the delivery."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        lead_id: _builtins.str = ...,
+        rep_id: _builtins.str = ...,
+        assignment_no: _builtins.int = ...,
+        channel: _builtins.str = ...,
+        received_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at", "received_at", b"received_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment_no", b"assignment_no", "channel", b"channel", "event_id", b"event_id", "lead_id", b"lead_id", "occurred_at", b"occurred_at", "received_at", b"received_at", "rep_id", b"rep_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeadAccepted: _TypeAlias = LeadAccepted  # noqa: Y015
+
+@_typing.final
+class LeadDeclined(_message.Message):
+    """The owner gave the lead back; somebody else has it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    REP_ID_FIELD_NUMBER: _builtins.int
+    ASSIGNMENT_NO_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NEXT_ASSIGNEE_ID_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    RECEIVED_AT_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """UUIDv7 of this event."""
+    lead_id: _builtins.str
+    """UUIDv7 of the lead."""
+    rep_id: _builtins.str
+    """The rep who declined it."""
+    assignment_no: _builtins.int
+    """Which assignment was declined, from 1."""
+    reason: _builtins.str
+    """Why: busy, wrong_region, wrong_industry, conflict_of_interest or other."""
+    next_assignee_id: _builtins.str
+    """The rep who has it now."""
+    channel: _builtins.str
+    """Channel name."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When the fact became true."""
+
+    @_builtins.property
+    def received_at(self) -> _timestamp_pb2.Timestamp:
+        """When lead-intake stored the delivery."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        lead_id: _builtins.str = ...,
+        rep_id: _builtins.str = ...,
+        assignment_no: _builtins.int = ...,
+        reason: _builtins.str = ...,
+        next_assignee_id: _builtins.str = ...,
+        channel: _builtins.str = ...,
+        received_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at", "received_at", b"received_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment_no", b"assignment_no", "channel", b"channel", "event_id", b"event_id", "lead_id", b"lead_id", "next_assignee_id", b"next_assignee_id", "occurred_at", b"occurred_at", "reason", b"reason", "received_at", b"received_at", "rep_id", b"rep_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeadDeclined: _TypeAlias = LeadDeclined  # noqa: Y015
+
+@_typing.final
+class RoutingRulesPublished(_message.Message):
+    """Other routing rules are in force."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    PREVIOUS_VERSION_FIELD_NUMBER: _builtins.int
+    RESTORED_VERSION_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    PUBLISHED_BY_FIELD_NUMBER: _builtins.int
+    APPROVAL_ID_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """UUIDv7 of this event."""
+    version: _builtins.int
+    """The version in force now."""
+    previous_version: _builtins.int
+    """The version that was in force before."""
+    restored_version: _builtins.int
+    """The earlier version that came back under a new number; 0 for another document."""
+    sha256: _builtins.str
+    """SHA-256 of the document, hexadecimal."""
+    published_by: _builtins.str
+    """Who published it."""
+    approval_id: _builtins.str
+    """The approval that was used; empty where the policy wants none."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When the fact became true."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        version: _builtins.int = ...,
+        previous_version: _builtins.int = ...,
+        restored_version: _builtins.int = ...,
+        sha256: _builtins.str = ...,
+        published_by: _builtins.str = ...,
+        approval_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_id", b"approval_id", "event_id", b"event_id", "occurred_at", b"occurred_at", "previous_version", b"previous_version", "published_by", b"published_by", "restored_version", b"restored_version", "sha256", b"sha256", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RoutingRulesPublished: _TypeAlias = RoutingRulesPublished  # noqa: Y015

@@ -236,6 +236,26 @@ class LeadFacts(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class AttributesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     CHANNEL_FIELD_NUMBER: _builtins.int
     ACCOUNT_FIELD_NUMBER: _builtins.int
     EXTERNAL_ID_FIELD_NUMBER: _builtins.int
@@ -260,6 +280,7 @@ class LeadFacts(_message.Message):
     CLIENT_VERSION_FIELD_NUMBER: _builtins.int
     CONSENT_NOTICE_VERSION_FIELD_NUMBER: _builtins.int
     ADDRESSED_TO_FIELD_NUMBER: _builtins.int
+    ATTRIBUTES_FIELD_NUMBER: _builtins.int
     channel: _builtins.str
     """Channel name, such as website_form."""
     account: _builtins.str
@@ -320,6 +341,10 @@ class LeadFacts(_message.Message):
     def flags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What is remarkable: masked_phone, several_phones, hotline, odd_email, odd_name, odd_uscc, from_pull, from_import."""
 
+    @_builtins.property
+    def attributes(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What else the channel's mapping names about the inquiry, such as tier or past_spend; never personal data. At most 20."""
+
     def __init__(
         self,
         *,
@@ -347,10 +372,11 @@ class LeadFacts(_message.Message):
         client_version: _builtins.str = ...,
         consent_notice_version: _builtins.str = ...,
         addressed_to: _builtins.str = ...,
+        attributes: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["inquired_at", b"inquired_at", "received_at", b"received_at", "region", b"region", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "addressed_to", b"addressed_to", "budget", b"budget", "channel", b"channel", "client_version", b"client_version", "consent_notice_version", b"consent_notice_version", "email_index", b"email_index", "external_id", b"external_id", "first_action", b"first_action", "flags", b"flags", "industry", b"industry", "inquired_at", b"inquired_at", "mapping_version", b"mapping_version", "phone_display", b"phone_display", "phone_index", b"phone_index", "product", b"product", "received_at", b"received_at", "region", b"region", "sealed_contact", b"sealed_contact", "source", b"source", "source_kind", b"source_kind", "stage", b"stage", "trust", b"trust", "wechat_index", b"wechat_index"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "addressed_to", b"addressed_to", "attributes", b"attributes", "budget", b"budget", "channel", b"channel", "client_version", b"client_version", "consent_notice_version", b"consent_notice_version", "email_index", b"email_index", "external_id", b"external_id", "first_action", b"first_action", "flags", b"flags", "industry", b"industry", "inquired_at", b"inquired_at", "mapping_version", b"mapping_version", "phone_display", b"phone_display", "phone_index", b"phone_index", "product", b"product", "received_at", b"received_at", "region", b"region", "sealed_contact", b"sealed_contact", "source", b"source", "source_kind", b"source_kind", "stage", b"stage", "trust", b"trust", "wechat_index", b"wechat_index"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
