@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Column, DateTime, Index, SmallInteger, Table, Uuid, text
-from sqlalchemy.dialects.postgresql import ARRAY
 
 from servicekit.errors import InvalidMessage
 
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 
     import asyncpg
-    from sqlalchemy import MetaData
+    from sqlalchemy import MetaData, Table
 
     from servicekit.database import Database, UnitOfWork
 
@@ -98,7 +96,10 @@ def asked(request_id: str, keys: Iterable[str]) -> Asked:
 
 
 def erasures_table(metadata: MetaData) -> Table:
-    """The table of a service that erases; its migration makes it."""
+    """The table of a service that erases; its migration makes it, and alone needs SQLAlchemy."""
+    from sqlalchemy import Column, DateTime, Index, SmallInteger, Table, Uuid, text
+    from sqlalchemy.dialects.postgresql import ARRAY
+
     table = Table(
         "erasures",
         metadata,

@@ -6,6 +6,5 @@ still.
 """
 
 from assignment.store import privacy
-from assignment.store.rows import Base
 
-__all__ = ["Base", "privacy"]
+__all__ = ["privacy"]

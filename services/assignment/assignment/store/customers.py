@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from assignment.store.rows import STATE_MERGED, STATE_WAITING
+from assignment.store.states import STATE_MERGED, STATE_WAITING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

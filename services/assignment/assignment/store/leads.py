@@ -17,7 +17,7 @@ from assignment.domain.leads import (
     Waiting,
     Withdrawn,
 )
-from assignment.store.rows import (
+from assignment.store.states import (
     STATE_ASSIGNED,
     STATE_MERGED,
     STATE_WAITING,

@@ -1,19 +1,22 @@
-"""The tables."""
+"""The tables, for the migrations; what serves speaks SQL and imports none of this."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from uuid import UUID
 
+from servicekit.erasures import erasures_table
 from servicekit.schema import TYPES, kit_metadata
 from sqlalchemy import BigInteger, CheckConstraint, Index, SmallInteger, String, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-STATE_ASSIGNED = 1
-STATE_WAITING = 2
-STATE_MERGED = 3
-STATE_WITHDRAWN = 4
+from assignment.store.states import (
+    STATE_ASSIGNED,
+    STATE_MERGED,
+    STATE_WAITING,
+    STATE_WITHDRAWN,
+)
 
 _HOT_ROWS = {"fillfactor": "50", "autovacuum_vacuum_scale_factor": "0.01"}
 
@@ -23,6 +26,9 @@ class Base(DeclarativeBase):
 
     metadata = kit_metadata()
     type_annotation_map = TYPES
+
+
+erasures_table(Base.metadata)
 
 
 class LeadRow(Base):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from assignment.store.rows import STATE_MERGED
+from assignment.store.states import STATE_MERGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

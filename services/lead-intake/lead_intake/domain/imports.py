@@ -21,6 +21,9 @@ ChunkId = NewType("ChunkId", UUID)
 PART_BYTES = 256 * 1024
 """Size of every part of an upload but the last."""
 
+COLUMNS_MAX = 500
+"""Widest table."""
+
 CHUNK_ROWS = 500
 """Rows that are kept together in one transaction."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.parsers import expat
 
-from lead_intake.domain.imports import RefusedFile
+from lead_intake.domain.imports import COLUMNS_MAX, RefusedFile
 from lead_intake.importing.plain_xml import Runs, plain_cells, plain_texts
 from lead_intake.importing.shared_strings import CELL_CHARS_MAX, SharedStrings
 from lead_intake.importing.text_tables import UNREADABLE
@@ -17,7 +17,6 @@ from lead_intake.importing.workbook_dates import written_date
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-COLUMNS_MAX = 500
 ROWS_MAX = 2**20
 """What a sheet may have: rows that are left out before a later one are blank."""
 

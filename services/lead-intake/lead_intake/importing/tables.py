@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
-from lead_intake.domain.imports import PART_BYTES, RefusedFile
-from lead_intake.importing.sheets import COLUMNS_MAX
+from lead_intake.domain.imports import COLUMNS_MAX, PART_BYTES, RefusedFile
 from lead_intake.importing.text_tables import TextTable
-from lead_intake.importing.workbooks import workbook_rows
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -78,8 +77,15 @@ async def _rows(source: Bytes) -> AsyncIterator[tuple[list[list[str]], float]]:
     for magic, kind in _REFUSED_KINDS:
         if start.startswith(magic):
             raise RefusedFile(f"the file is {kind}")
-    rows = workbook_rows(source) if start.startswith(b"PK\x03\x04") else _text_rows(source)
+    rows = _workbook_rows(source) if start.startswith(b"PK\x03\x04") else _text_rows(source)
     async for batch in rows:
+        yield batch
+
+
+async def _workbook_rows(source: Bytes) -> AsyncIterator[tuple[list[list[str]], float]]:
+    # The spreadsheet library is large and seldom needed: the first workbook loads it, beside the loop.
+    workbooks = await asyncio.to_thread(import_module, "lead_intake.importing.workbooks")
+    async for batch in workbooks.workbook_rows(source):
         yield batch
 
 

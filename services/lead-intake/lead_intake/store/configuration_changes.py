@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-import lead_intake.store.rows_mappings  # noqa: F401 - its tables belong to the service's
-
 if TYPE_CHECKING:
     from datetime import datetime
 

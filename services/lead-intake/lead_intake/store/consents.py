@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import lead_intake.store.rows_privacy  # noqa: F401 - its tables belong to the service's
 from lead_intake.domain.consents import Consent, ConsentEvent, Receipt
 from lead_intake.domain.retention import Deleted
 from lead_intake.store.items import written_array

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from lead_intake.domain.imports import Counts, Import, ImportId, ImportState
 from lead_intake.domain.subjects import RequestKind
-from lead_intake.store.rows_imports import ImportRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     import asyncpg
 
     from lead_intake.domain.leads import AccountId
-
-__all__ = ["ImportRow"]
 
 _COLUMNS = """import_id, account_id, accounts.channel, accounts.account, state, imports.template, size_bytes,
   part_count, created_by, created_at, started_at, finished_at, is_split, read_share, problem, withdrawn_count,

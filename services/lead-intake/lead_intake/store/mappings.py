@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import lead_intake.store.rows_mappings  # noqa: F401 - its tables belong to the service's
 from lead_intake.domain.leads import AccountId, DeliveryId, ItemState, LeadId
 from lead_intake.store.deliveries import Delivery
 

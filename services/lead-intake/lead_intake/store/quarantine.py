@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import lead_intake.store.rows_mappings  # noqa: F401 - its tables belong to the service's
-
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from uuid import UUID

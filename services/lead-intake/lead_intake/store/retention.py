@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
-import lead_intake.store.rows_privacy  # noqa: F401 - its tables belong to the service's
 from lead_intake.domain.retention import Certificate, Deleted, first_id_at
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import lead_intake.store.rows_privacy  # noqa: F401 - its tables belong to the service's
 from lead_intake.domain.subjects import PointKind
 from lead_intake.domain.suppressions import Purpose, Suppression
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import lead_intake.store.rows_sync  # noqa: F401 - its tables belong to the service's
 from lead_intake.domain.retention import Deleted
 from lead_intake.domain.sync import RecordKey
 

@@ -1,6 +1,6 @@
 """Runs notification's migrations."""
 
-from notification.store import Base
+from notification.store.rows import Base
 from servicekit.migrations import run_environment
 
 run_environment(Base.metadata)

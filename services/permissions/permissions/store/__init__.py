@@ -17,10 +17,8 @@ from permissions.store import (
     replicas,
     sessions,
 )
-from permissions.store.tables import Base
 
 __all__ = [
-    "Base",
     "approvals",
     "audit",
     "checkpoints",

@@ -4,21 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    CheckConstraint,
-    Double,
-    ForeignKey,
-    Index,
-    String,
-    text,
-)
-from sqlalchemy.orm import Mapped, mapped_column
-
 from permissions.domain.approvals import AccessRequest, Deed, Emergency, Status
 from permissions.domain.approvers import Verdict, Vote
-from permissions.store.tables import Base
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -44,23 +31,23 @@ _REVIEW = """
 update access_requests set reviewed_by = $2, reviewed_at_s = $3, review = $4, seq = $5 where request_id = $1
 """
 _SANCTION = "update access_requests set is_sanctioned = true, seq = $2 where request_id = $1"
-_OPEN = "status in ('pending', 'approved')"
+OPEN = "status in ('pending', 'approved')"
 _OPEN_OF = f"""
-select {_COLUMNS} from access_requests where {_OPEN} and (requester_id = $1 or subject_id = $1) order by request_id
+select {_COLUMNS} from access_requests where {OPEN} and (requester_id = $1 or subject_id = $1) order by request_id
 """
 _MADE_BY = f"""
 select {_COLUMNS} from access_requests where requester_id = $1 and request_id > $2 order by request_id limit $3
 """
 _AWAITING = f"""
 select {_COLUMNS} from access_requests r
-where {_OPEN} and status = 'pending' and expires_at_s > $5 and template = any($1::text[]) and request_id > $3
+where {OPEN} and status = 'pending' and expires_at_s > $5 and template = any($1::text[]) and request_id > $3
   and requester_id <> $2 and subject_id <> $2
   and not exists (select from approval_votes v where v.request_id = r.request_id and v.approver_id = $2)
 order by request_id limit $4
 """
 _LAPSED = f"""
 select {_COLUMNS} from access_requests
-where {_OPEN} and case status when 'pending' then expires_at_s else usable_until_s end <= $1
+where {OPEN} and case status when 'pending' then expires_at_s else usable_until_s end <= $1
 order by request_id limit $2
 """
 _UNREVIEWED = f"""
@@ -83,81 +70,8 @@ on conflict (request_id, approver_id) do update set
   epoch = excluded.epoch, seq = excluded.seq
 """
 _PENDING_VOTES = f"""
-select count(*) from approval_votes join access_requests using (request_id) where approver_id = $1 and {_OPEN}
+select count(*) from approval_votes join access_requests using (request_id) where approver_id = $1 and {OPEN}
 """
-
-
-class AccessRequestRow(Base):
-    """A request for one deed; the columns of use and of review are filled in as they happen."""
-
-    __tablename__ = "access_requests"
-    request_id: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
-    template: Mapped[str] = mapped_column(String(100))
-    requester_id: Mapped[str] = mapped_column(String(200, collation="C"))
-    requester_epoch: Mapped[int]
-    subject_epoch: Mapped[int]
-    subject_id: Mapped[str] = mapped_column(String(200, collation="C"))
-    action: Mapped[str] = mapped_column(String(200, collation="C"))
-    resource_type: Mapped[str] = mapped_column(String(200, collation="C"))
-    resource_id: Mapped[str] = mapped_column(String(200, collation="C"))
-    params_hash: Mapped[str] = mapped_column(String(64))
-    summary: Mapped[str] = mapped_column(String(500))
-    requested_at_s: Mapped[float] = mapped_column(Double)
-    expires_at_s: Mapped[float] = mapped_column(Double)
-    status: Mapped[str] = mapped_column(String(20))
-    usable_until_s: Mapped[float | None] = mapped_column(Double)
-    used_at_s: Mapped[float | None] = mapped_column(Double)
-    use_key: Mapped[str] = mapped_column(String(200))
-    used_by: Mapped[str] = mapped_column(String(200, collation="C"))
-    notify_ids: Mapped[list[str]] = mapped_column(ARRAY(String(200)))
-    review_by_s: Mapped[float | None] = mapped_column(Double)
-    reviewed_by: Mapped[str] = mapped_column(String(200, collation="C"))
-    reviewed_at_s: Mapped[float | None] = mapped_column(Double)
-    review: Mapped[str | None] = mapped_column(String(20))
-    is_sanctioned: Mapped[bool]
-    requested_seq: Mapped[int] = mapped_column(BigInteger)
-    seq: Mapped[int] = mapped_column(BigInteger)
-
-    __table_args__ = (
-        CheckConstraint(
-            "status in ('pending', 'approved', 'denied', 'expired', 'cancelled', 'used')",
-            name="status_is_known",
-        ),
-        CheckConstraint("(status = 'used') = (used_at_s is not null)", name="used_once"),
-        CheckConstraint(
-            "status not in ('approved', 'used') or usable_until_s is not null",
-            name="approved_for_a_time",
-        ),
-        Index("ix_access_requests_requester", "requester_id", "request_id"),
-        Index("ix_access_requests_open", "template", "request_id", postgresql_where=text(_OPEN)),
-        Index(
-            "ix_access_requests_to_review",
-            "review_by_s",
-            postgresql_where=text(
-                "review_by_s is not null and review is null and not is_sanctioned"
-            ),
-        ),
-    )
-
-
-class ApprovalVoteRow(Base):
-    """What an approver said of a request; the last word of each."""
-
-    __tablename__ = "approval_votes"
-    request_id: Mapped[str] = mapped_column(
-        String(200, collation="C"), ForeignKey("access_requests.request_id"), primary_key=True
-    )
-    approver_id: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
-    step_group: Mapped[str] = mapped_column(String(100))
-    verdict: Mapped[str] = mapped_column(String(20))
-    voted_at_s: Mapped[float] = mapped_column(Double)
-    epoch: Mapped[int]
-    seq: Mapped[int] = mapped_column(BigInteger)
-
-    __table_args__ = (
-        CheckConstraint("verdict in ('approve', 'deny')", name="verdict_is_known"),
-        Index("ix_approval_votes_approver", "approver_id"),
-    )
 
 
 async def add(raw: asyncpg.Connection, request: AccessRequest, *, seq: int) -> None:

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
-
-from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    CheckConstraint,
-    Index,
-    LargeBinary,
-    SmallInteger,
-    String,
-    Text,
-    text,
-)
-from sqlalchemy.orm import Mapped, mapped_column
 
 from permissions.domain.audit import AuditEntry, AuditHead
 from permissions.domain.merkle import TILE_LEAVES, TILE_LEVEL, Subtree, leaf_hash, root_of
-from permissions.store.tables import Base
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+    from datetime import datetime
 
     import asyncpg
 
@@ -71,66 +57,6 @@ select seq, recorded_at, fact, hash, changes_state from audit_entries
 where seq > $1 and changes_state order by seq limit $2
 """
 _RECORDED_AT_LATEST = "select max(recorded_at) from audit_entries where seq > $1 and changes_state"
-
-
-class AuditEntryRow(Base):
-    """One entry of the audit log; a trigger refuses to change or delete it."""
-
-    __tablename__ = "audit_entries"
-    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    recorded_at: Mapped[datetime]
-    fact: Mapped[bytes] = mapped_column(LargeBinary)
-    hash: Mapped[bytes] = mapped_column(LargeBinary(32))
-    changes_state: Mapped[bool] = mapped_column(server_default=text("false"))
-
-    __table_args__ = (
-        CheckConstraint("octet_length(hash) = 32", name="hash_is_sha256"),
-        Index("ix_audit_entries_changing", "seq", postgresql_where=text("changes_state")),
-    )
-
-
-class AuditHeadRow(Base):
-    """The one row that says where the audit log ends; whoever appends holds its lock."""
-
-    __tablename__ = "audit_head"
-    only_row: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
-    seq: Mapped[int] = mapped_column(BigInteger)
-    hash: Mapped[bytes] = mapped_column(LargeBinary(32))
-    revision: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
-    log_id: Mapped[str] = mapped_column(String(40))
-    tree: Mapped[bytes] = mapped_column(LargeBinary)
-
-    __table_args__ = (CheckConstraint("only_row = 1", name="there_is_one_row"),)
-
-
-class AuditNodeRow(Base):
-    """The root of a complete subtree of the log's tree, from 256 leaves on."""
-
-    __tablename__ = "audit_nodes"
-    level: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
-    index: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    hash: Mapped[bytes] = mapped_column(LargeBinary(32))
-
-
-class AuditResourceRow(Base):
-    """That an entry is about a resource: how everything that happened to it is found."""
-
-    __tablename__ = "audit_resources"
-    resource: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
-    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    action: Mapped[str] = mapped_column(String(100))
-    fields: Mapped[list[str]] = mapped_column(ARRAY(Text))
-
-
-class AuditPersonalRow(Base):
-    """A personal value behind a commitment of the log, sealed, and its salt; erasable, unlike the log."""
-
-    __tablename__ = "audit_personal"
-    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    field: Mapped[str] = mapped_column(String(200), primary_key=True)
-    about: Mapped[str] = mapped_column(String(200, collation="C"), index=True)
-    salt: Mapped[bytes] = mapped_column(LargeBinary(16))
-    value: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 async def lock_head(raw: asyncpg.Connection) -> AuditHead:

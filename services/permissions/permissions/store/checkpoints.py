@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, LargeBinary, String, Text
-from sqlalchemy.orm import Mapped, mapped_column
-
 from permissions.domain.checkpoints import Checkpoint, SigningKey
-from permissions.store.tables import Base
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import asyncpg
 
 _SEALER_LOCK = 0x5EA1
@@ -40,37 +37,6 @@ _KEY_IN_FORCE = """
 select seq, key_id, public_key from audit_signing_keys where seq <= $1 order by seq desc limit 1
 """
 _PUT_KEY = "insert into audit_signing_keys (seq, key_id, public_key) values ($1, $2, $3)"
-
-
-class AuditCheckpointRow(Base):
-    """A sealed beginning of the log."""
-
-    __tablename__ = "audit_checkpoints"
-    size: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    root: Mapped[bytes] = mapped_column(LargeBinary(32))
-    chain_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
-    key_id: Mapped[str] = mapped_column(String(8))
-    note: Mapped[str] = mapped_column(Text)
-    sealed_at: Mapped[datetime]
-
-
-class AuditCosignatureRow(Base):
-    """A witness saw this checkpoint and found it to continue the one before."""
-
-    __tablename__ = "audit_cosignatures"
-    size: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    witness: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
-    signature_line: Mapped[str] = mapped_column(Text)
-    cosigned_at: Mapped[datetime]
-
-
-class AuditSigningKeyRow(Base):
-    """A public key with which checkpoints from an entry on are signed."""
-
-    __tablename__ = "audit_signing_keys"
-    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    key_id: Mapped[str] = mapped_column(String(8))
-    public_key: Mapped[bytes] = mapped_column(LargeBinary(32))
 
 
 async def try_lock(raw: asyncpg.Connection) -> bool:

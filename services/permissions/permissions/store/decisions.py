@@ -7,11 +7,8 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from accesskit.decisions import Outcome
-from sqlalchemy import BigInteger, Index, LargeBinary, String
-from sqlalchemy.orm import Mapped, mapped_column
 
 from permissions.domain.decisions import Record
-from permissions.store.tables import Base
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,27 +25,6 @@ select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[],
 _FIND = f"select {_COLUMNS} from decisions where decision_id = $1"
 _LATEST = f"select {_COLUMNS} from decisions order by seq desc limit $1"
 _KNOWN = "select decision_id from decisions where decision_id = any($1::uuid[])"
-
-
-class DecisionRow(Base):
-    """One audited decision; the audit entry `seq` holds the digest of its question and answer."""
-
-    __tablename__ = "decisions"
-    decision_id: Mapped[UUID] = mapped_column(primary_key=True)
-    asked_by: Mapped[str] = mapped_column(String(200, collation="C"))
-    subject_id: Mapped[str] = mapped_column(String(200, collation="C"))
-    resource: Mapped[str] = mapped_column(String(401, collation="C"))
-    action: Mapped[str] = mapped_column(String(200, collation="C"))
-    outcome: Mapped[str] = mapped_column(String(20))
-    reason: Mapped[str] = mapped_column(String(200))
-    question: Mapped[bytes] = mapped_column(LargeBinary)
-    answer: Mapped[bytes] = mapped_column(LargeBinary)
-    revision: Mapped[int] = mapped_column(BigInteger)
-    policy_version: Mapped[int]
-    decided_at: Mapped[datetime]
-    seq: Mapped[int] = mapped_column(BigInteger)
-
-    __table_args__ = (Index("ix_decisions_seq", "seq", unique=True),)
 
 
 async def save(raw: asyncpg.Connection, records: Sequence[tuple[Record, int]]) -> None:

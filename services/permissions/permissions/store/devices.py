@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from accesskit.changes import DevicePut
-from sqlalchemy import CheckConstraint, Index, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
 
 from permissions.domain.devices import Device, DeviceKey, UnknownDevice
-from permissions.store.tables import Base
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     import asyncpg
     from accesskit.changes import Change
@@ -40,35 +37,6 @@ insert into device_challenges values ($1, $2, $3)
 _USE_UP = """
 delete from device_challenges where nonce = $1 and device_id = $2 and expires_at > $3 returning true
 """
-
-
-class DeviceRow(Base):
-    """A public key of a person, and whether it may be worked with."""
-
-    __tablename__ = "devices"
-    device_id: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
-    principal_id: Mapped[str] = mapped_column(String(200, collation="C"))
-    public_key: Mapped[str]
-    thumbprint: Mapped[str] = mapped_column(String(43, collation="C"))
-    status: Mapped[str] = mapped_column(String(20))
-    registered_at: Mapped[datetime]
-    approved_by: Mapped[str] = mapped_column(String(200, collation="C"))
-
-    __table_args__ = (
-        CheckConstraint("status in ('pending', 'registered', 'revoked')", name="status_is_known"),
-        CheckConstraint("approved_by <> principal_id", name="approved_by_another"),
-        UniqueConstraint("thumbprint"),
-        Index("ix_devices_principal", "principal_id", "device_id"),
-    )
-
-
-class DeviceChallengeRow(Base):
-    """A nonce that a device may sign once; it goes when it is used."""
-
-    __tablename__ = "device_challenges"
-    nonce: Mapped[str] = mapped_column(String(43, collation="C"), primary_key=True)
-    device_id: Mapped[str] = mapped_column(String(200, collation="C"))
-    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 async def load(raw: asyncpg.Connection) -> list[Change]:

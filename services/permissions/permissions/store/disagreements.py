@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Integer, String
-from sqlalchemy.orm import Mapped, mapped_column
-
 from permissions.domain.policies import Disagreement, DisagreementKind
-from permissions.store.tables import Base
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -31,22 +26,6 @@ _LIST = f"""
 select {_KIND}, subject_id, resource_id, count, last_at from disagreements where version = $1
 order by count desc, {_KIND} limit $2
 """
-
-
-class DisagreementRow(Base):
-    """One kind of disagreement between two versions: how often, when last, and the last question it arose from."""
-
-    __tablename__ = "disagreements"
-    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    live_version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    resource_type: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
-    action: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
-    live_answer: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
-    answer: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
-    subject_id: Mapped[str] = mapped_column(String(200, collation="C"))
-    resource_id: Mapped[str] = mapped_column(String(200, collation="C"))
-    count: Mapped[int] = mapped_column(BigInteger)
-    last_at: Mapped[datetime]
 
 
 async def add(raw: asyncpg.Connection, found: Collection[Disagreement]) -> None:

@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import date
 from typing import TYPE_CHECKING
-
-from sqlalchemy import (
-    CheckConstraint,
-    Double,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    SmallInteger,
-    String,
-    text,
-)
-from sqlalchemy.orm import Mapped, mapped_column
 
 from permissions.domain.export_breaker import Breaker, Signals
 from permissions.domain.export_budgets import Copied, Spent
 from permissions.domain.exports import Page, PageOutcome
-from permissions.store.tables import Base
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
 
     import asyncpg
     from accesskit.facts import Entity
@@ -83,70 +69,6 @@ delete from export_copies where ctid = any(array(select ctid from export_copies 
 """
 _BREAKER = "select is_open, since_s, reason, canary_id from export_breaker"
 _SET_BREAKER = "update export_breaker set is_open = $1, since_s = $2, reason = $3, canary_id = $4"
-
-
-class ExportPageRow(Base):
-    """A page: rows reserved, rows that count, and what its exporter said of it."""
-
-    __tablename__ = "export_pages"
-    lease_id: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
-    export_id: Mapped[str] = mapped_column(
-        String(200, collation="C"), ForeignKey("exports.export_id")
-    )
-    subject_id: Mapped[str] = mapped_column(String(200, collation="C"))
-    cursor: Mapped[str]
-    reserved_rows: Mapped[int] = mapped_column(Integer)
-    charged_rows: Mapped[int] = mapped_column(Integer)
-    day: Mapped[date]
-    acquired_at_s: Mapped[float] = mapped_column(Double)
-    expires_at_s: Mapped[float] = mapped_column(Double)
-    is_degraded: Mapped[bool]
-    outcome: Mapped[str] = mapped_column(String(20))
-    report_hash: Mapped[str] = mapped_column(String(64, collation="C"))
-    reported_at_s: Mapped[float | None] = mapped_column(Double)
-    response_ms: Mapped[float | None] = mapped_column(Double)
-    memory_mb: Mapped[float | None] = mapped_column(Double)
-
-    __table_args__ = (
-        CheckConstraint(
-            "outcome in ('held', 'lapsed', 'delivered', 'empty', 'failed', 'released')",
-            name="outcome_is_known",
-        ),
-        CheckConstraint("reserved_rows > 0 and charged_rows >= 0", name="rows_are_counts"),
-        Index(
-            "ix_export_pages_held",
-            "export_id",
-            unique=True,
-            postgresql_where=text("outcome = 'held'"),
-        ),
-        Index("ix_export_pages_due", "expires_at_s", postgresql_where=text("outcome = 'held'")),
-        Index("ix_export_pages_day", "day", "subject_id"),
-        Index("ix_export_pages_subject", "subject_id", "acquired_at_s"),
-        Index("ix_export_pages_reported", "reported_at_s"),
-    )
-
-
-class ExportCopyRow(Base):
-    """That somebody copied a resource, and whose it was then; forgotten when it no longer counts."""
-
-    __tablename__ = "export_copies"
-    subject_id: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
-    resource_hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
-    owner_id: Mapped[str] = mapped_column(String(200, collation="C"))
-    copied_at_s: Mapped[float] = mapped_column(Double, index=True)
-
-
-class ExportBreakerRow(Base):
-    """The breaker, one for all processes."""
-
-    __tablename__ = "export_breaker"
-    only_row: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
-    is_open: Mapped[bool]
-    since_s: Mapped[float] = mapped_column(Double)
-    reason: Mapped[str] = mapped_column(String(200))
-    canary_id: Mapped[str] = mapped_column(String(200, collation="C"))
-
-    __table_args__ = (CheckConstraint("only_row = 1", name="one_row"),)
 
 
 async def add(raw: asyncpg.Connection, page: Page) -> None:

@@ -5,11 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, Double, Index, Integer, String, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
-
 from permissions.domain.exports import Export, ExportScope, ExportStatus
-from permissions.store.tables import Base
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,48 +41,6 @@ select {_COLUMNS} from exports
 where is_stated and status <> 'open' and opened_at_s <= $1 order by opened_at_s limit $2
 """
 _UNSTATE = "update exports set is_stated = false where export_id = any($1::text[])"
-
-
-class ExportRow(Base):
-    """An export. `fields` and `masked_fields` are JSON lists; `is_stated` while a fact names its subject."""
-
-    __tablename__ = "exports"
-    export_id: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
-    request_id: Mapped[str] = mapped_column(String(200, collation="C"))
-    subject_id: Mapped[str] = mapped_column(String(200, collation="C"))
-    epoch: Mapped[int] = mapped_column(Integer)
-    opened_by: Mapped[str] = mapped_column(String(200, collation="C"))
-    resource_type: Mapped[str] = mapped_column(String(200, collation="C"))
-    resource_id: Mapped[str] = mapped_column(String(200, collation="C"))
-    scope: Mapped[str] = mapped_column(String(20))
-    filter_hash: Mapped[str] = mapped_column(String(64, collation="C"))
-    filter_text: Mapped[str]
-    params_hash: Mapped[str] = mapped_column(String(64, collation="C"))
-    fields: Mapped[str]
-    masked_fields: Mapped[str]
-    row_estimate: Mapped[int] = mapped_column(Integer)
-    approval_id: Mapped[str] = mapped_column(String(200, collation="C"))
-    continued_by: Mapped[str] = mapped_column(String(200, collation="C"))
-    decision_id: Mapped[str] = mapped_column(String(200, collation="C"))
-    opened_at_s: Mapped[float] = mapped_column(Double)
-    status: Mapped[str] = mapped_column(String(20))
-    next_cursor: Mapped[str]
-    delivered_rows: Mapped[int] = mapped_column(Integer)
-    has_last_page: Mapped[bool]
-    ended_at_s: Mapped[float | None] = mapped_column(Double)
-    end_reason: Mapped[str] = mapped_column(String(200))
-    is_stated: Mapped[bool]
-
-    __table_args__ = (
-        CheckConstraint(
-            "status in ('open', 'complete', 'incomplete', 'cancelled')", name="status_is_known"
-        ),
-        CheckConstraint("(status = 'open') = (ended_at_s is null)", name="ended_unless_open"),
-        CheckConstraint("delivered_rows >= 0 and row_estimate > 0", name="rows_are_counts"),
-        UniqueConstraint("request_id"),
-        Index("ix_exports_subject", "subject_id", "export_id"),
-        Index("ix_exports_stated", "opened_at_s", postgresql_where=text("is_stated")),
-    )
 
 
 async def add(raw: asyncpg.Connection, export: Export) -> None:

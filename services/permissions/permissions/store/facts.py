@@ -7,10 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from accesskit.changes import FactPut
 from accesskit.facts import Fact
-from sqlalchemy import BigInteger, Double, Index, String, Text
-from sqlalchemy.orm import Mapped, mapped_column
-
-from permissions.store.tables import Base
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -62,24 +58,6 @@ down (subject_id, resource_id) as (
 )
 select resource_id, subject_id from up union select resource_id, subject_id from down
 """
-
-
-class FactRow(Base):
-    """A fact that holds, unless it has expired."""
-
-    __tablename__ = "facts"
-    resource_type: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
-    resource_id: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
-    relation: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
-    subject_type: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
-    subject_id: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
-    subject_relation: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
-    condition: Mapped[str] = mapped_column(String(200))
-    context: Mapped[str | None] = mapped_column(Text)
-    until_s: Mapped[float | None] = mapped_column(Double)
-    seq: Mapped[int] = mapped_column(BigInteger)
-
-    __table_args__ = (Index("ix_facts_subject", "subject_type", "subject_id", "relation"),)
 
 
 async def load(raw: asyncpg.Connection) -> list[Change]:

@@ -5,28 +5,15 @@ Every statement works on a whole batch. Writers hold the end of the audit log, s
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING
 
 from accesskit.changes import LeasePut
-from sqlalchemy import (
-    BigInteger,
-    CheckConstraint,
-    Computed,
-    Double,
-    Index,
-    Integer,
-    SmallInteger,
-    String,
-    text,
-)
-from sqlalchemy.orm import Mapped, mapped_column
 
 from permissions.domain.leases import Lease
-from permissions.store.tables import Base
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from datetime import date
 
     import asyncpg
     from accesskit.changes import Change
@@ -83,70 +70,6 @@ on conflict (principal_id, day) do update set count = claims.count + 1
 """
 _REACHED = "select reached_s from lease_clock"
 _REACH = "update lease_clock set reached_s = $1 where reached_s < $1"
-
-
-class LeaseRow(Base):
-    """One resource, its owner (empty in the public pool), and when the owner last followed up.
-
-    `version` is 0 for a row that no entry of the log states yet. `noticed_state` is the last state for which a notice
-    went out in this `episode`, which is one run of the lease's clock. `channel` and `received_at_s` are a lead's.
-    """
-
-    __tablename__ = "leases"
-    resource_type: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
-    resource_id: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
-    owner_id: Mapped[str] = mapped_column(String(200, collation="C"))
-    touched_at_s: Mapped[float] = mapped_column(Double)
-    version: Mapped[int] = mapped_column(BigInteger)
-    suspended_until_s: Mapped[float] = mapped_column(Double)
-    is_exempt: Mapped[bool]
-    former_owner_id: Mapped[str] = mapped_column(String(200, collation="C"))
-    cool_until_s: Mapped[float] = mapped_column(Double)
-    seq: Mapped[int] = mapped_column(BigInteger)
-    assignment_no: Mapped[int] = mapped_column(Integer)
-    granted_at_s: Mapped[float] = mapped_column(Double)
-    noticed_state: Mapped[str] = mapped_column(String(20))
-    episode: Mapped[int] = mapped_column(Integer)
-    channel: Mapped[str] = mapped_column(String(100))
-    received_at_s: Mapped[float] = mapped_column(Double)
-    clock_s: Mapped[float] = mapped_column(
-        Double, Computed("GREATEST(touched_at_s, suspended_until_s)", persisted=True)
-    )
-
-    __table_args__ = (
-        CheckConstraint("version >= 0", name="version_is_not_negative"),
-        CheckConstraint("assignment_no >= 0", name="assignment_no_is_not_negative"),
-        CheckConstraint(
-            "noticed_state in ('', 'notice', 'readonly')", name="noticed_state_is_known"
-        ),
-        Index("ix_leases_owner", "owner_id", "resource_type", "resource_id"),
-        Index(
-            "ix_leases_due",
-            "noticed_state",
-            "clock_s",
-            postgresql_where=text("owner_id <> '' and not is_exempt"),
-        ),
-        Index("ix_leases_unlogged", "resource_id", postgresql_where=text("version = 0")),
-    )
-
-
-class ClaimRow(Base):
-    """How many resources somebody took from the pool on a day."""
-
-    __tablename__ = "claims"
-    principal_id: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
-    day: Mapped[date] = mapped_column(primary_key=True)
-    count: Mapped[int] = mapped_column(Integer)
-
-
-class LeaseClockRow(Base):
-    """The latest time at which leases were looked at: a clock that is set back unlocks nothing."""
-
-    __tablename__ = "lease_clock"
-    only_row: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
-    reached_s: Mapped[float] = mapped_column(Double)
-
-    __table_args__ = (CheckConstraint("only_row = 1", name="there_is_one_row"),)
 
 
 async def load(raw: asyncpg.Connection) -> list[Change]:

@@ -5,11 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from accesskit.changes import NetworkPut
-from sqlalchemy import String
-from sqlalchemy.dialects.postgresql import CIDR
-from sqlalchemy.orm import Mapped, mapped_column
-
-from permissions.store.tables import Base
 
 if TYPE_CHECKING:
     import asyncpg
@@ -21,14 +16,6 @@ insert into networks values ($1::text::cidr, $2)
 on conflict (cidr) do update set name = excluded.name where networks.name <> excluded.name returning true
 """
 _REMOVE = "delete from networks where cidr = $1::text::cidr returning true"
-
-
-class NetworkRow(Base):
-    """A trusted network."""
-
-    __tablename__ = "networks"
-    cidr: Mapped[str] = mapped_column(CIDR, primary_key=True)
-    name: Mapped[str] = mapped_column(String(200))
 
 
 async def load(raw: asyncpg.Connection) -> list[Change]:

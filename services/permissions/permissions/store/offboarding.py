@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
-
-from sqlalchemy import BigInteger, String, text
-from sqlalchemy.orm import Mapped, mapped_column
 
 from permissions.domain.facts import FactFilter
 from permissions.domain.offboarding import Belongings, Offboarding, OffboardingReport
 from permissions.store import devices, facts, sessions
-from permissions.store.tables import Base
 
 if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
     import asyncpg
     from accesskit.facts import Fact
 
@@ -31,19 +28,6 @@ select request_id, clock_timestamp() from offboardings where written_at > clock_
 order by written_at desc limit $2
 """
 _ADD = "insert into offboardings values ($1, $2, $3, $4, $5, $6)"
-
-
-class OffboardingRow(Base):
-    """An offboarding; its report is JSON of ids and counts."""
-
-    __tablename__ = "offboardings"
-    request_id: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
-    principal_id: Mapped[str] = mapped_column(String(200, collation="C"))
-    report: Mapped[str]
-    revision: Mapped[int] = mapped_column(BigInteger)
-    token: Mapped[str] = mapped_column(String(200))
-    offboarded_at: Mapped[datetime]
-    written_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
 
 
 async def offboarding(raw: asyncpg.Connection, request_id: str) -> Offboarding | None:

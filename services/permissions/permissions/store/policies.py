@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from accesskit.changes import PolicyPut
-from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, String, Text, text
-from sqlalchemy.orm import Mapped, mapped_column
 
 from permissions.domain.policies import Stage, Version
-from permissions.store.tables import Base
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import asyncpg
     from accesskit.changes import Change
 
@@ -34,32 +32,6 @@ _LAST = "select coalesce(max(version), 0) from policies"
 _ADD = f"insert into policies ({_COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7)"
 _MOVE = "update policies set stage = $2, seq = $3 where version = $1"
 _TRIED = "update policies set tried_at = $2 where version = $1"
-
-
-class PolicyRow(Base):
-    """One version of the policy; at most one is live, and at most one is shadow."""
-
-    __tablename__ = "policies"
-    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    document: Mapped[str] = mapped_column(Text)
-    stage: Mapped[str] = mapped_column(String(20))
-    proposed_by: Mapped[str] = mapped_column(String(200))
-    proposed_at: Mapped[datetime]
-    tried_at: Mapped[datetime | None]
-    seq: Mapped[int] = mapped_column(BigInteger)
-
-    __table_args__ = (
-        CheckConstraint("stage in ('draft', 'shadow', 'live', 'retired')", name="stage_is_known"),
-        *(
-            Index(
-                f"ix_policies_one_{stage}",
-                "stage",
-                unique=True,
-                postgresql_where=text(f"stage = '{stage}'"),
-            )
-            for stage in ("live", "shadow")
-        ),
-    )
 
 
 async def load(raw: asyncpg.Connection) -> list[Change]:

@@ -5,10 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from accesskit.changes import PrincipalPut
-from sqlalchemy import BigInteger, CheckConstraint, String
-from sqlalchemy.orm import Mapped, mapped_column
-
-from permissions.store.tables import Base
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -26,24 +22,6 @@ on conflict (principal_id) do update set
   type = excluded.type, status = excluded.status, epoch = excluded.epoch, is_test = excluded.is_test,
   seq = excluded.seq
 """
-
-
-class PrincipalRow(Base):
-    """A person or a service, as the last entry about it states."""
-
-    __tablename__ = "principals"
-    principal_id: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
-    type: Mapped[str] = mapped_column(String(20))
-    status: Mapped[str] = mapped_column(String(20))
-    epoch: Mapped[int]
-    is_test: Mapped[bool]
-    seq: Mapped[int] = mapped_column(BigInteger)
-
-    __table_args__ = (
-        CheckConstraint("status in ('active', 'suspended', 'departed')", name="status_is_known"),
-        CheckConstraint("type in ('user', 'service')", name="type_is_known"),
-        CheckConstraint("epoch > 0", name="epoch_is_positive"),
-    )
 
 
 async def load(raw: asyncpg.Connection) -> list[Change]:

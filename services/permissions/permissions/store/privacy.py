@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from servicekit.erasures import erasures_table
-
-from permissions.store.tables import Base
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
     import asyncpg
-
-erasures_table(Base.metadata)
 
 _FORGET = """
 delete from audit_personal where seq in (

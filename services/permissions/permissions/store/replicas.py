@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Index, String, text
-from sqlalchemy.orm import Mapped, mapped_column
-
 from permissions.domain.facts import Confirmation, ReplicaState
-from permissions.store.tables import Base
 
 if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
     import asyncpg
 
     from permissions.domain.facts import Applied
@@ -36,23 +33,6 @@ left join lateral (
 order by known.service, known.instance_id
 """
 _FORGET = "delete from confirmations where heard_at < $1"
-
-
-class ConfirmationRow(Base):
-    """A revision that a process of a service said it had applied: first at `confirmed_at`, last at `heard_at`.
-
-    Both are by the clock of the database, like the time at which an offboarding was written.
-    """
-
-    __tablename__ = "confirmations"
-    service: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
-    instance_id: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
-    revision: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    applied_at: Mapped[datetime]
-    confirmed_at: Mapped[datetime]
-    heard_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
-
-    __table_args__ = (Index("ix_confirmations_heard_at", "heard_at"),)
 
 
 async def confirm(raw: asyncpg.Connection, applied: Applied) -> None:

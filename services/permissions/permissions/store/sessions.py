@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from accesskit.changes import SessionRevoked
-from sqlalchemy import CheckConstraint, Index, LargeBinary, String, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import INET
-from sqlalchemy.orm import Mapped, mapped_column
 
 from permissions.domain.sessions import ApiKey, Session
 from permissions.store import devices, networks
-from permissions.store.tables import Base
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     import asyncpg
     from accesskit.changes import Change
@@ -53,43 +49,6 @@ _ADD_KEY = "insert into api_keys values ($1, $2, $3, $4, $5, $6)"
 _REVOKE_KEYS = """
 update api_keys set revoked_at = $2 where key_id = any($1::text[]) and revoked_at is null
 """
-
-
-class SessionRow(Base):
-    """Somebody was signed in from one time to another."""
-
-    __tablename__ = "sessions"
-    session_id: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
-    request_id: Mapped[str] = mapped_column(String(200, collation="C"))
-    principal_id: Mapped[str] = mapped_column(String(200, collation="C"))
-    epoch: Mapped[int]
-    device_id: Mapped[str] = mapped_column(String(200, collation="C"))
-    address: Mapped[str | None] = mapped_column(INET)
-    opened_at: Mapped[datetime]
-    last_seen_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
-    revoked_at: Mapped[datetime | None]
-
-    __table_args__ = (
-        CheckConstraint("expires_at > opened_at", name="ends_after_its_begin"),
-        UniqueConstraint("request_id"),
-        Index("ix_sessions_principal", "principal_id", "session_id"),
-        Index("ix_sessions_revoked", "expires_at", postgresql_where=text("revoked_at IS NOT NULL")),
-    )
-
-
-class ApiKeyRow(Base):
-    """A key by which a program proves to be a principal."""
-
-    __tablename__ = "api_keys"
-    key_id: Mapped[str] = mapped_column(String(200, collation="C"), primary_key=True)
-    principal_id: Mapped[str] = mapped_column(String(200, collation="C"), index=True)
-    secret_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
-    created_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
-    revoked_at: Mapped[datetime | None]
-
-    __table_args__ = (CheckConstraint("octet_length(secret_hash) = 32", name="hash_is_sha256"),)
 
 
 async def load(raw: asyncpg.Connection) -> list[Change]:

@@ -1,11 +1,6 @@
-"""What all of permissions' tables are described in."""
+"""All tables of permissions, for its migrations; what serves speaks SQL and imports none of this."""
 
-from servicekit.schema import TYPES, kit_metadata
-from sqlalchemy.orm import DeclarativeBase
+from permissions.store import rows_audit, rows_exports, rows_leases
+from permissions.store.rows import Base
 
-
-class Base(DeclarativeBase):
-    """The service's tables and the kit's."""
-
-    metadata = kit_metadata()
-    type_annotation_map = TYPES
+__all__ = ["Base", "rows_audit", "rows_exports", "rows_leases"]

@@ -1,6 +1,6 @@
 """Runs reporting's migrations."""
 
-from reporting.store import Base
+from reporting.store.rows import Base
 from servicekit.migrations import run_environment
 
 run_environment(Base.metadata)

@@ -2,102 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
-
-from servicekit.erasures import erasures_table
-from servicekit.schema import TYPES, kit_metadata
-from sqlalchemy import (
-    CheckConstraint,
-    Index,
-    LargeBinary,
-    SmallInteger,
-    String,
-    UniqueConstraint,
-    text,
-)
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from notification.domain import BUNDLE_SIZE_MAX, Bundle, Kind, Reminder, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
+    from uuid import UUID
 
     import asyncpg
 
-_DUE = f"state = {State.DUE:d}"
-
-
-class Base(DeclarativeBase):
-    """The tables of notification."""
-
-    metadata = kit_metadata()
-    type_annotation_map = TYPES
-
-
-erasures_table(Base.metadata)
-
-
-class ReminderRow(Base):
-    """One reminder about one lead, and how far it got.
-
-    Reminders that were sent together share `webhook_id`, the id of the first of them; from then on they are leased,
-    tried and ended together.
-    """
-
-    __tablename__ = "reminders"
-    reminder_id: Mapped[UUID] = mapped_column(primary_key=True)
-    lead_id: Mapped[UUID]
-    recipient_id: Mapped[str] = mapped_column(String(100))
-    kind: Mapped[int] = mapped_column(SmallInteger)
-    assignment_no: Mapped[int]
-    state: Mapped[int] = mapped_column(SmallInteger)
-    attempt_count: Mapped[int]
-    webhook_id: Mapped[UUID | None]
-    next_attempt_at: Mapped[datetime]
-    leased_until: Mapped[datetime | None]
-    last_attempt_at: Mapped[datetime | None]
-    last_error: Mapped[str] = mapped_column(String(200))
-    card: Mapped[bytes] = mapped_column(LargeBinary)
-    channel: Mapped[str] = mapped_column(String(50))
-    received_at: Mapped[datetime]
-    created_at: Mapped[datetime]
-    traceparent: Mapped[str | None] = mapped_column(String(64))
-
-    __table_args__ = (
-        UniqueConstraint("lead_id", "kind", "assignment_no"),
-        Index(
-            "ix_reminders_unsent",
-            "reminder_id",
-            postgresql_where=text(f"{_DUE} AND webhook_id IS NULL"),
-        ),
-        Index(
-            "ix_reminders_retry",
-            "next_attempt_at",
-            postgresql_where=text(f"{_DUE} AND webhook_id = reminder_id"),
-        ),
-        Index(
-            "ix_reminders_webhook_id",
-            "webhook_id",
-            postgresql_where=text(f"{_DUE} AND webhook_id IS NOT NULL"),
-        ),
-        CheckConstraint("state between 1 and 3", name="state"),
-        CheckConstraint("kind between 1 and 2", name="kind"),
-        CheckConstraint("attempt_count >= 0", name="attempt_count"),
-        {"postgresql_with": {"fillfactor": "70", "autovacuum_vacuum_scale_factor": "0.02"}},
-    )
-
-
-class RecipientRow(Base):
-    """Where a person's reminders go; `disabled_at` is set when their system said that it is gone."""
-
-    __tablename__ = "recipients"
-    recipient_id: Mapped[str] = mapped_column(String(100), primary_key=True)
-    webhook_url: Mapped[str] = mapped_column(String(2000))
-    sealed_secret: Mapped[bytes] = mapped_column(LargeBinary)
-    disabled_at: Mapped[datetime | None]
-    changed_at: Mapped[datetime] = mapped_column(index=True)
+DUE = f"state = {State.DUE:d}"
 
 
 _ADD = f"""
@@ -113,11 +29,11 @@ on conflict (lead_id, kind, assignment_no) do nothing
 _LEASE = f"""
 with unsent as (
   select reminder_id, recipient_id from reminders
-  where {_DUE} and webhook_id is null and recipient_id <> all($1::text[])
+  where {DUE} and webhook_id is null and recipient_id <> all($1::text[])
   order by reminder_id limit $4 for update skip locked
 ), retried as (
   select reminder_id from reminders
-  where {_DUE} and webhook_id = reminder_id and next_attempt_at <= now() and leased_until < now()
+  where {DUE} and webhook_id = reminder_id and next_attempt_at <= now() and leased_until < now()
     and recipient_id <> all($1::text[])
   order by next_attempt_at limit $3 for update skip locked
 ), heads as (
@@ -130,7 +46,7 @@ with unsent as (
     from unsent u join heads h using (recipient_id)
   ) as grouped where place <= {BUNDLE_SIZE_MAX}
   union all
-  select m.reminder_id, m.webhook_id from reminders m join retried r on m.webhook_id = r.reminder_id where m.{_DUE}
+  select m.reminder_id, m.webhook_id from reminders m join retried r on m.webhook_id = r.reminder_id where m.{DUE}
 )
 update reminders r set webhook_id = m.head, leased_until = now() + $2 * interval '1 second'
 from members m where r.reminder_id = m.reminder_id
@@ -144,7 +60,7 @@ set state = o.state, attempt_count = o.attempt_count, next_attempt_at = o.next_a
     leased_until = o.next_attempt_at
 from unnest($1::uuid[], $2::int2[], $3::int4[], $4::timestamptz[], $5::text[], $6::timestamptz[])
      as o(webhook_id, state, attempt_count, next_attempt_at, error, answered_at)
-where r.webhook_id = o.webhook_id and r.{_DUE}
+where r.webhook_id = o.webhook_id and r.{DUE}
 returning r.reminder_id
 """
 _OF_LEAD = """
