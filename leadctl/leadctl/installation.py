@@ -19,6 +19,7 @@ SERVICE_NAMES = (
     "identity",
     "assignment",
     "permissions",
+    "engagement",
     "notification",
     "reporting",
 )

@@ -30,7 +30,15 @@ from typer.testing import CliRunner, Result
 LEAD = "01a20073-1560-702f-bc7f-019744272e17"
 STRANGER = "01a20073-1560-702f-bc7f-000000000000"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
-SERVICES = ("lead-intake", "identity", "assignment", "permissions", "notification", "reporting")
+SERVICES = (
+    "lead-intake",
+    "identity",
+    "assignment",
+    "permissions",
+    "engagement",
+    "notification",
+    "reporting",
+)
 PREFIX = "leadchain."
 
 

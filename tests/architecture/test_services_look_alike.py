@@ -34,9 +34,9 @@ def names(service):
     }
 
 
-def test_there_are_six_services():
+def test_there_are_seven_services():
     assert [service.name for service in SERVICES] == [
-        "assignment", "identity", "lead_intake", "notification", "permissions", "reporting",
+        "assignment", "engagement", "identity", "lead_intake", "notification", "permissions", "reporting",
     ]  # fmt: skip
 
 

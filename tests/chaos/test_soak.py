@@ -15,7 +15,8 @@ from servicekit.testing.waiting import eventually
 
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "5"))
 VICTIMS = (
-    "lead-intake", "identity", "assignment", "permissions", "notification", "reporting", "nats", "postgres",
+    "lead-intake", "identity", "assignment", "permissions", "engagement", "notification", "reporting",
+    "nats", "postgres",
 )  # fmt: skip
 DELIVERIES = 1500
 

@@ -46,7 +46,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 LEADS = 24
 SOUTH = {"rep-01", "rep-02", "rep-03", "rep-04", "rep-05", "rep-11", "rep-12"}
-CONFIRMING = {"lead-intake", "identity", "assignment", "notification", "reporting"}
+CONFIRMING = {"lead-intake", "identity", "assignment", "engagement", "notification", "reporting"}
 
 
 @pytest.fixture(scope="module")

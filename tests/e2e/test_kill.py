@@ -15,7 +15,15 @@ FIRST = AssignmentCause.ASSIGNMENT_CAUSE_FIRST
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
-SERVICES = ("lead-intake", "identity", "assignment", "permissions", "notification", "reporting")
+SERVICES = (
+    "lead-intake",
+    "identity",
+    "assignment",
+    "permissions",
+    "engagement",
+    "notification",
+    "reporting",
+)
 
 
 async def kill_each_in_turn(stack, known):

@@ -32,7 +32,15 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-SERVICES = ("lead-intake", "identity", "assignment", "permissions", "notification", "reporting")
+SERVICES = (
+    "lead-intake",
+    "identity",
+    "assignment",
+    "permissions",
+    "engagement",
+    "notification",
+    "reporting",
+)
 PHONE = "13800138064"
 MASKED_PHONE = "138****8064"
 NAME, EMAIL = "钱七七", "forgotten@example.com"

@@ -16,15 +16,25 @@ from servicekit.testing.waiting import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
-SERVICES = ("lead-intake", "identity", "assignment", "permissions", "notification", "reporting")
+SERVICES = (
+    "lead-intake",
+    "identity",
+    "assignment",
+    "permissions",
+    "engagement",
+    "notification",
+    "reporting",
+)
 GRAPH = {
     ("lead-intake", "identity"),
     ("lead-intake", "reporting"),
     ("identity", "assignment"),
     ("assignment", "identity"),
     ("assignment", "permissions"),
+    ("assignment", "engagement"),
     ("assignment", "notification"),
     ("assignment", "reporting"),
+    ("permissions", "engagement"),
     ("permissions", "identity"),
     ("permissions", "reporting"),
     ("notification", "reporting"),

@@ -52,6 +52,7 @@ SERVICES = (
     Program("lead-intake", "lead_intake", env=ASKS_PERMISSIONS),
     Program("identity", "identity", env=ASKS_PERMISSIONS, keys=("GOLDEN_ID_KEY",)),
     Program("assignment", "assignment", env=ASKS_PERMISSIONS),
+    Program("engagement", "engagement", env=ASKS_PERMISSIONS),
     Program("notification", "notification", env=ASKS_PERMISSIONS),
     Program(
         "reporting",

@@ -8,6 +8,10 @@ from leadchain.assignment.v1.privacy_events_pb2 import (
     SubjectErasedInAssignment,
     SubjectExportedFromAssignment,
 )
+from leadchain.engagement.v1.privacy_events_pb2 import (
+    SubjectErasedInEngagement,
+    SubjectExportedFromEngagement,
+)
 from leadchain.identity.v1.privacy_events_pb2 import (
     SubjectErasedInIdentity,
     SubjectExportedFromIdentity,
@@ -45,11 +49,13 @@ def subscribe(bus: Bus, seals: Seals) -> None:
     """Registers what lead-intake reads: two kinds of answers of each service that was asked."""
     _take(bus, SubjectErasedInIdentity, "identity", wire.erased, seals)
     _take(bus, SubjectErasedInAssignment, "assignment", wire.erased, seals)
+    _take(bus, SubjectErasedInEngagement, "engagement", wire.erased, seals)
     _take(bus, SubjectErasedInNotification, "notification", wire.erased, seals)
     _take(bus, SubjectErasedInReporting, "reporting", wire.erased, seals)
     _take(bus, SubjectErasedInPermissions, "permissions", wire.erased, seals)
     _take(bus, SubjectExportedFromIdentity, "identity", wire.exported, seals)
     _take(bus, SubjectExportedFromAssignment, "assignment", wire.exported, seals)
+    _take(bus, SubjectExportedFromEngagement, "engagement", wire.exported, seals)
     _take(bus, SubjectExportedFromNotification, "notification", wire.exported, seals)
     _take(bus, SubjectExportedFromReporting, "reporting", wire.exported, seals)
     _take(bus, SubjectExportedFromPermissions, "permissions", wire.exported, seals)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from nats.aio.client import Client
 
-ASKED = ("identity", "assignment", "notification", "reporting", "permissions")
+ASKED = ("identity", "assignment", "engagement", "notification", "reporting", "permissions")
 PHONE = "13800138004"
 
 

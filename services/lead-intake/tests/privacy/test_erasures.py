@@ -60,17 +60,19 @@ async def test_a_request_is_complete_when_all_have_answered_and_tells_what_was_k
 async def test_answers_that_come_twice_complete_a_request_once(rights: Any) -> None:
     request_id = await rights.erase(phone=PHONE)
 
-    await rights.answer(request_id, *ASKED[:4], *ASKED[:4])
-    await rights.answer(request_id, ASKED[4], ASKED[4])
+    await rights.answer(request_id, *ASKED[:-1], *ASKED[:-1])
+    await rights.answer(request_id, ASKED[-1], ASKED[-1])
     await rights.completed(request_id)
     await rights.answer(request_id, *ASKED)
 
     async def are_handled() -> bool:
-        return bool(await rights.intake.rows.fetchval("select count(*) >= 15 from inbox"))
+        handled: int = await rights.intake.rows.fetchval("select count(*) from inbox")
+        return handled >= 3 * len(ASKED)
 
     await eventually(are_handled, deadline_s=20, what="every answer is handled")
     assert len(await rights.states(events.SubjectRequestCompleted)) == 1
-    assert await rights.intake.rows.fetchval("select count(*) from subject_answers") == 6
+    answers = await rights.intake.rows.fetchval("select count(*) from subject_answers")
+    assert answers == len(ASKED) + 1
 
 
 async def test_a_service_that_is_late_raises_the_alarm_once_and_may_still_answer(

@@ -24,17 +24,20 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from leadchain.intake.v1 import events_pb2 as leadchain_dot_intake_dot_v1_dot_events__pb2
+from leadchain.intake.v1 import facts_events_pb2 as leadchain_dot_intake_dot_v1_dot_facts__events__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"leadchain/identity/v1/events.proto\x12\x15leadchain.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a leadchain/intake/v1/events.proto\"\xf1\x01\n\x0eLeadIdentified\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07lead_id\x18\x03 \x01(\t\x12\x11\n\tgolden_id\x18\x04 \x01(\t\x12\x11\n\tmaster_id\x18\x05 \x01(\t\x12\x36\n\x0bmatch_basis\x18\x06 \x01(\x0e\x32!.leadchain.identity.v1.MatchBasis\x12-\n\x05\x66\x61\x63ts\x18\x07 \x01(\x0b\x32\x1e.leadchain.intake.v1.LeadFacts*\xd7\x01\n\nMatchBasis\x12\x1b\n\x17MATCH_BASIS_UNSPECIFIED\x10\x00\x12\x13\n\x0fMATCH_BASIS_NEW\x10\x01\x12\x1e\n\x1aMATCH_BASIS_PHONE_AND_USCC\x10\x02\x12\x15\n\x11MATCH_BASIS_PHONE\x10\x03\x12\x14\n\x10MATCH_BASIS_NONE\x10\x04\x12\x1a\n\x16MATCH_BASIS_IDENTIFIER\x10\x05\x12\x15\n\x11MATCH_BASIS_SCORE\x10\x06\x12\x17\n\x13MATCH_BASIS_STEWARD\x10\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"leadchain/identity/v1/events.proto\x12\x15leadchain.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a leadchain/intake/v1/events.proto\x1a&leadchain/intake/v1/facts_events.proto\"\xf1\x01\n\x0eLeadIdentified\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07lead_id\x18\x03 \x01(\t\x12\x11\n\tgolden_id\x18\x04 \x01(\t\x12\x11\n\tmaster_id\x18\x05 \x01(\t\x12\x36\n\x0bmatch_basis\x18\x06 \x01(\x0e\x32!.leadchain.identity.v1.MatchBasis\x12-\n\x05\x66\x61\x63ts\x18\x07 \x01(\x0b\x32\x1e.leadchain.intake.v1.LeadFacts\"\xeb\x02\n\x0e\x46\x61\x63tIdentified\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07item_id\x18\x03 \x01(\t\x12\x11\n\tgolden_id\x18\x04 \x01(\t\x12\x39\n\x08\x63ontract\x18\x05 \x01(\x0b\x32%.leadchain.intake.v1.ContractReportedH\x00\x12\x37\n\x07payment\x18\x06 \x01(\x0b\x32$.leadchain.intake.v1.PaymentReportedH\x00\x12?\n\x0binteraction\x18\x07 \x01(\x0b\x32(.leadchain.intake.v1.InteractionReportedH\x00\x12\x35\n\x06ticket\x18\x08 \x01(\x0b\x32#.leadchain.intake.v1.TicketReportedH\x00\x42\x06\n\x04\x66\x61\x63t*\xd7\x01\n\nMatchBasis\x12\x1b\n\x17MATCH_BASIS_UNSPECIFIED\x10\x00\x12\x13\n\x0fMATCH_BASIS_NEW\x10\x01\x12\x1e\n\x1aMATCH_BASIS_PHONE_AND_USCC\x10\x02\x12\x15\n\x11MATCH_BASIS_PHONE\x10\x03\x12\x14\n\x10MATCH_BASIS_NONE\x10\x04\x12\x1a\n\x16MATCH_BASIS_IDENTIFIER\x10\x05\x12\x15\n\x11MATCH_BASIS_SCORE\x10\x06\x12\x17\n\x13MATCH_BASIS_STEWARD\x10\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'leadchain.identity.v1.events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MATCHBASIS']._serialized_start=373
-  _globals['_MATCHBASIS']._serialized_end=588
-  _globals['_LEADIDENTIFIED']._serialized_start=129
-  _globals['_LEADIDENTIFIED']._serialized_end=370
+  _globals['_MATCHBASIS']._serialized_start=779
+  _globals['_MATCHBASIS']._serialized_end=994
+  _globals['_LEADIDENTIFIED']._serialized_start=169
+  _globals['_LEADIDENTIFIED']._serialized_end=410
+  _globals['_FACTIDENTIFIED']._serialized_start=413
+  _globals['_FACTIDENTIFIED']._serialized_end=776
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from leadchain.intake.v1 import events_pb2 as _events_pb2
+from leadchain.intake.v1 import facts_events_pb2 as _facts_events_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -112,3 +113,65 @@ class LeadIdentified(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LeadIdentified: _TypeAlias = LeadIdentified  # noqa: Y015
+
+@_typing.final
+class FactIdentified(_message.Message):
+    """It is known which customer an outside fact is about, or that nobody known is meant."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    ITEM_ID_FIELD_NUMBER: _builtins.int
+    GOLDEN_ID_FIELD_NUMBER: _builtins.int
+    CONTRACT_FIELD_NUMBER: _builtins.int
+    PAYMENT_FIELD_NUMBER: _builtins.int
+    INTERACTION_FIELD_NUMBER: _builtins.int
+    TICKET_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """UUIDv7 of this event."""
+    item_id: _builtins.str
+    """UUIDv7 of the item that stated it."""
+    golden_id: _builtins.str
+    """Golden ID of the customer; empty where the fact names nobody known, or several."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When the fact became true."""
+
+    @_builtins.property
+    def contract(self) -> _facts_events_pb2.ContractReported:
+        """A contract."""
+
+    @_builtins.property
+    def payment(self) -> _facts_events_pb2.PaymentReported:
+        """A payment."""
+
+    @_builtins.property
+    def interaction(self) -> _facts_events_pb2.InteractionReported:
+        """A contact with a customer."""
+
+    @_builtins.property
+    def ticket(self) -> _facts_events_pb2.TicketReported:
+        """A support ticket."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        item_id: _builtins.str = ...,
+        golden_id: _builtins.str = ...,
+        contract: _facts_events_pb2.ContractReported | None = ...,
+        payment: _facts_events_pb2.PaymentReported | None = ...,
+        interaction: _facts_events_pb2.InteractionReported | None = ...,
+        ticket: _facts_events_pb2.TicketReported | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["contract", b"contract", "fact", b"fact", "interaction", b"interaction", "occurred_at", b"occurred_at", "payment", b"payment", "ticket", b"ticket"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contract", b"contract", "event_id", b"event_id", "fact", b"fact", "golden_id", b"golden_id", "interaction", b"interaction", "item_id", b"item_id", "occurred_at", b"occurred_at", "payment", b"payment", "ticket", b"ticket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_fact: _TypeAlias = _typing.Literal["contract", "payment", "interaction", "ticket"]  # noqa: Y015
+    _WhichOneofArgType_fact: _TypeAlias = _typing.Literal["fact", b"fact"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_fact) -> _WhichOneofReturnType_fact | None: ...
+
+Global___FactIdentified: _TypeAlias = FactIdentified  # noqa: Y015

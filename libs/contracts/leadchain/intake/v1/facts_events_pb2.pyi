@@ -3,9 +3,11 @@
 isort:skip_file
 Outside facts that are not leads: contracts, payments, meetings, calls, chats, receipts, tickets, rows of other systems."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from leadchain.intake.v1 import events_pb2 as _events_pb2
 import builtins as _builtins
@@ -338,6 +340,8 @@ class InteractionReported(_message.Message):
     STARTED_AT_FIELD_NUMBER: _builtins.int
     DURATION_S_FIELD_NUMBER: _builtins.int
     IS_INBOUND_FIELD_NUMBER: _builtins.int
+    SEALED_CONTENT_FIELD_NUMBER: _builtins.int
+    CUSTOMER_MESSAGE_COUNT_FIELD_NUMBER: _builtins.int
     event_id: _builtins.str
     """UUIDv7 of this event."""
     interaction_id: _builtins.str
@@ -352,6 +356,10 @@ class InteractionReported(_message.Message):
     """How long it lasted in seconds; absent when not stated."""
     is_inbound: _builtins.bool
     """Whether the customer began it; absent when not stated."""
+    sealed_content: _builtins.bytes
+    """A serialised InteractionContent, sealed; the associated data is the item id's 16 bytes. Empty when nothing was quoted."""
+    customer_message_count: _builtins.int
+    """Messages that the customer wrote; absent when not stated."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When the fact became true."""
@@ -382,21 +390,81 @@ class InteractionReported(_message.Message):
         started_at: _timestamp_pb2.Timestamp | None = ...,
         duration_s: _builtins.int | None = ...,
         is_inbound: _builtins.bool | None = ...,
+        sealed_content: _builtins.bytes = ...,
+        customer_message_count: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_duration_s", b"_duration_s", "_is_inbound", b"_is_inbound", "duration_s", b"duration_s", "is_inbound", b"is_inbound", "occurred_at", b"occurred_at", "origin", b"origin", "started_at", b"started_at", "subject", b"subject"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_customer_message_count", b"_customer_message_count", "_duration_s", b"_duration_s", "_is_inbound", b"_is_inbound", "customer_message_count", b"customer_message_count", "duration_s", b"duration_s", "is_inbound", b"is_inbound", "occurred_at", b"occurred_at", "origin", b"origin", "started_at", b"started_at", "subject", b"subject"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_duration_s", b"_duration_s", "_is_inbound", b"_is_inbound", "action", b"action", "duration_s", b"duration_s", "event_id", b"event_id", "interaction_id", b"interaction_id", "is_inbound", b"is_inbound", "kind", b"kind", "occurred_at", b"occurred_at", "origin", b"origin", "person", b"person", "started_at", b"started_at", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_customer_message_count", b"_customer_message_count", "_duration_s", b"_duration_s", "_is_inbound", b"_is_inbound", "action", b"action", "customer_message_count", b"customer_message_count", "duration_s", b"duration_s", "event_id", b"event_id", "interaction_id", b"interaction_id", "is_inbound", b"is_inbound", "kind", b"kind", "occurred_at", b"occurred_at", "origin", b"origin", "person", b"person", "sealed_content", b"sealed_content", "started_at", b"started_at", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__customer_message_count: _TypeAlias = _typing.Literal["customer_message_count"]  # noqa: Y015
+    _WhichOneofArgType__customer_message_count: _TypeAlias = _typing.Literal["_customer_message_count", b"_customer_message_count"]  # noqa: Y015
     _WhichOneofReturnType__duration_s: _TypeAlias = _typing.Literal["duration_s"]  # noqa: Y015
     _WhichOneofArgType__duration_s: _TypeAlias = _typing.Literal["_duration_s", b"_duration_s"]  # noqa: Y015
     _WhichOneofReturnType__is_inbound: _TypeAlias = _typing.Literal["is_inbound"]  # noqa: Y015
     _WhichOneofArgType__is_inbound: _TypeAlias = _typing.Literal["_is_inbound", b"_is_inbound"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__customer_message_count) -> _WhichOneofReturnType__customer_message_count | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__duration_s) -> _WhichOneofReturnType__duration_s | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__is_inbound) -> _WhichOneofReturnType__is_inbound | None: ...
 
 Global___InteractionReported: _TypeAlias = InteractionReported  # noqa: Y015
+
+@_typing.final
+class InteractionContent(_message.Message):
+    """What was said or written. Only ever travels sealed (see InteractionReported.sealed_content)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Line(_message.Message):
+        """One utterance or message."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        IS_CUSTOMER_FIELD_NUMBER: _builtins.int
+        TEXT_FIELD_NUMBER: _builtins.int
+        AT_S_FIELD_NUMBER: _builtins.int
+        is_customer: _builtins.bool
+        """Whether the customer said it."""
+        text: _builtins.str
+        """The words."""
+        at_s: _builtins.int
+        """Seconds from the beginning; absent when not stated."""
+        def __init__(
+            self,
+            *,
+            is_customer: _builtins.bool = ...,
+            text: _builtins.str = ...,
+            at_s: _builtins.int | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["_at_s", b"_at_s", "at_s", b"at_s"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["_at_s", b"_at_s", "at_s", b"at_s", "is_customer", b"is_customer", "text", b"text"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        _WhichOneofReturnType__at_s: _TypeAlias = _typing.Literal["at_s"]  # noqa: Y015
+        _WhichOneofArgType__at_s: _TypeAlias = _typing.Literal["_at_s", b"_at_s"]  # noqa: Y015
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__at_s) -> _WhichOneofReturnType__at_s | None: ...
+
+    LINES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___InteractionContent.Line]:
+        """In their order, at most 2,000."""
+
+    def __init__(
+        self,
+        *,
+        lines: _abc.Iterable[Global___InteractionContent.Line] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InteractionContent: _TypeAlias = InteractionContent  # noqa: Y015
 
 @_typing.final
 class ReceiptReported(_message.Message):

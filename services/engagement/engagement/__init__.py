@@ -1,0 +1,1 @@
+"""Engagement: what was done, and how far are we?"""

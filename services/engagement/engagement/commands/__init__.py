@@ -1,0 +1,1 @@
+"""What engagement does; one module for each noun."""

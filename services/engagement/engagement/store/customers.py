@@ -1,0 +1,34 @@
+"""Whose opportunities are whose after customers merged and parted; and the Golden IDs that stand for another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    import asyncpg
+
+_UNALIAS = "delete from golden_aliases where golden_id = any($1::text[])"
+_FOLLOW = "update golden_aliases set into_golden_id = $2 where into_golden_id = any($1::text[])"
+_ALIAS = """
+insert into golden_aliases (golden_id, into_golden_id) select golden_id, $2 from unnest($1::text[]) as golden_id
+on conflict (golden_id) do update set into_golden_id = excluded.into_golden_id
+"""
+_REKEY = "update opportunities set golden_id = $2 where golden_id = any($1::text[])"
+_TAKE_ALONG = "update opportunities set golden_id = $2 where lead_id = any($1::uuid[])"
+
+
+async def merge(raw: asyncpg.Connection, golden_ids: Sequence[str], into: str) -> None:
+    """Makes customers' opportunities another's, and lets whatever comes under their Golden IDs be that one's, too."""
+    await raw.execute(_UNALIAS, [into])
+    await raw.execute(_FOLLOW, golden_ids, into)
+    await raw.execute(_ALIAS, golden_ids, into)
+    await raw.execute(_REKEY, golden_ids, into)
+
+
+async def part(raw: asyncpg.Connection, golden_id: str, lead_ids: Sequence[UUID]) -> None:
+    """Makes leads' opportunities those of a customer who turned out to be one of their own."""
+    await raw.execute(_UNALIAS, [golden_id])
+    await raw.execute(_TAKE_ALONG, lead_ids, golden_id)

@@ -1,0 +1,122 @@
+"""Opportunities, brought together from what several services state about their leads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engagement.domain.opportunities import Opportunity, State
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    import asyncpg
+
+    from engagement.domain.opportunities import Assigned, Contacted, Ended, Owned
+
+_COLUMNS = """
+  lead_id, serial, golden_id, state, owner_id, channel, received_at, opened_at, contacted_at, into_lead_id
+"""
+# Rows are touched in the order of their ids, so that two batches cannot wait for each other in a circle.
+_ASSIGN = f"""
+insert into opportunities as kept (lead_id, golden_id, owner_id, assignment_no, channel, received_at, opened_at)
+select t.lead_id, coalesce(a.into_golden_id, t.golden_id), t.owner_id, t.assignment_no, t.channel, t.received_at,
+       t.assigned_at
+from unnest($1::uuid[], $2::text[], $3::text[], $4::int4[], $5::text[], $6::timestamptz[], $7::timestamptz[])
+  as t (lead_id, golden_id, owner_id, assignment_no, channel, received_at, assigned_at)
+left join golden_aliases a on a.golden_id = t.golden_id
+order by t.lead_id
+on conflict (lead_id) do update set
+  golden_id = coalesce(kept.golden_id, excluded.golden_id),
+  owner_id = case when kept.owner_audit_seq > 0 or kept.assignment_no > excluded.assignment_no
+             then kept.owner_id else excluded.owner_id end,
+  assignment_no = greatest(kept.assignment_no, excluded.assignment_no),
+  channel = excluded.channel, received_at = excluded.received_at,
+  opened_at = least(kept.opened_at, excluded.opened_at)
+returning {_COLUMNS}
+"""
+_OPENED = (
+    "select lead_id from opportunities where lead_id = any($1::uuid[]) and opened_at is not null"
+)
+_OWN = """
+insert into opportunities as kept (lead_id, owner_id, owner_audit_seq)
+select lead_id, owner_id, audit_seq from unnest($1::uuid[], $2::text[], $3::int8[]) as t (lead_id, owner_id, audit_seq)
+order by lead_id
+on conflict (lead_id) do update set owner_id = excluded.owner_id, owner_audit_seq = excluded.owner_audit_seq
+where kept.owner_audit_seq < excluded.owner_audit_seq
+"""
+_CONTACT = """
+insert into opportunities as kept (lead_id, contacted_at)
+select lead_id, contacted_at from unnest($1::uuid[], $2::timestamptz[]) as t (lead_id, contacted_at)
+order by lead_id
+on conflict (lead_id) do update set contacted_at = least(kept.contacted_at, excluded.contacted_at)
+"""
+_END = f"""
+insert into opportunities as kept (lead_id, state, into_lead_id)
+select lead_id, case when into_lead_id is null then {State.WITHDRAWN} else {State.JOINED} end, into_lead_id
+from unnest($1::uuid[], $2::uuid[]) as t (lead_id, into_lead_id)
+order by lead_id
+on conflict (lead_id) do update set state = excluded.state, into_lead_id = excluded.into_lead_id
+"""
+_GET = f"select {_COLUMNS} from opportunities where lead_id = $1 and opened_at is not null"
+_LOCK = f"{_GET} for update"
+
+
+async def opened(raw: asyncpg.Connection, lead_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the leads that have an opportunity."""
+    return {row[0] for row in await raw.fetch(_OPENED, lead_ids)}
+
+
+async def assign(raw: asyncpg.Connection, leads: Sequence[Assigned]) -> list[Opportunity]:
+    """Opens opportunities, or gives them to whom assignment names last; each lead may be named once."""
+    rows = await raw.fetch(
+        _ASSIGN,
+        [each.lead_id for each in leads],
+        [each.golden_id for each in leads],
+        [each.owner_id for each in leads],
+        [each.assignment_no for each in leads],
+        [each.channel for each in leads],
+        [each.received_at for each in leads],
+        [each.assigned_at for each in leads],
+    )
+    return [_opportunity(row) for row in rows]
+
+
+async def own(raw: asyncpg.Connection, owners: Sequence[Owned]) -> None:
+    """Gives opportunities to whom permissions names; each lead may be named once."""
+    await raw.execute(
+        _OWN,
+        [each.lead_id for each in owners],
+        [each.owner_id for each in owners],
+        [each.audit_seq for each in owners],
+    )
+
+
+async def contact(raw: asyncpg.Connection, contacts: Sequence[Contacted]) -> None:
+    """Keeps when contact was first made; each lead may be named once."""
+    await raw.execute(
+        _CONTACT,
+        [each.lead_id for each in contacts],
+        [each.contacted_at for each in contacts],
+    )
+
+
+async def end(raw: asyncpg.Connection, ended: Sequence[Ended]) -> None:
+    """Ends opportunities that go on as part of another, or whose leads were none; each lead may be named once."""
+    await raw.execute(_END, [each.lead_id for each in ended], [each.into_lead_id for each in ended])
+
+
+async def get(raw: asyncpg.Connection, lead_id: UUID) -> Opportunity | None:
+    """One opportunity."""
+    row = await raw.fetchrow(_GET, lead_id)
+    return None if row is None else _opportunity(row)
+
+
+async def lock(raw: asyncpg.Connection, lead_id: UUID) -> Opportunity | None:
+    """One opportunity, which nobody else changes until the transaction ends."""
+    row = await raw.fetchrow(_LOCK, lead_id)
+    return None if row is None else _opportunity(row)
+
+
+def _opportunity(row: asyncpg.Record) -> Opportunity:
+    return Opportunity(**{**dict(row), "state": State(row["state"])})

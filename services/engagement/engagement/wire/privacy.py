@@ -1,0 +1,23 @@
+"""Answers to requests about people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from leadchain.engagement.v1.privacy_events_pb2 import (
+    SubjectErasedInEngagement,
+    SubjectExportedFromEngagement,
+)
+
+if TYPE_CHECKING:
+    from servicekit.erasures import Erased, Part
+
+
+def subject_erased(request_id: str, erased: Erased) -> SubjectErasedInEngagement:
+    """The fact that everything personal of somebody's leads is gone from here."""
+    return SubjectErasedInEngagement(**erased.answer(request_id))
+
+
+def subject_exported(request_id: str, part: Part) -> SubjectExportedFromEngagement:
+    """One part of what is kept here about somebody's leads."""
+    return SubjectExportedFromEngagement(**part.answer(request_id))

@@ -1,0 +1,92 @@
+"""What engagement's tests share: a migrated database, a clock that tests move, and its ears."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from engagement import subscribers
+from engagement.commands.privacy import erase_leads
+from leadchain.assignment.v1.events_pb2 import LeadAssigned
+from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested
+from servicekit.bus import Bus
+from servicekit.database import Database
+from servicekit.erasures import Erasures
+from servicekit.events import new_id
+from servicekit.testing.hearing import Hearing
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from servicekit.testing.databases import Migrated
+
+NOON = datetime(2026, 2, 7, 12, 0, tzinfo=UTC)
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        """The time that the test has set."""
+        return self.now
+
+    def forward(self, **duration: float) -> None:
+        """Moves on by a `timedelta`'s arguments."""
+        self.now += timedelta(**duration)
+
+
+class Build:
+    """Events with valid defaults; each test names only what matters to it."""
+
+    def assigned(self, **named: Any) -> LeadAssigned:
+        """A lead with its first owner."""
+        defaults = {
+            "event_id": new_id(),
+            "lead_id": new_id(),
+            "golden_id": "a" * 64,
+            "assignee_id": "rep-01",
+            "assignment_no": 1,
+            "channel": "website_form",
+        }
+        event = LeadAssigned(**(defaults | named))
+        event.occurred_at.FromDatetime(NOON)
+        event.received_at.FromDatetime(NOON - timedelta(seconds=5))
+        return event
+
+
+@pytest.fixture(scope="session")
+def build() -> Build:
+    return Build()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def migrated_url(database_url: str, migrated: Migrated) -> str:
+    await migrated.migrate(database_url, "engagement")
+    return database_url
+
+
+@pytest.fixture
+async def database(migrated_url: str, clock: Clock) -> AsyncIterator[Database]:
+    opened = Database(migrated_url, service="engagement", clock=clock)
+    await opened.start()
+    yield opened
+    await opened.stop()
+
+
+@pytest.fixture
+async def service(database: Database) -> Hearing:
+    bus = Bus("nats://127.0.0.1:1", database=database)
+    erasures = Erasures(
+        database, erase_leads, spared=[SubjectErasureRequested.DESCRIPTOR.full_name]
+    )
+    subscribers.subscribe(bus, erasures)
+    return Hearing("engagement", database, bus)
