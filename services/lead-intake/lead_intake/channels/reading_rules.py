@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +24,16 @@ _LEAD = frozenset(
      "city", "place", "industry", "source", "url", "referrer", "first_action", "inquired_at", "form", "campaign",
      "adgroup", "creative", "keyword", "click_ids", "remark", "answers", "product", "budget", "stage",
      "client_version", "addressed_to", "consent_notice_version", "consent_purposes", "consent_at"}
+)  # fmt: skip
+
+ATTRIBUTE: Final = "attributes."
+"""What stands before the name of a lead's attribute, such as tier or past_spend."""
+
+ATTRIBUTES_MAX: Final = 20
+_ATTRIBUTE: Final = re.compile(r"attributes\.[a-z][a-z0-9_]{0,31}")
+_PERSONAL: Final = frozenset(
+    {"name", "phone", "phones", "mobile", "tel", "email", "wechat", "openid", "unionid", "external_userid", "uscc",
+     "id_card", "resident_id", "passport", "address", "company", "remark", "answers"}
 )  # fmt: skip
 
 NAMES: Final[Mapping[FactKind, frozenset[str]]] = {
@@ -195,12 +206,27 @@ def reading_rules(document: Mapping[str, Any]) -> ReadingRules:
 
 
 def _check_names(facts: FactKind, mapping: Mapping[str, Any]) -> None:
+    attributes = {name for name in mapping if name.startswith(ATTRIBUTE)}
+    if attributes and facts is FactKind.LEAD:
+        _check_attributes(attributes)
+        mapping = {name: mapping[name] for name in mapping if name not in attributes}
     unknown = sorted(set(mapping) - NAMES[facts])
     if unknown:
         raise InvalidMapping(f"map: {', '.join(unknown)} cannot be said of a {facts}")
     missing = sorted(REQUIRED[facts] - set(mapping))
     if missing:
         raise InvalidMapping(f"map: {', '.join(missing)} must be said of a {facts}")
+
+
+def _check_attributes(names: set[str]) -> None:
+    """Attributes travel in the clear: none may be a contact field."""
+    if len(names) > ATTRIBUTES_MAX:
+        raise InvalidMapping(f"map: {len(names)} attributes, at most {ATTRIBUTES_MAX}")
+    for name in sorted(names):
+        if not _ATTRIBUTE.fullmatch(name):
+            raise InvalidMapping(f"map: {name} is not attributes. and a name in small letters")
+        if name.removeprefix(ATTRIBUTE) in _PERSONAL:
+            raise InvalidMapping(f"map: {name} would carry personal data in the clear")
 
 
 def _read(rule: Mapping[str, Any]) -> Read:

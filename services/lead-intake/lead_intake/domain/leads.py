@@ -128,7 +128,7 @@ class Inquiry:
     """What one lead said, normalised. `inquired_at` is None where the channel does not say.
 
     `consent` is None where no consent was stated; `addressed_to` is our person whom the customer turned to; `flags`
-    names what is remarkable, such as `masked_phone`.
+    names what is remarkable, such as `masked_phone`; `attributes` hold nothing personal.
     """
 
     contact: Contact
@@ -143,6 +143,7 @@ class Inquiry:
     stage: str = ""
     product: str = ""
     budget: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
     client_version: str = ""
     addressed_to: str = ""
     consent: Consent | None = None

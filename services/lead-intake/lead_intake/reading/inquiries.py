@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lead_intake.channels.reading_rules import ATTRIBUTE
 from lead_intake.domain.consents import Consent
 from lead_intake.domain.leads import Contact, Inquiry, Source
 from lead_intake.domain.places import Precision
@@ -30,11 +32,13 @@ if TYPE_CHECKING:
     from lead_intake.reading.lexicons import Lexicons
 
 OTHER_PHONES_MAX = 4
+ATTRIBUTE_CHARS_MAX = 200
 
 _NOTHING: Source = Source()
 _NO_NAME = PersonName()
 _NO_EMAIL = EmailAddress()
 _NO_CODE = CreditCode()
+_TELLS_WHO = re.compile(r"@|(?:\d[\s-]?){11}")
 _ODD_NAMES = frozenset({NameFault.JUNK, NameFault.NO_LETTERS})
 
 
@@ -64,10 +68,23 @@ def inquiry_of(values: Mapping[str, Any], lexicons: Lexicons) -> Inquiry:
         stage=given("stage", ""),
         product=given("product", ""),
         budget=given("budget", ""),
+        attributes=_attributes(values),
         client_version=given("client_version", ""),
         addressed_to=given("addressed_to", ""),
         consent=_consent(values),
     )
+
+
+def _attributes(values: Mapping[str, Any]) -> dict[str, str]:
+    """What the mapping names beside the usual, by name, but for what holds a number or an address of somebody."""
+    return {
+        name.removeprefix(ATTRIBUTE): value[:ATTRIBUTE_CHARS_MAX]
+        for name, value in values.items()
+        if name.startswith(ATTRIBUTE)
+        and isinstance(value, str)
+        and value
+        and not _TELLS_WHO.search(value)
+    }
 
 
 def _region(values: Mapping[str, Any], phone_e164: str, lexicons: Lexicons) -> Region:

@@ -56,6 +56,7 @@ def lead_facts(
         stage=inquiry.stage,
         product=inquiry.product,
         budget=inquiry.budget,
+        attributes=inquiry.attributes,
         client_version=inquiry.client_version,
         addressed_to=inquiry.addressed_to,
         consent_notice_version=inquiry.consent.notice_version if inquiry.consent else "",

@@ -46,7 +46,7 @@ LEAD = 0
 PARTS_MAX = 1000
 PERSONAL_FACTS = (
     "sealed_contact", "phone_index", "email_index", "wechat_index", "phone_display", "external_id",
-    "source", "addressed_to", "budget", "product",
+    "source", "addressed_to", "budget", "product", "attributes",
 )  # fmt: skip
 """What of a lead's facts says, or may say in the customer's own words, who the customer is."""
 
