@@ -25,17 +25,23 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&leadchain/notification/v1/events.proto\x12\x19leadchain.notification.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa2\x02\n\x11ReminderDelivered\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07lead_id\x18\x03 \x01(\t\x12\x13\n\x0breminder_id\x18\x04 \x01(\t\x12\x14\n\x0crecipient_id\x18\x05 \x01(\t\x12\x35\n\x04kind\x18\x06 \x01(\x0e\x32\'.leadchain.notification.v1.ReminderKind\x12\x15\n\rattempt_count\x18\x07 \x01(\r\x12\x0f\n\x07\x63hannel\x18\x08 \x01(\t\x12/\n\x0breceived_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xaf\x02\n\x0eReminderFailed\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07lead_id\x18\x03 \x01(\t\x12\x13\n\x0breminder_id\x18\x04 \x01(\t\x12\x14\n\x0crecipient_id\x18\x05 \x01(\t\x12\x35\n\x04kind\x18\x06 \x01(\x0e\x32\'.leadchain.notification.v1.ReminderKind\x12\x15\n\rattempt_count\x18\x07 \x01(\r\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12\x0f\n\x07\x63hannel\x18\t \x01(\t\x12/\n\x0breceived_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp*q\n\x0cReminderKind\x12\x1d\n\x19REMINDER_KIND_UNSPECIFIED\x10\x00\x12\x1f\n\x1bREMINDER_KIND_LEAD_ASSIGNED\x10\x01\x12!\n\x1dREMINDER_KIND_CONTACT_OVERDUE\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&leadchain/notification/v1/events.proto\x12\x19leadchain.notification.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc5\x02\n\x11ReminderDelivered\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07lead_id\x18\x03 \x01(\t\x12\x13\n\x0breminder_id\x18\x04 \x01(\t\x12\x14\n\x0crecipient_id\x18\x05 \x01(\t\x12\x35\n\x04kind\x18\x06 \x01(\x0e\x32\'.leadchain.notification.v1.ReminderKind\x12\x15\n\rattempt_count\x18\x07 \x01(\r\x12\x0f\n\x07\x63hannel\x18\x08 \x01(\t\x12/\n\x0breceived_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tkind_name\x18\n \x01(\t\x12\x0e\n\x06medium\x18\x0b \x01(\t\"\xf6\x01\n\x10ReminderAccepted\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07lead_id\x18\x03 \x01(\t\x12\x13\n\x0breminder_id\x18\x04 \x01(\t\x12\x14\n\x0crecipient_id\x18\x05 \x01(\t\x12\x11\n\tkind_name\x18\x06 \x01(\t\x12\x0e\n\x06medium\x18\x07 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x08 \x01(\t\x12/\n\x0breceived_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xf2\x01\n\x0cReminderRead\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07lead_id\x18\x03 \x01(\t\x12\x13\n\x0breminder_id\x18\x04 \x01(\t\x12\x14\n\x0crecipient_id\x18\x05 \x01(\t\x12\x11\n\tkind_name\x18\x06 \x01(\t\x12\x0e\n\x06medium\x18\x07 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x08 \x01(\t\x12/\n\x0breceived_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc2\x02\n\x0eReminderFailed\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07lead_id\x18\x03 \x01(\t\x12\x13\n\x0breminder_id\x18\x04 \x01(\t\x12\x14\n\x0crecipient_id\x18\x05 \x01(\t\x12\x35\n\x04kind\x18\x06 \x01(\x0e\x32\'.leadchain.notification.v1.ReminderKind\x12\x15\n\rattempt_count\x18\x07 \x01(\r\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12\x0f\n\x07\x63hannel\x18\t \x01(\t\x12/\n\x0breceived_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tkind_name\x18\x0b \x01(\t\"\xe2\x01\n\x11ReminderHealthLow\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tkind_name\x18\x03 \x01(\t\x12\x0b\n\x03low\x18\x04 \x03(\t\x12\x16\n\x0ereminder_count\x18\x05 \x01(\r\x12\x11\n\tsent_rate\x18\x06 \x01(\x01\x12\x14\n\x0creached_rate\x18\x07 \x01(\x01\x12\x17\n\x0finteracted_rate\x18\x08 \x01(\x01\x12\x10\n\x08window_s\x18\t \x01(\r*q\n\x0cReminderKind\x12\x1d\n\x19REMINDER_KIND_UNSPECIFIED\x10\x00\x12\x1f\n\x1bREMINDER_KIND_LEAD_ASSIGNED\x10\x01\x12!\n\x1dREMINDER_KIND_CONTACT_OVERDUE\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'leadchain.notification.v1.events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REMINDERKIND']._serialized_start=701
-  _globals['_REMINDERKIND']._serialized_end=814
+  _globals['_REMINDERKIND']._serialized_start=1478
+  _globals['_REMINDERKIND']._serialized_end=1591
   _globals['_REMINDERDELIVERED']._serialized_start=103
-  _globals['_REMINDERDELIVERED']._serialized_end=393
-  _globals['_REMINDERFAILED']._serialized_start=396
-  _globals['_REMINDERFAILED']._serialized_end=699
+  _globals['_REMINDERDELIVERED']._serialized_end=428
+  _globals['_REMINDERACCEPTED']._serialized_start=431
+  _globals['_REMINDERACCEPTED']._serialized_end=677
+  _globals['_REMINDERREAD']._serialized_start=680
+  _globals['_REMINDERREAD']._serialized_end=922
+  _globals['_REMINDERFAILED']._serialized_start=925
+  _globals['_REMINDERFAILED']._serialized_end=1247
+  _globals['_REMINDERHEALTHLOW']._serialized_start=1250
+  _globals['_REMINDERHEALTHLOW']._serialized_end=1476
 # @@protoc_insertion_point(module_scope)

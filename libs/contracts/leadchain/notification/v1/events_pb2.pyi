@@ -3,9 +3,11 @@
 isort:skip_file
 Facts that notification states: whether the person got it."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
@@ -25,17 +27,17 @@ class _ReminderKind:
 class _ReminderKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReminderKind.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     REMINDER_KIND_UNSPECIFIED: _ReminderKind.ValueType  # 0
-    """Never sent."""
+    """Another kind; see kind_name."""
     REMINDER_KIND_LEAD_ASSIGNED: _ReminderKind.ValueType  # 1
     """You own a new lead."""
     REMINDER_KIND_CONTACT_OVERDUE: _ReminderKind.ValueType  # 2
     """Somebody of your team did not make contact in time."""
 
 class ReminderKind(_ReminderKind, metaclass=_ReminderKindEnumTypeWrapper):
-    """What a reminder is about."""
+    """What a reminder is about, for the two kinds that every installation has; others are told by kind_name."""
 
 REMINDER_KIND_UNSPECIFIED: ReminderKind.ValueType  # 0
-"""Never sent."""
+"""Another kind; see kind_name."""
 REMINDER_KIND_LEAD_ASSIGNED: ReminderKind.ValueType  # 1
 """You own a new lead."""
 REMINDER_KIND_CONTACT_OVERDUE: ReminderKind.ValueType  # 2
@@ -44,7 +46,7 @@ Global___ReminderKind: _TypeAlias = ReminderKind  # noqa: Y015
 
 @_typing.final
 class ReminderDelivered(_message.Message):
-    """The recipient's system took the reminder."""
+    """Somebody proved that the reminder arrived: the recipient's own system took it, its carrier says so, or it was opened."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -57,10 +59,12 @@ class ReminderDelivered(_message.Message):
     ATTEMPT_COUNT_FIELD_NUMBER: _builtins.int
     CHANNEL_FIELD_NUMBER: _builtins.int
     RECEIVED_AT_FIELD_NUMBER: _builtins.int
+    KIND_NAME_FIELD_NUMBER: _builtins.int
+    MEDIUM_FIELD_NUMBER: _builtins.int
     event_id: _builtins.str
     """UUIDv7 of this event."""
     lead_id: _builtins.str
-    """UUID of the lead."""
+    """UUID of the lead; empty for a reminder about none."""
     reminder_id: _builtins.str
     """UUID of the reminder."""
     recipient_id: _builtins.str
@@ -71,6 +75,10 @@ class ReminderDelivered(_message.Message):
     """Tries it took, from 1."""
     channel: _builtins.str
     """Channel name."""
+    kind_name: _builtins.str
+    """The policy's name of the kind."""
+    medium: _builtins.str
+    """The medium that is proved to have brought it, such as webhook or aliyun_sms."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When the fact became true."""
@@ -91,18 +99,136 @@ class ReminderDelivered(_message.Message):
         attempt_count: _builtins.int = ...,
         channel: _builtins.str = ...,
         received_at: _timestamp_pb2.Timestamp | None = ...,
+        kind_name: _builtins.str = ...,
+        medium: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at", "received_at", b"received_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_count", b"attempt_count", "channel", b"channel", "event_id", b"event_id", "kind", b"kind", "lead_id", b"lead_id", "occurred_at", b"occurred_at", "received_at", b"received_at", "recipient_id", b"recipient_id", "reminder_id", b"reminder_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_count", b"attempt_count", "channel", b"channel", "event_id", b"event_id", "kind", b"kind", "kind_name", b"kind_name", "lead_id", b"lead_id", "medium", b"medium", "occurred_at", b"occurred_at", "received_at", b"received_at", "recipient_id", b"recipient_id", "reminder_id", b"reminder_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReminderDelivered: _TypeAlias = ReminderDelivered  # noqa: Y015
 
 @_typing.final
+class ReminderAccepted(_message.Message):
+    """A provider took the reminder. Whether the person has it is not known yet."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    REMINDER_ID_FIELD_NUMBER: _builtins.int
+    RECIPIENT_ID_FIELD_NUMBER: _builtins.int
+    KIND_NAME_FIELD_NUMBER: _builtins.int
+    MEDIUM_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    RECEIVED_AT_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """UUIDv7 of this event."""
+    lead_id: _builtins.str
+    """UUID of the lead; empty for a reminder about none."""
+    reminder_id: _builtins.str
+    """UUID of the reminder."""
+    recipient_id: _builtins.str
+    """Who is to get it."""
+    kind_name: _builtins.str
+    """The policy's name of the kind."""
+    medium: _builtins.str
+    """The medium it left on, such as wecom_app."""
+    channel: _builtins.str
+    """Channel name."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When the fact became true."""
+
+    @_builtins.property
+    def received_at(self) -> _timestamp_pb2.Timestamp:
+        """When lead-intake stored the delivery."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        lead_id: _builtins.str = ...,
+        reminder_id: _builtins.str = ...,
+        recipient_id: _builtins.str = ...,
+        kind_name: _builtins.str = ...,
+        medium: _builtins.str = ...,
+        channel: _builtins.str = ...,
+        received_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at", "received_at", b"received_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "event_id", b"event_id", "kind_name", b"kind_name", "lead_id", b"lead_id", "medium", b"medium", "occurred_at", b"occurred_at", "received_at", b"received_at", "recipient_id", b"recipient_id", "reminder_id", b"reminder_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReminderAccepted: _TypeAlias = ReminderAccepted  # noqa: Y015
+
+@_typing.final
+class ReminderRead(_message.Message):
+    """The person read or opened the reminder, for the first time."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    REMINDER_ID_FIELD_NUMBER: _builtins.int
+    RECIPIENT_ID_FIELD_NUMBER: _builtins.int
+    KIND_NAME_FIELD_NUMBER: _builtins.int
+    MEDIUM_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    RECEIVED_AT_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """UUIDv7 of this event."""
+    lead_id: _builtins.str
+    """UUID of the lead; empty for a reminder about none."""
+    reminder_id: _builtins.str
+    """UUID of the reminder."""
+    recipient_id: _builtins.str
+    """Who read it."""
+    kind_name: _builtins.str
+    """The policy's name of the kind."""
+    medium: _builtins.str
+    """The medium it was read on."""
+    channel: _builtins.str
+    """Channel name."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When the fact became true."""
+
+    @_builtins.property
+    def received_at(self) -> _timestamp_pb2.Timestamp:
+        """When lead-intake stored the delivery."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        lead_id: _builtins.str = ...,
+        reminder_id: _builtins.str = ...,
+        recipient_id: _builtins.str = ...,
+        kind_name: _builtins.str = ...,
+        medium: _builtins.str = ...,
+        channel: _builtins.str = ...,
+        received_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at", "received_at", b"received_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "event_id", b"event_id", "kind_name", b"kind_name", "lead_id", b"lead_id", "medium", b"medium", "occurred_at", b"occurred_at", "received_at", b"received_at", "recipient_id", b"recipient_id", "reminder_id", b"reminder_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReminderRead: _TypeAlias = ReminderRead  # noqa: Y015
+
+@_typing.final
 class ReminderFailed(_message.Message):
-    """Nobody took the reminder, and nothing more will be tried."""
+    """Nobody took the reminder, and nothing more will be tried. A receipt that comes later still states ReminderDelivered."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -116,22 +242,27 @@ class ReminderFailed(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     CHANNEL_FIELD_NUMBER: _builtins.int
     RECEIVED_AT_FIELD_NUMBER: _builtins.int
+    KIND_NAME_FIELD_NUMBER: _builtins.int
     event_id: _builtins.str
     """UUIDv7 of this event."""
     lead_id: _builtins.str
-    """UUID of the lead."""
+    """UUID of the lead; empty for a reminder about none."""
     reminder_id: _builtins.str
     """UUID of the reminder."""
     recipient_id: _builtins.str
-    """Who should have got it."""
+    """Who should have got it; empty when there is nobody."""
     kind: Global___ReminderKind.ValueType
     """What it is about."""
     attempt_count: _builtins.int
     """Tries made; 0 when there was nowhere to send it."""
     reason: _builtins.str
-    """Why: no_recipient, refused, unreachable or timeout."""
+    """Why: no_recipient, no_owner, no_manager, frozen, departed, offline, refused, unreachable, timeout, no_receipt, or
+    superseded by a reminder about what is so now.
+    """
     channel: _builtins.str
     """Channel name."""
+    kind_name: _builtins.str
+    """The policy's name of the kind."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When the fact became true."""
@@ -153,11 +284,72 @@ class ReminderFailed(_message.Message):
         reason: _builtins.str = ...,
         channel: _builtins.str = ...,
         received_at: _timestamp_pb2.Timestamp | None = ...,
+        kind_name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at", "received_at", b"received_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_count", b"attempt_count", "channel", b"channel", "event_id", b"event_id", "kind", b"kind", "lead_id", b"lead_id", "occurred_at", b"occurred_at", "reason", b"reason", "received_at", b"received_at", "recipient_id", b"recipient_id", "reminder_id", b"reminder_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_count", b"attempt_count", "channel", b"channel", "event_id", b"event_id", "kind", b"kind", "kind_name", b"kind_name", "lead_id", b"lead_id", "occurred_at", b"occurred_at", "reason", b"reason", "received_at", b"received_at", "recipient_id", b"recipient_id", "reminder_id", b"reminder_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReminderFailed: _TypeAlias = ReminderFailed  # noqa: Y015
+
+@_typing.final
+class ReminderHealthLow(_message.Message):
+    """Of one kind of reminder, fewer than usual are sent, reach somebody or are opened (AS-12). Told once, until the kind is
+    well again or another rate falls.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    KIND_NAME_FIELD_NUMBER: _builtins.int
+    LOW_FIELD_NUMBER: _builtins.int
+    REMINDER_COUNT_FIELD_NUMBER: _builtins.int
+    SENT_RATE_FIELD_NUMBER: _builtins.int
+    REACHED_RATE_FIELD_NUMBER: _builtins.int
+    INTERACTED_RATE_FIELD_NUMBER: _builtins.int
+    WINDOW_S_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """UUIDv7 of this event."""
+    kind_name: _builtins.str
+    """The policy's name of the kind."""
+    reminder_count: _builtins.int
+    """Reminders of the window."""
+    sent_rate: _builtins.float
+    """Share of them that a provider took, from 0 to 1."""
+    reached_rate: _builtins.float
+    """Share of those that are proved to have arrived, from 0 to 1."""
+    interacted_rate: _builtins.float
+    """Share of those that were opened, from 0 to 1."""
+    window_s: _builtins.int
+    """How far back the window reaches, in seconds."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When the fact became true."""
+
+    @_builtins.property
+    def low(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The rates below their thresholds: sent, reached, interacted."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        kind_name: _builtins.str = ...,
+        low: _abc.Iterable[_builtins.str] | None = ...,
+        reminder_count: _builtins.int = ...,
+        sent_rate: _builtins.float = ...,
+        reached_rate: _builtins.float = ...,
+        interacted_rate: _builtins.float = ...,
+        window_s: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_id", b"event_id", "interacted_rate", b"interacted_rate", "kind_name", b"kind_name", "low", b"low", "occurred_at", b"occurred_at", "reached_rate", b"reached_rate", "reminder_count", b"reminder_count", "sent_rate", b"sent_rate", "window_s", b"window_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReminderHealthLow: _TypeAlias = ReminderHealthLow  # noqa: Y015

@@ -27,35 +27,69 @@ from leadchain.notification.v1 import events_pb2 as leadchain_dot_notification_d
 from servicekit.v1 import access_pb2 as servicekit_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n4leadchain/notification/v1/notification_service.proto\x12\x19leadchain.notification.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a&leadchain/notification/v1/events.proto\x1a\x1aservicekit/v1/access.proto\"F\n\tRecipient\x12\x14\n\x0crecipient_id\x18\x01 \x01(\t\x12\x13\n\x0bwebhook_url\x18\x02 \x01(\t\x12\x0e\n\x06secret\x18\x03 \x01(\t\"P\n\x14PutRecipientsRequest\x12\x38\n\nrecipients\x18\x01 \x03(\x0b\x32$.leadchain.notification.v1.Recipient\".\n\x15PutRecipientsResponse\x12\x15\n\rchanged_count\x18\x01 \x01(\r\"\'\n\x14ListRemindersRequest\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\"\xdb\x01\n\x08Reminder\x12\x13\n\x0breminder_id\x18\x01 \x01(\t\x12\x14\n\x0crecipient_id\x18\x02 \x01(\t\x12\x35\n\x04kind\x18\x03 \x01(\x0e\x32\'.leadchain.notification.v1.ReminderKind\x12\r\n\x05state\x18\x04 \x01(\t\x12\x15\n\rattempt_count\x18\x05 \x01(\r\x12\x33\n\x0flast_attempt_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nlast_error\x18\x07 \x01(\t\"O\n\x15ListRemindersResponse\x12\x36\n\treminders\x18\x01 \x03(\x0b\x32#.leadchain.notification.v1.Reminder\"\x1a\n\x18GetReminderHealthRequest\"]\n\x19GetReminderHealthResponse\x12\x11\n\tdue_count\x18\x01 \x01(\x04\x12\x17\n\x0f\x64\x65livered_count\x18\x02 \x01(\x04\x12\x14\n\x0c\x66\x61iled_count\x18\x03 \x01(\x04\x32\xd0\x03\n\x13NotificationService\x12\x8e\x01\n\rPutRecipients\x12/.leadchain.notification.v1.PutRecipientsRequest\x1a\x30.leadchain.notification.v1.PutRecipientsResponse\"\x1a\xda\xe7\x18\x16\n\nadminister\x12\x08platform\x12\x8d\x01\n\rListReminders\x12/.leadchain.notification.v1.ListRemindersRequest\x1a\x30.leadchain.notification.v1.ListRemindersResponse\"\x19\xda\xe7\x18\x15\n\x04read\x12\x04lead\x1a\x07lead_id\x12\x97\x01\n\x11GetReminderHealth\x12\x33.leadchain.notification.v1.GetReminderHealthRequest\x1a\x34.leadchain.notification.v1.GetReminderHealthResponse\"\x17\xda\xe7\x18\x13\n\x07operate\x12\x08platformb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n4leadchain/notification/v1/notification_service.proto\x12\x19leadchain.notification.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a&leadchain/notification/v1/events.proto\x1a\x1aservicekit/v1/access.proto\"Y\n\x07\x41\x64\x64ress\x12\x0e\n\x06medium\x18\x01 \x01(\t\x12\n\n\x02to\x18\x02 \x01(\t\x12\x0e\n\x06secret\x18\x03 \x01(\t\x12\x12\n\naccount_id\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x05 \x01(\t\"\xa0\x01\n\tRecipient\x12\x14\n\x0crecipient_id\x18\x01 \x01(\t\x12\x13\n\x0bwebhook_url\x18\x02 \x01(\t\x12\x0e\n\x06secret\x18\x03 \x01(\t\x12\x35\n\taddresses\x18\x04 \x03(\x0b\x32\".leadchain.notification.v1.Address\x12\x0e\n\x06locale\x18\x05 \x01(\t\x12\x11\n\ttime_zone\x18\x06 \x01(\t\"P\n\x14PutRecipientsRequest\x12\x38\n\nrecipients\x18\x01 \x03(\x0b\x32$.leadchain.notification.v1.Recipient\".\n\x15PutRecipientsResponse\x12\x15\n\rchanged_count\x18\x01 \x01(\r\"\xc9\x01\n\x07\x41\x63\x63ount\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x0e\n\x06medium\x18\x02 \x01(\t\x12\x0b\n\x03url\x18\x03 \x01(\t\x12\x42\n\x08settings\x18\x04 \x03(\x0b\x32\x30.leadchain.notification.v1.Account.SettingsEntry\x12\x18\n\x10messages_per_min\x18\x05 \x01(\r\x1a/\n\rSettingsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"J\n\x12PutAccountsRequest\x12\x34\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\".leadchain.notification.v1.Account\",\n\x13PutAccountsResponse\x12\x15\n\rwritten_count\x18\x01 \x01(\r\"}\n\x15ReportPresenceRequest\x12\x14\n\x0crecipient_id\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x02 \x01(\t\x12\x11\n\tis_online\x18\x03 \x01(\x08\x12+\n\x07seen_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x18\n\x16ReportPresenceResponse\"\'\n\x14ListRemindersRequest\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\"O\n\x07Receipt\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12&\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06source\x18\x03 \x01(\t\"\xaa\x01\n\x04Send\x12\x0e\n\x06medium\x18\x01 \x01(\t\x12\x14\n\x0crecipient_id\x18\x02 \x01(\t\x12\x0c\n\x04step\x18\x03 \x01(\r\x12\r\n\x05state\x18\x04 \x01(\t\x12\x15\n\rattempt_count\x18\x05 \x01(\r\x12\x12\n\nlast_error\x18\x06 \x01(\t\x12\x34\n\x08receipts\x18\x07 \x03(\x0b\x32\".leadchain.notification.v1.Receipt\"\x9e\x02\n\x08Reminder\x12\x13\n\x0breminder_id\x18\x01 \x01(\t\x12\x14\n\x0crecipient_id\x18\x02 \x01(\t\x12\x35\n\x04kind\x18\x03 \x01(\x0e\x32\'.leadchain.notification.v1.ReminderKind\x12\r\n\x05state\x18\x04 \x01(\t\x12\x15\n\rattempt_count\x18\x05 \x01(\r\x12\x33\n\x0flast_attempt_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nlast_error\x18\x07 \x01(\t\x12\x11\n\tkind_name\x18\x08 \x01(\t\x12.\n\x05sends\x18\t \x03(\x0b\x32\x1f.leadchain.notification.v1.Send\"O\n\x15ListRemindersResponse\x12\x36\n\treminders\x18\x01 \x03(\x0b\x32#.leadchain.notification.v1.Reminder\"\x13\n\x11ListRoutesRequest\"g\n\nKindRoutes\x12\x11\n\tkind_name\x18\x01 \x01(\t\x12\r\n\x05\x65vent\x18\x02 \x01(\t\x12\x11\n\trecipient\x18\x03 \x01(\t\x12\x14\n\x0cis_important\x18\x04 \x01(\x08\x12\x0e\n\x06routes\x18\x05 \x03(\t\"\x98\x01\n\x12ListRoutesResponse\x12\x16\n\x0epolicy_version\x18\x01 \x01(\r\x12\x34\n\x05kinds\x18\x02 \x03(\x0b\x32%.leadchain.notification.v1.KindRoutes\x12\x34\n\x08\x61\x63\x63ounts\x18\x03 \x03(\x0b\x32\".leadchain.notification.v1.Account\",\n\x18GetReminderHealthRequest\x12\x10\n\x08window_s\x18\x01 \x01(\r\"\x86\x01\n\nKindHealth\x12\x11\n\tkind_name\x18\x01 \x01(\t\x12\x16\n\x0ereminder_count\x18\x02 \x01(\r\x12\x11\n\tsent_rate\x18\x03 \x01(\x01\x12\x14\n\x0creached_rate\x18\x04 \x01(\x01\x12\x17\n\x0finteracted_rate\x18\x05 \x01(\x01\x12\x0b\n\x03low\x18\x06 \x03(\t\"\xbf\x01\n\x19GetReminderHealthResponse\x12\x11\n\tdue_count\x18\x01 \x01(\x04\x12\x17\n\x0f\x64\x65livered_count\x18\x02 \x01(\x04\x12\x14\n\x0c\x66\x61iled_count\x18\x03 \x01(\x04\x12\x16\n\x0e\x61waiting_count\x18\x04 \x01(\x04\x12\x12\n\nheld_count\x18\x05 \x01(\x04\x12\x34\n\x05kinds\x18\x06 \x03(\x0b\x32%.leadchain.notification.v1.KindHealth2\xdf\x06\n\x13NotificationService\x12\x8e\x01\n\rPutRecipients\x12/.leadchain.notification.v1.PutRecipientsRequest\x1a\x30.leadchain.notification.v1.PutRecipientsResponse\"\x1a\xda\xe7\x18\x16\n\nadminister\x12\x08platform\x12\x88\x01\n\x0bPutAccounts\x12-.leadchain.notification.v1.PutAccountsRequest\x1a..leadchain.notification.v1.PutAccountsResponse\"\x1a\xda\xe7\x18\x16\n\nadminister\x12\x08platform\x12}\n\x0eReportPresence\x12\x30.leadchain.notification.v1.ReportPresenceRequest\x1a\x31.leadchain.notification.v1.ReportPresenceResponse\"\x06\xda\xe7\x18\x02(\x01\x12\x8d\x01\n\rListReminders\x12/.leadchain.notification.v1.ListRemindersRequest\x1a\x30.leadchain.notification.v1.ListRemindersResponse\"\x19\xda\xe7\x18\x15\n\x04read\x12\x04lead\x1a\x07lead_id\x12\x82\x01\n\nListRoutes\x12,.leadchain.notification.v1.ListRoutesRequest\x1a-.leadchain.notification.v1.ListRoutesResponse\"\x17\xda\xe7\x18\x13\n\x07operate\x12\x08platform\x12\x97\x01\n\x11GetReminderHealth\x12\x33.leadchain.notification.v1.GetReminderHealthRequest\x1a\x34.leadchain.notification.v1.GetReminderHealthResponse\"\x17\xda\xe7\x18\x13\n\x07operate\x12\x08platformb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'leadchain.notification.v1.notification_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_ACCOUNT_SETTINGSENTRY']._loaded_options = None
+  _globals['_ACCOUNT_SETTINGSENTRY']._serialized_options = b'8\001'
   _globals['_NOTIFICATIONSERVICE'].methods_by_name['PutRecipients']._loaded_options = None
   _globals['_NOTIFICATIONSERVICE'].methods_by_name['PutRecipients']._serialized_options = b'\332\347\030\026\n\nadminister\022\010platform'
+  _globals['_NOTIFICATIONSERVICE'].methods_by_name['PutAccounts']._loaded_options = None
+  _globals['_NOTIFICATIONSERVICE'].methods_by_name['PutAccounts']._serialized_options = b'\332\347\030\026\n\nadminister\022\010platform'
+  _globals['_NOTIFICATIONSERVICE'].methods_by_name['ReportPresence']._loaded_options = None
+  _globals['_NOTIFICATIONSERVICE'].methods_by_name['ReportPresence']._serialized_options = b'\332\347\030\002(\001'
   _globals['_NOTIFICATIONSERVICE'].methods_by_name['ListReminders']._loaded_options = None
   _globals['_NOTIFICATIONSERVICE'].methods_by_name['ListReminders']._serialized_options = b'\332\347\030\025\n\004read\022\004lead\032\007lead_id'
+  _globals['_NOTIFICATIONSERVICE'].methods_by_name['ListRoutes']._loaded_options = None
+  _globals['_NOTIFICATIONSERVICE'].methods_by_name['ListRoutes']._serialized_options = b'\332\347\030\023\n\007operate\022\010platform'
   _globals['_NOTIFICATIONSERVICE'].methods_by_name['GetReminderHealth']._loaded_options = None
   _globals['_NOTIFICATIONSERVICE'].methods_by_name['GetReminderHealth']._serialized_options = b'\332\347\030\023\n\007operate\022\010platform'
-  _globals['_RECIPIENT']._serialized_start=184
-  _globals['_RECIPIENT']._serialized_end=254
-  _globals['_PUTRECIPIENTSREQUEST']._serialized_start=256
-  _globals['_PUTRECIPIENTSREQUEST']._serialized_end=336
-  _globals['_PUTRECIPIENTSRESPONSE']._serialized_start=338
-  _globals['_PUTRECIPIENTSRESPONSE']._serialized_end=384
-  _globals['_LISTREMINDERSREQUEST']._serialized_start=386
-  _globals['_LISTREMINDERSREQUEST']._serialized_end=425
-  _globals['_REMINDER']._serialized_start=428
-  _globals['_REMINDER']._serialized_end=647
-  _globals['_LISTREMINDERSRESPONSE']._serialized_start=649
-  _globals['_LISTREMINDERSRESPONSE']._serialized_end=728
-  _globals['_GETREMINDERHEALTHREQUEST']._serialized_start=730
-  _globals['_GETREMINDERHEALTHREQUEST']._serialized_end=756
-  _globals['_GETREMINDERHEALTHRESPONSE']._serialized_start=758
-  _globals['_GETREMINDERHEALTHRESPONSE']._serialized_end=851
-  _globals['_NOTIFICATIONSERVICE']._serialized_start=854
-  _globals['_NOTIFICATIONSERVICE']._serialized_end=1318
+  _globals['_ADDRESS']._serialized_start=184
+  _globals['_ADDRESS']._serialized_end=273
+  _globals['_RECIPIENT']._serialized_start=276
+  _globals['_RECIPIENT']._serialized_end=436
+  _globals['_PUTRECIPIENTSREQUEST']._serialized_start=438
+  _globals['_PUTRECIPIENTSREQUEST']._serialized_end=518
+  _globals['_PUTRECIPIENTSRESPONSE']._serialized_start=520
+  _globals['_PUTRECIPIENTSRESPONSE']._serialized_end=566
+  _globals['_ACCOUNT']._serialized_start=569
+  _globals['_ACCOUNT']._serialized_end=770
+  _globals['_ACCOUNT_SETTINGSENTRY']._serialized_start=723
+  _globals['_ACCOUNT_SETTINGSENTRY']._serialized_end=770
+  _globals['_PUTACCOUNTSREQUEST']._serialized_start=772
+  _globals['_PUTACCOUNTSREQUEST']._serialized_end=846
+  _globals['_PUTACCOUNTSRESPONSE']._serialized_start=848
+  _globals['_PUTACCOUNTSRESPONSE']._serialized_end=892
+  _globals['_REPORTPRESENCEREQUEST']._serialized_start=894
+  _globals['_REPORTPRESENCEREQUEST']._serialized_end=1019
+  _globals['_REPORTPRESENCERESPONSE']._serialized_start=1021
+  _globals['_REPORTPRESENCERESPONSE']._serialized_end=1045
+  _globals['_LISTREMINDERSREQUEST']._serialized_start=1047
+  _globals['_LISTREMINDERSREQUEST']._serialized_end=1086
+  _globals['_RECEIPT']._serialized_start=1088
+  _globals['_RECEIPT']._serialized_end=1167
+  _globals['_SEND']._serialized_start=1170
+  _globals['_SEND']._serialized_end=1340
+  _globals['_REMINDER']._serialized_start=1343
+  _globals['_REMINDER']._serialized_end=1629
+  _globals['_LISTREMINDERSRESPONSE']._serialized_start=1631
+  _globals['_LISTREMINDERSRESPONSE']._serialized_end=1710
+  _globals['_LISTROUTESREQUEST']._serialized_start=1712
+  _globals['_LISTROUTESREQUEST']._serialized_end=1731
+  _globals['_KINDROUTES']._serialized_start=1733
+  _globals['_KINDROUTES']._serialized_end=1836
+  _globals['_LISTROUTESRESPONSE']._serialized_start=1839
+  _globals['_LISTROUTESRESPONSE']._serialized_end=1991
+  _globals['_GETREMINDERHEALTHREQUEST']._serialized_start=1993
+  _globals['_GETREMINDERHEALTHREQUEST']._serialized_end=2037
+  _globals['_KINDHEALTH']._serialized_start=2040
+  _globals['_KINDHEALTH']._serialized_end=2174
+  _globals['_GETREMINDERHEALTHRESPONSE']._serialized_start=2177
+  _globals['_GETREMINDERHEALTHRESPONSE']._serialized_end=2368
+  _globals['_NOTIFICATIONSERVICE']._serialized_start=2371
+  _globals['_NOTIFICATIONSERVICE']._serialized_end=3234
 # @@protoc_insertion_point(module_scope)

@@ -21,30 +21,82 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class Address(_message.Message):
+    """Where a person's reminders go beside their webhook."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEDIUM_FIELD_NUMBER: _builtins.int
+    TO_FIELD_NUMBER: _builtins.int
+    SECRET_FIELD_NUMBER: _builtins.int
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    DEVICE_FIELD_NUMBER: _builtins.int
+    medium: _builtins.str
+    """wecom_app, wecom_bot, dingtalk_robot, feishu_bot, wechat_mp, smtp or aliyun_sms."""
+    to: _builtins.str
+    """What the medium calls it: user id, openid, mailbox, E.164 number, or a robot's web address with its key."""
+    secret: _builtins.str
+    """Signing secret of a DingTalk or Feishu robot; empty where it has none."""
+    account_id: _builtins.str
+    """The account that messages are sent from; empty for robots."""
+    device: _builtins.str
+    """ios, android, pc or web where the medium is a push to one device; else empty."""
+    def __init__(
+        self,
+        *,
+        medium: _builtins.str = ...,
+        to: _builtins.str = ...,
+        secret: _builtins.str = ...,
+        account_id: _builtins.str = ...,
+        device: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "device", b"device", "medium", b"medium", "secret", b"secret", "to", b"to"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Address: _TypeAlias = Address  # noqa: Y015
+
+@_typing.final
 class Recipient(_message.Message):
-    """Where a person's reminders go."""
+    """Where a person's or a group's reminders go."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     RECIPIENT_ID_FIELD_NUMBER: _builtins.int
     WEBHOOK_URL_FIELD_NUMBER: _builtins.int
     SECRET_FIELD_NUMBER: _builtins.int
+    ADDRESSES_FIELD_NUMBER: _builtins.int
+    LOCALE_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
     recipient_id: _builtins.str
-    """A rep or manager."""
+    """A rep, manager or group."""
     webhook_url: _builtins.str
-    """Where reminders are posted, https, or http on loopback."""
+    """Where reminders are posted, https, or http on loopback; empty when there are addresses only."""
     secret: _builtins.str
     """Standard Webhooks secret, whsec_ and base64 of 24 to 64 bytes."""
+    locale: _builtins.str
+    """zh or en; empty means zh."""
+    time_zone: _builtins.str
+    """IANA name, such as Asia/Shanghai; empty means the policy's."""
+    @_builtins.property
+    def addresses(self) -> _containers.RepeatedCompositeFieldContainer[Global___Address]:
+        """At most 20, one of each medium and device."""
+
     def __init__(
         self,
         *,
         recipient_id: _builtins.str = ...,
         webhook_url: _builtins.str = ...,
         secret: _builtins.str = ...,
+        addresses: _abc.Iterable[Global___Address] | None = ...,
+        locale: _builtins.str = ...,
+        time_zone: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["recipient_id", b"recipient_id", "secret", b"secret", "webhook_url", b"webhook_url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "locale", b"locale", "recipient_id", b"recipient_id", "secret", b"secret", "time_zone", b"time_zone", "webhook_url", b"webhook_url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -97,6 +149,167 @@ class PutRecipientsResponse(_message.Message):
 Global___PutRecipientsResponse: _TypeAlias = PutRecipientsResponse  # noqa: Y015
 
 @_typing.final
+class Account(_message.Message):
+    """What we are at a provider of messages."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class SettingsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    MEDIUM_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    SETTINGS_FIELD_NUMBER: _builtins.int
+    MESSAGES_PER_MIN_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.str
+    """Our own name for it."""
+    medium: _builtins.str
+    """wecom_app, wechat_mp, smtp or aliyun_sms."""
+    url: _builtins.str
+    """Where the provider is; empty for the provider's own address. smtp://host:port for mail."""
+    messages_per_min: _builtins.int
+    """What the provider lets us send; 0 for no limit."""
+    @_builtins.property
+    def settings(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What the medium needs: corp_id, agent_id, secret (wecom_app); app_id, secret, template_id (wechat_mp); from,
+        username, password, tls (smtp); access_key_id, access_key_secret, sign_name, template_code (aliyun_sms).
+        """
+
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.str = ...,
+        medium: _builtins.str = ...,
+        url: _builtins.str = ...,
+        settings: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        messages_per_min: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "medium", b"medium", "messages_per_min", b"messages_per_min", "settings", b"settings", "url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Account: _TypeAlias = Account  # noqa: Y015
+
+@_typing.final
+class PutAccountsRequest(_message.Message):
+    """Accounts to create or change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def accounts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Account]:
+        """At most 100."""
+
+    def __init__(
+        self,
+        *,
+        accounts: _abc.Iterable[Global___Account] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PutAccountsRequest: _TypeAlias = PutAccountsRequest  # noqa: Y015
+
+@_typing.final
+class PutAccountsResponse(_message.Message):
+    """How many were written."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WRITTEN_COUNT_FIELD_NUMBER: _builtins.int
+    written_count: _builtins.int
+    """Accounts written."""
+    def __init__(
+        self,
+        *,
+        written_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["written_count", b"written_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PutAccountsResponse: _TypeAlias = PutAccountsResponse  # noqa: Y015
+
+@_typing.final
+class ReportPresenceRequest(_message.Message):
+    """What a device says of itself."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECIPIENT_ID_FIELD_NUMBER: _builtins.int
+    DEVICE_FIELD_NUMBER: _builtins.int
+    IS_ONLINE_FIELD_NUMBER: _builtins.int
+    SEEN_AT_FIELD_NUMBER: _builtins.int
+    recipient_id: _builtins.str
+    """Whose device; empty for the caller's own."""
+    device: _builtins.str
+    """ios, android, pc or web."""
+    is_online: _builtins.bool
+    """Whether its user can be reached there now; holds for five minutes."""
+    @_builtins.property
+    def seen_at(self) -> _timestamp_pb2.Timestamp:
+        """When that was so; absent for now."""
+
+    def __init__(
+        self,
+        *,
+        recipient_id: _builtins.str = ...,
+        device: _builtins.str = ...,
+        is_online: _builtins.bool = ...,
+        seen_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["seen_at", b"seen_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "is_online", b"is_online", "recipient_id", b"recipient_id", "seen_at", b"seen_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportPresenceRequest: _TypeAlias = ReportPresenceRequest  # noqa: Y015
+
+@_typing.final
+class ReportPresenceResponse(_message.Message):
+    """It is kept."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportPresenceResponse: _TypeAlias = ReportPresenceResponse  # noqa: Y015
+
+@_typing.final
 class ListRemindersRequest(_message.Message):
     """Asks for the reminders about a lead."""
 
@@ -119,6 +332,86 @@ class ListRemindersRequest(_message.Message):
 Global___ListRemindersRequest: _TypeAlias = ListRemindersRequest  # noqa: Y015
 
 @_typing.final
+class Receipt(_message.Message):
+    """Something proved of a message."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """accepted, delivered, read, clicked or undelivered."""
+    source: _builtins.str
+    """Who says so: answer, beacon or carrier."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        source: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "kind", b"kind", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Receipt: _TypeAlias = Receipt  # noqa: Y015
+
+@_typing.final
+class Send(_message.Message):
+    """One message on one route."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEDIUM_FIELD_NUMBER: _builtins.int
+    RECIPIENT_ID_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    ATTEMPT_COUNT_FIELD_NUMBER: _builtins.int
+    LAST_ERROR_FIELD_NUMBER: _builtins.int
+    RECEIPTS_FIELD_NUMBER: _builtins.int
+    medium: _builtins.str
+    """The medium, such as wecom_app."""
+    recipient_id: _builtins.str
+    """Who it was for."""
+    step: _builtins.int
+    """Which route of the policy, from 1."""
+    state: _builtins.str
+    """queued, accepted, refused or dropped."""
+    attempt_count: _builtins.int
+    """Tries made."""
+    last_error: _builtins.str
+    """Why the last try failed; empty when none did."""
+    @_builtins.property
+    def receipts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Receipt]:
+        """What is proved of it, oldest first."""
+
+    def __init__(
+        self,
+        *,
+        medium: _builtins.str = ...,
+        recipient_id: _builtins.str = ...,
+        step: _builtins.int = ...,
+        state: _builtins.str = ...,
+        attempt_count: _builtins.int = ...,
+        last_error: _builtins.str = ...,
+        receipts: _abc.Iterable[Global___Receipt] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_count", b"attempt_count", "last_error", b"last_error", "medium", b"medium", "receipts", b"receipts", "recipient_id", b"recipient_id", "state", b"state", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Send: _TypeAlias = Send  # noqa: Y015
+
+@_typing.final
 class Reminder(_message.Message):
     """One reminder."""
 
@@ -131,21 +424,29 @@ class Reminder(_message.Message):
     ATTEMPT_COUNT_FIELD_NUMBER: _builtins.int
     LAST_ATTEMPT_AT_FIELD_NUMBER: _builtins.int
     LAST_ERROR_FIELD_NUMBER: _builtins.int
+    KIND_NAME_FIELD_NUMBER: _builtins.int
+    SENDS_FIELD_NUMBER: _builtins.int
     reminder_id: _builtins.str
     """UUID of the reminder."""
     recipient_id: _builtins.str
-    """Who gets it."""
+    """Who gets it; empty until it was first due."""
     kind: _events_pb2.ReminderKind.ValueType
     """What it is about."""
     state: _builtins.str
-    """due, delivered or failed."""
+    """due, sending, awaiting (a provider has it), delivered, failed or superseded."""
     attempt_count: _builtins.int
-    """Tries made."""
+    """Tries made on all routes."""
     last_error: _builtins.str
     """Why the last try failed; empty when none did."""
+    kind_name: _builtins.str
+    """The policy's name of the kind."""
     @_builtins.property
     def last_attempt_at(self) -> _timestamp_pb2.Timestamp:
         """When it was last tried; absent before the first."""
+
+    @_builtins.property
+    def sends(self) -> _containers.RepeatedCompositeFieldContainer[Global___Send]:
+        """Its messages, oldest first."""
 
     def __init__(
         self,
@@ -157,10 +458,12 @@ class Reminder(_message.Message):
         attempt_count: _builtins.int = ...,
         last_attempt_at: _timestamp_pb2.Timestamp | None = ...,
         last_error: _builtins.str = ...,
+        kind_name: _builtins.str = ...,
+        sends: _abc.Iterable[Global___Send] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_attempt_at", b"last_attempt_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_count", b"attempt_count", "kind", b"kind", "last_attempt_at", b"last_attempt_at", "last_error", b"last_error", "recipient_id", b"recipient_id", "reminder_id", b"reminder_id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_count", b"attempt_count", "kind", b"kind", "kind_name", b"kind_name", "last_attempt_at", b"last_attempt_at", "last_error", b"last_error", "recipient_id", b"recipient_id", "reminder_id", b"reminder_id", "sends", b"sends", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -191,8 +494,8 @@ class ListRemindersResponse(_message.Message):
 Global___ListRemindersResponse: _TypeAlias = ListRemindersResponse  # noqa: Y015
 
 @_typing.final
-class GetReminderHealthRequest(_message.Message):
-    """Asks how reminders fare."""
+class ListRoutesRequest(_message.Message):
+    """Asks what is told to whom."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -205,7 +508,147 @@ class GetReminderHealthRequest(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+Global___ListRoutesRequest: _TypeAlias = ListRoutesRequest  # noqa: Y015
+
+@_typing.final
+class KindRoutes(_message.Message):
+    """One kind of reminder."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_NAME_FIELD_NUMBER: _builtins.int
+    EVENT_FIELD_NUMBER: _builtins.int
+    RECIPIENT_FIELD_NUMBER: _builtins.int
+    IS_IMPORTANT_FIELD_NUMBER: _builtins.int
+    ROUTES_FIELD_NUMBER: _builtins.int
+    kind_name: _builtins.str
+    """Its name."""
+    event: _builtins.str
+    """The event that calls for it."""
+    recipient: _builtins.str
+    """Who gets it, as the policy says it, such as "owner_of lead"."""
+    is_important: _builtins.bool
+    """Whether quiet hours do not hold it."""
+    @_builtins.property
+    def routes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Its routes in order, such as "first_of wecom_app, webhook"."""
+
+    def __init__(
+        self,
+        *,
+        kind_name: _builtins.str = ...,
+        event: _builtins.str = ...,
+        recipient: _builtins.str = ...,
+        is_important: _builtins.bool = ...,
+        routes: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "is_important", b"is_important", "kind_name", b"kind_name", "recipient", b"recipient", "routes", b"routes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KindRoutes: _TypeAlias = KindRoutes  # noqa: Y015
+
+@_typing.final
+class ListRoutesResponse(_message.Message):
+    """What is told to whom."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POLICY_VERSION_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
+    ACCOUNTS_FIELD_NUMBER: _builtins.int
+    policy_version: _builtins.int
+    """Version of the policy."""
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedCompositeFieldContainer[Global___KindRoutes]:
+        """By name."""
+
+    @_builtins.property
+    def accounts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Account]:
+        """By id, without settings."""
+
+    def __init__(
+        self,
+        *,
+        policy_version: _builtins.int = ...,
+        kinds: _abc.Iterable[Global___KindRoutes] | None = ...,
+        accounts: _abc.Iterable[Global___Account] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "kinds", b"kinds", "policy_version", b"policy_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRoutesResponse: _TypeAlias = ListRoutesResponse  # noqa: Y015
+
+@_typing.final
+class GetReminderHealthRequest(_message.Message):
+    """Asks how reminders fare."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WINDOW_S_FIELD_NUMBER: _builtins.int
+    window_s: _builtins.int
+    """How far back to look; 0 for a day."""
+    def __init__(
+        self,
+        *,
+        window_s: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["window_s", b"window_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
 Global___GetReminderHealthRequest: _TypeAlias = GetReminderHealthRequest  # noqa: Y015
+
+@_typing.final
+class KindHealth(_message.Message):
+    """How one kind fares."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_NAME_FIELD_NUMBER: _builtins.int
+    REMINDER_COUNT_FIELD_NUMBER: _builtins.int
+    SENT_RATE_FIELD_NUMBER: _builtins.int
+    REACHED_RATE_FIELD_NUMBER: _builtins.int
+    INTERACTED_RATE_FIELD_NUMBER: _builtins.int
+    LOW_FIELD_NUMBER: _builtins.int
+    kind_name: _builtins.str
+    """The policy's name of the kind."""
+    reminder_count: _builtins.int
+    """Reminders of the window."""
+    sent_rate: _builtins.float
+    """Share of them that a provider took (发出率), from 0 to 1."""
+    reached_rate: _builtins.float
+    """Share of those that are proved to have arrived (触达率), from 0 to 1."""
+    interacted_rate: _builtins.float
+    """Share of those that were opened (交互率), from 0 to 1."""
+    @_builtins.property
+    def low(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The rates below their thresholds; none is low while fewer than 20 reminders are judged."""
+
+    def __init__(
+        self,
+        *,
+        kind_name: _builtins.str = ...,
+        reminder_count: _builtins.int = ...,
+        sent_rate: _builtins.float = ...,
+        reached_rate: _builtins.float = ...,
+        interacted_rate: _builtins.float = ...,
+        low: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["interacted_rate", b"interacted_rate", "kind_name", b"kind_name", "low", b"low", "reached_rate", b"reached_rate", "reminder_count", b"reminder_count", "sent_rate", b"sent_rate"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KindHealth: _TypeAlias = KindHealth  # noqa: Y015
 
 @_typing.final
 class GetReminderHealthResponse(_message.Message):
@@ -216,22 +659,36 @@ class GetReminderHealthResponse(_message.Message):
     DUE_COUNT_FIELD_NUMBER: _builtins.int
     DELIVERED_COUNT_FIELD_NUMBER: _builtins.int
     FAILED_COUNT_FIELD_NUMBER: _builtins.int
+    AWAITING_COUNT_FIELD_NUMBER: _builtins.int
+    HELD_COUNT_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
     due_count: _builtins.int
-    """Not yet delivered."""
+    """Not yet with anybody."""
     delivered_count: _builtins.int
     """Delivered."""
     failed_count: _builtins.int
     """Given up."""
+    awaiting_count: _builtins.int
+    """With a provider, not proved to have arrived."""
+    held_count: _builtins.int
+    """Of those due: held until the morning."""
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedCompositeFieldContainer[Global___KindHealth]:
+        """By name, those of the window."""
+
     def __init__(
         self,
         *,
         due_count: _builtins.int = ...,
         delivered_count: _builtins.int = ...,
         failed_count: _builtins.int = ...,
+        awaiting_count: _builtins.int = ...,
+        held_count: _builtins.int = ...,
+        kinds: _abc.Iterable[Global___KindHealth] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["delivered_count", b"delivered_count", "due_count", b"due_count", "failed_count", b"failed_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaiting_count", b"awaiting_count", "delivered_count", b"delivered_count", "due_count", b"due_count", "failed_count", b"failed_count", "held_count", b"held_count", "kinds", b"kinds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -40,10 +40,25 @@ class NotificationServiceStub:
                 request_serializer=leadchain_dot_notification_dot_v1_dot_notification__service__pb2.PutRecipientsRequest.SerializeToString,
                 response_deserializer=leadchain_dot_notification_dot_v1_dot_notification__service__pb2.PutRecipientsResponse.FromString,
                 _registered_method=True)
+        self.PutAccounts = channel.unary_unary(
+                '/leadchain.notification.v1.NotificationService/PutAccounts',
+                request_serializer=leadchain_dot_notification_dot_v1_dot_notification__service__pb2.PutAccountsRequest.SerializeToString,
+                response_deserializer=leadchain_dot_notification_dot_v1_dot_notification__service__pb2.PutAccountsResponse.FromString,
+                _registered_method=True)
+        self.ReportPresence = channel.unary_unary(
+                '/leadchain.notification.v1.NotificationService/ReportPresence',
+                request_serializer=leadchain_dot_notification_dot_v1_dot_notification__service__pb2.ReportPresenceRequest.SerializeToString,
+                response_deserializer=leadchain_dot_notification_dot_v1_dot_notification__service__pb2.ReportPresenceResponse.FromString,
+                _registered_method=True)
         self.ListReminders = channel.unary_unary(
                 '/leadchain.notification.v1.NotificationService/ListReminders',
                 request_serializer=leadchain_dot_notification_dot_v1_dot_notification__service__pb2.ListRemindersRequest.SerializeToString,
                 response_deserializer=leadchain_dot_notification_dot_v1_dot_notification__service__pb2.ListRemindersResponse.FromString,
+                _registered_method=True)
+        self.ListRoutes = channel.unary_unary(
+                '/leadchain.notification.v1.NotificationService/ListRoutes',
+                request_serializer=leadchain_dot_notification_dot_v1_dot_notification__service__pb2.ListRoutesRequest.SerializeToString,
+                response_deserializer=leadchain_dot_notification_dot_v1_dot_notification__service__pb2.ListRoutesResponse.FromString,
                 _registered_method=True)
         self.GetReminderHealth = channel.unary_unary(
                 '/leadchain.notification.v1.NotificationService/GetReminderHealth',
@@ -63,6 +78,20 @@ class NotificationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PutAccounts(self, request, context):
+        """Creates or changes the accounts that messages are sent from. Idempotent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReportPresence(self, request, context):
+        """A device says whether its user can be reached on it (AS-09, AS-14). A person says so of themself, a service of anybody.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListReminders(self, request, context):
         """Every reminder about a lead, oldest first.
         """
@@ -70,8 +99,15 @@ class NotificationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListRoutes(self, request, context):
+        """What is told to whom and on which routes, and the accounts there are.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetReminderHealth(self, request, context):
-        """Counts of reminders by state.
+        """Counts of reminders by state, and the health of each kind (AS-12).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -85,10 +121,25 @@ def add_NotificationServiceServicer_to_server(servicer, server):
                     request_deserializer=leadchain_dot_notification_dot_v1_dot_notification__service__pb2.PutRecipientsRequest.FromString,
                     response_serializer=leadchain_dot_notification_dot_v1_dot_notification__service__pb2.PutRecipientsResponse.SerializeToString,
             ),
+            'PutAccounts': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutAccounts,
+                    request_deserializer=leadchain_dot_notification_dot_v1_dot_notification__service__pb2.PutAccountsRequest.FromString,
+                    response_serializer=leadchain_dot_notification_dot_v1_dot_notification__service__pb2.PutAccountsResponse.SerializeToString,
+            ),
+            'ReportPresence': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportPresence,
+                    request_deserializer=leadchain_dot_notification_dot_v1_dot_notification__service__pb2.ReportPresenceRequest.FromString,
+                    response_serializer=leadchain_dot_notification_dot_v1_dot_notification__service__pb2.ReportPresenceResponse.SerializeToString,
+            ),
             'ListReminders': grpc.unary_unary_rpc_method_handler(
                     servicer.ListReminders,
                     request_deserializer=leadchain_dot_notification_dot_v1_dot_notification__service__pb2.ListRemindersRequest.FromString,
                     response_serializer=leadchain_dot_notification_dot_v1_dot_notification__service__pb2.ListRemindersResponse.SerializeToString,
+            ),
+            'ListRoutes': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRoutes,
+                    request_deserializer=leadchain_dot_notification_dot_v1_dot_notification__service__pb2.ListRoutesRequest.FromString,
+                    response_serializer=leadchain_dot_notification_dot_v1_dot_notification__service__pb2.ListRoutesResponse.SerializeToString,
             ),
             'GetReminderHealth': grpc.unary_unary_rpc_method_handler(
                     servicer.GetReminderHealth,
@@ -135,6 +186,60 @@ class NotificationService:
             _registered_method=True)
 
     @staticmethod
+    def PutAccounts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadchain.notification.v1.NotificationService/PutAccounts',
+            leadchain_dot_notification_dot_v1_dot_notification__service__pb2.PutAccountsRequest.SerializeToString,
+            leadchain_dot_notification_dot_v1_dot_notification__service__pb2.PutAccountsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportPresence(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadchain.notification.v1.NotificationService/ReportPresence',
+            leadchain_dot_notification_dot_v1_dot_notification__service__pb2.ReportPresenceRequest.SerializeToString,
+            leadchain_dot_notification_dot_v1_dot_notification__service__pb2.ReportPresenceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListReminders(request,
             target,
             options=(),
@@ -151,6 +256,33 @@ class NotificationService:
             '/leadchain.notification.v1.NotificationService/ListReminders',
             leadchain_dot_notification_dot_v1_dot_notification__service__pb2.ListRemindersRequest.SerializeToString,
             leadchain_dot_notification_dot_v1_dot_notification__service__pb2.ListRemindersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRoutes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadchain.notification.v1.NotificationService/ListRoutes',
+            leadchain_dot_notification_dot_v1_dot_notification__service__pb2.ListRoutesRequest.SerializeToString,
+            leadchain_dot_notification_dot_v1_dot_notification__service__pb2.ListRoutesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,10 +35,16 @@ class NotificationServiceStub:
     def __new__(cls, channel: _aio.Channel) -> NotificationServiceAsyncStub: ...
     PutRecipients: _grpc.UnaryUnaryMultiCallable[_notification_service_pb2.PutRecipientsRequest, _notification_service_pb2.PutRecipientsResponse]
     """Creates or changes recipients. Idempotent."""
+    PutAccounts: _grpc.UnaryUnaryMultiCallable[_notification_service_pb2.PutAccountsRequest, _notification_service_pb2.PutAccountsResponse]
+    """Creates or changes the accounts that messages are sent from. Idempotent."""
+    ReportPresence: _grpc.UnaryUnaryMultiCallable[_notification_service_pb2.ReportPresenceRequest, _notification_service_pb2.ReportPresenceResponse]
+    """A device says whether its user can be reached on it (AS-09, AS-14). A person says so of themself, a service of anybody."""
     ListReminders: _grpc.UnaryUnaryMultiCallable[_notification_service_pb2.ListRemindersRequest, _notification_service_pb2.ListRemindersResponse]
     """Every reminder about a lead, oldest first."""
+    ListRoutes: _grpc.UnaryUnaryMultiCallable[_notification_service_pb2.ListRoutesRequest, _notification_service_pb2.ListRoutesResponse]
+    """What is told to whom and on which routes, and the accounts there are."""
     GetReminderHealth: _grpc.UnaryUnaryMultiCallable[_notification_service_pb2.GetReminderHealthRequest, _notification_service_pb2.GetReminderHealthResponse]
-    """Counts of reminders by state."""
+    """Counts of reminders by state, and the health of each kind (AS-12)."""
 
 @_typing.type_check_only
 class NotificationServiceAsyncStub(NotificationServiceStub):
@@ -47,10 +53,16 @@ class NotificationServiceAsyncStub(NotificationServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     PutRecipients: _aio.UnaryUnaryMultiCallable[_notification_service_pb2.PutRecipientsRequest, _notification_service_pb2.PutRecipientsResponse]  # type: ignore[assignment]
     """Creates or changes recipients. Idempotent."""
+    PutAccounts: _aio.UnaryUnaryMultiCallable[_notification_service_pb2.PutAccountsRequest, _notification_service_pb2.PutAccountsResponse]  # type: ignore[assignment]
+    """Creates or changes the accounts that messages are sent from. Idempotent."""
+    ReportPresence: _aio.UnaryUnaryMultiCallable[_notification_service_pb2.ReportPresenceRequest, _notification_service_pb2.ReportPresenceResponse]  # type: ignore[assignment]
+    """A device says whether its user can be reached on it (AS-09, AS-14). A person says so of themself, a service of anybody."""
     ListReminders: _aio.UnaryUnaryMultiCallable[_notification_service_pb2.ListRemindersRequest, _notification_service_pb2.ListRemindersResponse]  # type: ignore[assignment]
     """Every reminder about a lead, oldest first."""
+    ListRoutes: _aio.UnaryUnaryMultiCallable[_notification_service_pb2.ListRoutesRequest, _notification_service_pb2.ListRoutesResponse]  # type: ignore[assignment]
+    """What is told to whom and on which routes, and the accounts there are."""
     GetReminderHealth: _aio.UnaryUnaryMultiCallable[_notification_service_pb2.GetReminderHealthRequest, _notification_service_pb2.GetReminderHealthResponse]  # type: ignore[assignment]
-    """Counts of reminders by state."""
+    """Counts of reminders by state, and the health of each kind (AS-12)."""
 
 class NotificationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Did the person really get it?"""
@@ -64,6 +76,22 @@ class NotificationServiceServicer(metaclass=_abc_1.ABCMeta):
         """Creates or changes recipients. Idempotent."""
 
     @_abc_1.abstractmethod
+    def PutAccounts(
+        self,
+        request: _notification_service_pb2.PutAccountsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notification_service_pb2.PutAccountsResponse, _abc.Awaitable[_notification_service_pb2.PutAccountsResponse]]:
+        """Creates or changes the accounts that messages are sent from. Idempotent."""
+
+    @_abc_1.abstractmethod
+    def ReportPresence(
+        self,
+        request: _notification_service_pb2.ReportPresenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notification_service_pb2.ReportPresenceResponse, _abc.Awaitable[_notification_service_pb2.ReportPresenceResponse]]:
+        """A device says whether its user can be reached on it (AS-09, AS-14). A person says so of themself, a service of anybody."""
+
+    @_abc_1.abstractmethod
     def ListReminders(
         self,
         request: _notification_service_pb2.ListRemindersRequest,
@@ -72,11 +100,19 @@ class NotificationServiceServicer(metaclass=_abc_1.ABCMeta):
         """Every reminder about a lead, oldest first."""
 
     @_abc_1.abstractmethod
+    def ListRoutes(
+        self,
+        request: _notification_service_pb2.ListRoutesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notification_service_pb2.ListRoutesResponse, _abc.Awaitable[_notification_service_pb2.ListRoutesResponse]]:
+        """What is told to whom and on which routes, and the accounts there are."""
+
+    @_abc_1.abstractmethod
     def GetReminderHealth(
         self,
         request: _notification_service_pb2.GetReminderHealthRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_notification_service_pb2.GetReminderHealthResponse, _abc.Awaitable[_notification_service_pb2.GetReminderHealthResponse]]:
-        """Counts of reminders by state."""
+        """Counts of reminders by state, and the health of each kind (AS-12)."""
 
 def add_NotificationServiceServicer_to_server(servicer: NotificationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
