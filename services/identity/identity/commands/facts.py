@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from servicekit.erasures import Erased
 
 from identity.domain.contactability import Suppressed
-from identity.domain.facts import settled
+from identity.domain.facts import meant, settled
+from identity.store import fact_owners
 from identity.store import facts as store
 from identity.wire import facts as wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from uuid import UUID
 
     from servicekit.database import UnitOfWork
 
     from identity.domain.facts import Fact
+    from identity.wire.facts import Reported
 
 
 async def record_facts(uow: UnitOfWork, facts: Iterable[Fact]) -> None:
@@ -25,6 +27,19 @@ async def record_facts(uow: UnitOfWork, facts: Iterable[Fact]) -> None:
     known = settled(facts)
     if known:
         await store.save(uow.raw, known)
+
+
+async def identify_facts(uow: UnitOfWork, told: Sequence[tuple[Reported, Fact]]) -> None:
+    """Keeps facts, and states of each telling whose it is."""
+    await record_facts(uow, [fact for _, fact in told])
+    tokens = [(place, token) for place, (_, fact) in enumerate(told) for token in fact.tokens]
+    named = [(place, meant(fact.reference)) for place, (_, fact) in enumerate(told)]
+    leads = [(place, name) for place, name in named if isinstance(name, UUID)]
+    customers = [(place, name) for place, name in named if isinstance(name, str)]
+    owners = await fact_owners.owners(uow.raw, tokens, leads, customers)
+    for place, (event, _) in enumerate(told):
+        stated = wire.fact_identified(event, owners.get(place, ""))
+        uow.publish(stated, key=stated.golden_id or stated.item_id, cause=event)
 
 
 async def suppress(

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
-    from uuid import UUID
 
 REFERENCE_CHARS_MAX = 200
 WORD_CHARS_MAX = 100
@@ -62,6 +62,19 @@ class Fact:
     def age(self) -> tuple[int, datetime]:
         """By what the later of two tellings is known."""
         return (self.rank, self.stated_at)
+
+
+def meant(reference: str) -> UUID | str | None:
+    """The lead (its UUID) or the customer (Golden or master id) that a reference names; None when it names neither."""
+    kind, _, name = reference.partition(":")
+    if kind == "customer" and name:
+        return name
+    if kind != "lead":
+        return None
+    try:
+        return UUID(name)
+    except ValueError:
+        return None
 
 
 def settled(facts: Iterable[Fact]) -> list[Fact]:

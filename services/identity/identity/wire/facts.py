@@ -7,9 +7,10 @@ the fact to everybody who works there.
 from __future__ import annotations
 
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
+from leadchain.identity.v1.events_pb2 import FactIdentified
 from leadchain.intake.v1 import facts_events_pb2 as intake
 from leadchain.intake.v1.events_pb2 import Contact
 from matchkit.errors import Unreadable
@@ -39,6 +40,14 @@ if TYPE_CHECKING:
     from leadchain.permissions.v1 import events_pb2 as permissions
     from matchkit.model import Hasher, Model
     from servicekit.sealing import KeyRing
+
+Reported: TypeAlias = (
+    intake.PaymentReported
+    | intake.ContractReported
+    | intake.TicketReported
+    | intake.InteractionReported
+)
+"""A fact as lead-intake states it."""
 
 _PURPOSE = "identity/fact"
 _ID_BYTES = 16
@@ -165,6 +174,21 @@ class FactReader:
         except (ValueError, NotSealed, SealBroken, Unreadable) as error:
             raise InvalidMessage(f"the contact does not open: {type(error).__name__}") from None
         return frozenset(self._model.identifiers(features, self._hasher)[:TOKENS_MAX])
+
+
+def fact_identified(event: Reported, golden_id: str) -> FactIdentified:
+    """The fact that it is known whose an outside fact is; `golden_id` is empty where it is nobody's, or several's."""
+    stated = FactIdentified(item_id=event.origin.item_id, golden_id=golden_id)
+    match event:
+        case intake.PaymentReported():
+            stated.payment.CopyFrom(event)
+        case intake.ContractReported():
+            stated.contract.CopyFrom(event)
+        case intake.TicketReported():
+            stated.ticket.CopyFrom(event)
+        case intake.InteractionReported():
+            stated.interaction.CopyFrom(event)
+    return stated
 
 
 def personal(contact: Contact) -> dict[str, str | list[str]]:

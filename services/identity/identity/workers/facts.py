@@ -1,6 +1,7 @@
 """The events from which the picture of a customer is made: facts of other systems, and the fates of leads.
 
-Every handler converges: events may come again, late, and in any order.
+What is kept converges: events may come again, late, and in any order. Of every fact of another system it is stated
+once whose it is.
 """
 
 from __future__ import annotations
@@ -48,25 +49,25 @@ def subscribe(bus: Bus, reader: FactReader) -> None:
 
 
 def _subscribe_to_facts(bus: Bus, reader: FactReader) -> None:
-    @bus.on_batch(PaymentReported, is_convergent=True)
+    @bus.on_batch(PaymentReported)
     async def keep_payments(events: Sequence[PaymentReported], uow: UnitOfWork) -> None:
         """What a customer paid in twelve months is part of who they are (ID-07)."""
-        await commands.record_facts(uow, map(reader.payment, events))
+        await commands.identify_facts(uow, [(event, reader.payment(event)) for event in events])
 
-    @bus.on_batch(ContractReported, is_convergent=True)
+    @bus.on_batch(ContractReported)
     async def keep_contracts(events: Sequence[ContractReported], uow: UnitOfWork) -> None:
         """Whoever has just signed is not to be sold to (ID-17)."""
-        await commands.record_facts(uow, map(reader.contract, events))
+        await commands.identify_facts(uow, [(event, reader.contract(event)) for event in events])
 
-    @bus.on_batch(TicketReported, is_convergent=True)
+    @bus.on_batch(TicketReported)
     async def keep_tickets(events: Sequence[TicketReported], uow: UnitOfWork) -> None:
         """Whoever complains is first helped."""
-        await commands.record_facts(uow, map(reader.ticket, events))
+        await commands.identify_facts(uow, [(event, reader.ticket(event)) for event in events])
 
-    @bus.on_batch(InteractionReported, is_convergent=True)
+    @bus.on_batch(InteractionReported)
     async def keep_interactions(events: Sequence[InteractionReported], uow: UnitOfWork) -> None:
         """Contacts of every system count together (ID-17)."""
-        await commands.record_facts(uow, map(reader.interaction, events))
+        await commands.identify_facts(uow, [(event, reader.interaction(event)) for event in events])
 
 
 def _subscribe_to_suppressions(bus: Bus) -> None:

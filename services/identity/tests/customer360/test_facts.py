@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 from identity.commands import facts as commands
+from leadchain.identity.v1.events_pb2 import FactIdentified
 from leadchain.intake.v1 import facts_events_pb2 as intake
 from servicekit.errors import InvalidMessage
 from servicekit.sealing import UnknownKey
@@ -36,7 +37,7 @@ async def test_a_contract_told_in_any_order_ends_as_it_was_last(world: Any, told
     for order in itertools.permutations(story):
         await world.hears(*order, order[0])
         found.add((tuple(await world.rows(ROWS)), tuple(await world.rows(TOKENS))))
-        await world.execute("truncate facts, fact_tokens")
+        await world.execute("truncate facts, fact_tokens, inbox")
 
     ((facts, tokens),) = found
     assert [(row[1], row[2]) for row in facts] == [("expired", NOW + 2 * DAY)]
@@ -144,3 +145,27 @@ async def test_a_forgotten_lead_takes_its_facts_along_but_not_those_of_who_share
     assert len(told_of) == erased.record_count == 1
     assert any("others have" in hold for hold in erased.holds)
     assert await world.rows("select count(*) from facts") == [(1,)]
+
+
+async def test_whose_a_fact_is_is_stated_of_each_telling(world: Any, told: Any) -> None:
+    person = await world.customer(phone=PHONE)
+    stranger = told("payment", own_id="p-9", phone_e164="+8613800138009")
+    call = told("call", own_id="c-9", phone_e164=PHONE)
+    named = told("contract", own_id="k-9", reference=f"customer:{person.golden_id}")
+
+    await world.hears(stranger, call, named)
+
+    stated = {each.WhichOneof("fact"): each for each in await world.states(FactIdentified)}
+    assert stated["payment"].golden_id == ""
+    assert stated["interaction"].golden_id == stated["contract"].golden_id == person.golden_id
+    assert stated["interaction"].interaction == call
+
+
+async def test_a_fact_that_names_two_customers_is_nobodys(world: Any, told: Any) -> None:
+    await world.customer(phone=PHONE)
+    await world.customer(phone="+8613800138002", email="a@example.com")
+
+    await world.hears(told("call", phone_e164=PHONE, email="a@example.com"))
+
+    (stated,) = await world.states(FactIdentified)
+    assert stated.golden_id == ""
