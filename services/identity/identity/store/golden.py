@@ -53,17 +53,23 @@ _CHANGE_COLUMNS = (
     "is_pinned",
     "changed_at",
 )
-_HELD = """
-select customer_id, golden_id, sealed_record, version, has_pins
-from golden_records where customer_id = any($1::bigint[]) order by customer_id for update
-"""
 # The offsets keep the planner at look-ups by index, also while the tables are young. A selected array hides its length,
 # or each call would be planned anew for it.
+_HELD = """
+select g.customer_id, g.golden_id, g.sealed_record, g.version, g.has_pins
+from unnest((select $1::bigint[])) as asked (customer_id)
+cross join lateral (
+  select customer_id, golden_id, sealed_record, version, has_pins
+  from golden_records g where g.customer_id = asked.customer_id offset 0 for update
+) g
+"""
 _SOURCES = f"""
 select asked.customer_id, c.golden_id, s.source_id, s.system, s.key_digest,
        t.sealed_fields, t.modified_at, t.received_at, t.actor
 from unnest((select $1::bigint[])) as asked (customer_id)
-join customers c using (customer_id)
+cross join lateral (
+  select c.golden_id from customers c where c.customer_id = asked.customer_id offset 0
+) c
 left join lateral (
   select s.source_id, s.system, s.key_digest
   from (select r.record_id from records r where r.customer_id = asked.customer_id offset 0) r
@@ -85,8 +91,7 @@ with kept as (
   insert into golden_records (
     customer_id, golden_id, sealed_record, version, policy_version, has_pins, created_at, refreshed_at
   )
-  select *, $16::timestamptz, $16::timestamptz
-  from unnest($1::bigint[], $2::text[], $3::bytea[], $4::int[], $5::int[], $6::boolean[])
+  select n.*, $3::timestamptz, $3::timestamptz from unnest((select $1::new_golden_record[])) as n
   on conflict (customer_id) do update
   set golden_id = excluded.golden_id, sealed_record = excluded.sealed_record, version = excluded.version,
       policy_version = excluded.policy_version, has_pins = excluded.has_pins,
@@ -96,15 +101,9 @@ insert into golden_changes (
   customer_id, golden_id, field, cause, system, actor, modified_at, received_at, sealed_old, sealed_new, source_ids,
   is_pinned, changed_at
 )
-select c.customer_id, c.golden_id, c.field, c.cause, c.system, c.actor, c.modified_at, c.received_at, c.sealed_old,
-       c.sealed_new, c.source_ids::bigint[], c.is_pinned, $16
-from unnest(
-  $7::bigint[], $8::text[], $9::text[], $10::smallint[], $11::text[], $12::text[], $13::timestamptz[],
-  $14::timestamptz[], $15::bytea[], $17::bytea[], $18::text[], $19::boolean[]
-) as c (
-  customer_id, golden_id, field, cause, system, actor, modified_at, received_at, sealed_old, sealed_new, source_ids,
-  is_pinned
-)
+select n.customer_id, n.golden_id, n.field, n.cause, n.system, n.actor, n.modified_at, n.received_at, n.sealed_old,
+       n.sealed_new, n.source_ids::bigint[], n.is_pinned, $3
+from unnest((select $2::new_golden_change[])) as n
 """
 _STANDING = """
 select g.customer_id, g.golden_id, g.sealed_record, g.version, g.has_pins, g.refreshed_at
@@ -155,7 +154,7 @@ async def hold(
     """The records of these customers, kept from others until the transaction ends; none for who has none yet."""
     if not customer_ids:
         return {}
-    rows = await raw.fetch(_HELD, list(customer_ids))
+    rows = await raw.fetch(_HELD, sorted(customer_ids))
     return {row["customer_id"]: _standing(seals, row) for row in rows}
 
 
@@ -213,9 +212,9 @@ async def keep(
         await _copy(raw, [_record_row(seals, each) for each in fresh], change_rows, at)
         kept, change_rows = [each for each in kept if each.customer_id not in created], []
     if kept or change_rows:
-        columns = _columns([(*row[:10], _array(row[10]), row[11]) for row in change_rows], 12)
-        records = _columns([_record_row(seals, each) for each in kept], 6)
-        await raw.execute(_KEEP, *records, *columns[:9], at, *columns[9:])
+        records = [_record_row(seals, each) for each in kept]
+        written = [(*row[:10], _array(row[10]), row[11]) for row in change_rows]
+        await raw.execute(_KEEP, records, written, at)
 
 
 async def _copy(
@@ -287,11 +286,6 @@ def _record_row(seals: GoldenSeals, kept: Standing) -> tuple[object, ...]:
     )
 
 
-def _columns(rows: Sequence[tuple[object, ...]], count: int) -> list[Sequence[object]]:
-    """Rows as columns, so many also when there are no rows."""
-    return list(zip(*rows, strict=True)) if rows else [()] * count
-
-
 def _change_row(seals: GoldenSeals, logged: LoggedChange) -> tuple[Any, ...]:
     number, change = logged.customer_id, logged.change
     if logged.whole is None:
@@ -318,5 +312,5 @@ def _change_row(seals: GoldenSeals, logged: LoggedChange) -> tuple[Any, ...]:
 
 
 def _array(source_ids: Iterable[int]) -> str:
-    """An array in PostgreSQL's own words: asyncpg does not unnest arrays of arrays."""
+    """An array in PostgreSQL's own words: the driver looks at each number of one of its own."""
     return "{" + ",".join(map(str, source_ids)) + "}"

@@ -53,7 +53,7 @@ class CustomerRow(Base):
     record_count: Mapped[int]
     version: Mapped[int]  # grows with every change of who belongs to it
 
-    __table_args__ = (CheckConstraint("golden_id ~ '^[0-9a-f]{64}$'", name="golden_id_is_hex"),)
+    __table_args__ = (CheckConstraint("length(golden_id) = 64", name="golden_id_is_whole"),)
 
 
 class AliasRow(Base):

@@ -69,15 +69,19 @@ class GoldenChangeRow(Base):
         CheckConstraint("cause between 1 and 8", name="cause_is_known"),
         Index("ix_golden_changes_customer_id", "customer_id", "change_id"),
         Index("ix_golden_changes_golden_id", "golden_id", "change_id"),
-        Index("ix_golden_changes_field", "field", "change_id"),
-        Index("ix_golden_changes_system", "system", "change_id"),
         Index(
-            "ix_golden_changes_actor",
+            "ix_golden_changes_sought",
+            "changed_at",
+            "field",
+            "system",
             "actor",
-            "change_id",
-            postgresql_where=text("actor <> ''"),
+            postgresql_using="brin",
+            postgresql_ops={
+                "field": "text_bloom_ops(n_distinct_per_range=64)",
+                "system": "text_bloom_ops(n_distinct_per_range=64)",
+                "actor": "text_bloom_ops(n_distinct_per_range=256)",
+            },
         ),
-        Index("ix_golden_changes_changed_at", "changed_at", postgresql_using="brin"),
         Index("ix_golden_changes_source_ids", "source_ids", postgresql_using="gin"),
     )
 
