@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from identity.store import customers as store
 from identity.wire import regroupings as wire
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from servicekit.database import UnitOfWork
 
     from identity.commands.regrouping import Settled
@@ -15,22 +16,20 @@ if TYPE_CHECKING:
 LEADS_NAMED_MAX = 1_000
 
 
-async def publish(uow: UnitOfWork, settled: Settled) -> None:
+def publish(uow: UnitOfWork, settled: Settled) -> None:
     """Publishes merges, splits and suspicions of a settled regrouping, in this transaction."""
     if settled.moves or settled.regrouped.merged:
-        await _publish_moves(uow, settled)
+        _publish_moves(uow, settled)
     if settled.hubs:
         _publish_hubs(uow, settled)
 
 
-async def _publish_moves(uow: UnitOfWork, settled: Settled) -> None:
+def _publish_moves(uow: UnitOfWork, settled: Settled) -> None:
     moved: dict[tuple[int, int], list[int]] = {}
     for record_id, former, into in settled.moves:
         if former is not None and into is not None:
             moved.setdefault((former, into), []).append(record_id)
-    records = [record_id for record_ids in moved.values() for record_id in record_ids]
-    leads = await store.leads_of_records(uow.raw, records) if records else {}
-    merged = settled.regrouped.merged
+    leads, merged = settled.leads, settled.regrouped.merged
     for into in sorted(set(merged.values())):
         taken = sorted(number for number, heir in merged.items() if heir == into)
         theirs = [
@@ -48,7 +47,7 @@ def _publish_splits(
     uow: UnitOfWork,
     settled: Settled,
     moved: dict[tuple[int, int], list[int]],
-    leads: dict[int, list[str]],
+    leads: Mapping[int, Sequence[str]],
 ) -> None:
     """A customer who stays and loses records to others was split, also when somebody known took them in."""
     left: dict[int, dict[int, list[str]]] = {}

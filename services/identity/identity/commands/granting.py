@@ -63,7 +63,7 @@ async def settle(
 ) -> Settled:
     """Writes what the linker's changes come to, tells those who follow, and publishes it."""
     done = await resolver.regrouping.settle(uow, around, cause)
-    await announcing.publish(uow, done)
+    announcing.publish(uow, done)
     return done
 
 

@@ -61,7 +61,10 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Who is who now: the customer of each record in reach, and what changed."""
+    """Who is who now: the customer of each record in reach, and what changed.
+
+    `leads` say what the records hold that moved.
+    """
 
     customer_of: Mapping[int, Customer]
     regrouped: Regrouped
@@ -71,6 +74,7 @@ class Settled:
     ambiguous: frozenset[str]
     hubs: Sequence[int]
     regrouping_id: int | None
+    leads: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
 
 class Naming:

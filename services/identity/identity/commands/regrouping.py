@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from identity.commands.planning import Cause, Naming, Plan, Settled, Work
 from identity.domain.golden_ids import master_id
 from identity.domain.regroupings import Alias, regroup
-from identity.store import differences
-from identity.store.differences import Log
+from identity.store import differences, regroupings
 from identity.store.numbers import Numbers
+from identity.store.regroupings import Log
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -51,18 +51,24 @@ class Regrouping:
     ) -> Settled:
         """Writes what a linker's changes come to, and calls the followers when a customer is touched."""
         plan = await self.plan(uow, around, cause, work or Work())
-        await differences.write(
-            uow.raw, plan.difference, now=uow.now, model_version=self._model.version
-        )
-        settled = plan.settled
-        if settled.moves:
-            log = Log(cause.kind, cause.actor, cause.reason, uow.now)
-            number = await differences.log_moves(uow.raw, log, settled.moves)
-            settled = replace(settled, regrouping_id=number)
+        settled = await self._write(uow, plan, cause)
         if settled.regrouped.touched or settled.regrouped.merged:
             for follow in self._followers:
                 await follow(uow, settled.regrouped)
         return settled
+
+    async def _write(self, uow: UnitOfWork, plan: Plan, cause: Cause) -> Settled:
+        settled, difference = plan.settled, plan.difference
+        why = Log(cause.kind, cause.actor, cause.reason, uow.now)
+        if settled.moves and difference.is_of_customers():
+            logged = await regroupings.write(uow.raw, difference, why, settled.moves)
+            return replace(settled, regrouping_id=logged.regrouping_id, leads=logged.leads)
+        version = self._model.version
+        await differences.write(uow.raw, difference, now=uow.now, model_version=version)
+        if not settled.moves:
+            return settled
+        logged = await regroupings.log(uow.raw, why, settled.moves)
+        return replace(settled, regrouping_id=logged.regrouping_id, leads=logged.leads)
 
     async def plan(self, uow: UnitOfWork, around: Surroundings, cause: Cause, work: Work) -> Plan:
         """What would be written; writes nothing."""

@@ -76,7 +76,7 @@ class Resolver:
         self.loader.keep(
             with_id(record, at, is_current=True) for at, record in stating.new_records.items()
         )
-        await announcing.publish(uow, settled)
+        announcing.publish(uow, settled)
         return _resolved(around, outcomes, settled, recognised)
 
     async def preview(self, uow: UnitOfWork, statements: Sequence[Statement]) -> list[Resolved]:

@@ -16,6 +16,7 @@ from matchkit.errors import Unreadable
 from identity.commands.granting import apply_plan, evidence_of, holds, settle
 from identity.commands.hubs import clear_hub, declare_hub
 from identity.commands.regrouping import Cause
+from identity.domain.customers import CustomerNotFound
 from identity.domain.judgements import (
     AlreadyRevoked,
     JudgementNotFound,
@@ -23,7 +24,7 @@ from identity.domain.judgements import (
     Verdict,
     pair_of,
 )
-from identity.domain.references import CustomerNamed, RecordNotFound
+from identity.domain.references import RecordNotFound
 from identity.domain.regroupings import RegroupingKind
 from identity.domain.stewardship import (
     CannotHold,
@@ -41,7 +42,8 @@ from identity.domain.stewardship import (
 )
 from identity.queries.naming import all_named, records_named
 from identity.queries.restoring import earlier_parts
-from identity.store import acts, judgements, reviews
+from identity.store import acts, cases, judgements, reviews
+from identity.store.judgements import Words
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from identity.domain.judgements import Judgement, Pair
     from identity.domain.references import Reference
     from identity.domain.stewardship import Act
+    from identity.store.regroupings import Earlier
 
     Wish = Callable[[UnitOfWork, Said], Awaitable[Outcome]]
 
@@ -77,9 +80,10 @@ class Stewardship:
         """Makes customers one; raises `CustomerNotFound`, `NothingToMerge`, `Contradicted`, `CannotHold`."""
 
         async def wish(uow: UnitOfWork, said: Said) -> Outcome:
-            named = [await self._records(uow, CustomerNamed(each)) for each in customer_ids]
-            case = await self._case(uow, {record for part in named for record in part})
-            plan = plan_merge([case.around.linker.part(part[0]) for part in named])
+            found = await cases.find(uow.raw, customer_ids)
+            oldest = [_oldest(members) for members in found.members]
+            case = await self._locked_case(uow, found.families)
+            plan = plan_merge([case.around.linker.part(at) for at in oldest])
             return await self._grant(uow, said, case, plan)
 
         return await self._once(act, wish)
@@ -91,10 +95,13 @@ class Stewardship:
         """
 
         async def wish(uow: UnitOfWork, said: Said) -> Outcome:
-            named = await self._records(uow, CustomerNamed(customer_id))
             left = await all_named(uow.raw, leaving, self._resolver.digests)
-            case = await self._case(uow, {*named, *left})
-            ours = case.around.linker.part(named[0])
+            found = await cases.find(uow.raw, [customer_id], left)
+            oldest = _oldest(found.members[0])
+            if not left <= found.families.keys():
+                raise RecordNotFound("id")
+            case = await self._locked_case(uow, found.families)
+            ours = case.around.linker.part(oldest)
             plan = plan_split(ours, left, evidence_of(case.around), case.standing)
             return await self._grant(uow, said, case, plan)
 
@@ -107,8 +114,7 @@ class Stewardship:
         """
 
         async def wish(uow: UnitOfWork, said: Said) -> Outcome:
-            one, other = [(await self._records(uow, each))[0] for each in (a, b)]
-            return await self._judge(uow, said, pair_of(one, other), verdict)
+            return await self._judge(uow, said, await self._pair(uow, a, b), verdict)
 
         return await self._once(act, wish)
 
@@ -116,8 +122,7 @@ class Stewardship:
         """Answers a pair that waits; raises `NotWaiting` and what `mark` raises."""
 
         async def wish(uow: UnitOfWork, said: Said) -> Outcome:
-            one, other = [(await self._records(uow, each))[0] for each in (a, b)]
-            pair = pair_of(one, other)
+            pair = await self._pair(uow, a, b)
             if not await reviews.waits(uow.raw, pair):
                 raise NotWaiting
             return await self._judge(uow, said, pair, verdict)
@@ -150,8 +155,8 @@ class Stewardship:
         """
 
         async def wish(uow: UnitOfWork, said: Said) -> Outcome:
-            wanted = await earlier_parts(uow.raw, customer_id, regrouping_id, is_before=is_before)
-            return await self._regroup(uow, said, wanted)
+            then = await earlier_parts(uow.raw, customer_id, regrouping_id, is_before=is_before)
+            return await self._regroup(uow, said, then)
 
         return await self._once(act, wish)
 
@@ -189,13 +194,20 @@ class Stewardship:
             await acts.finish(uow.raw, act.actor, act.key, outcome=outcome)
             return done
 
-    async def _records(self, uow: UnitOfWork, reference: Reference) -> list[int]:
-        return await records_named(uow.raw, reference, self._resolver.digests)
+    async def _pair(self, uow: UnitOfWork, a: Reference, b: Reference) -> Pair:
+        digests = self._resolver.digests
+        one, other = [(await records_named(uow.raw, each, digests))[0] for each in (a, b)]
+        return pair_of(one, other)
 
     async def _case(self, uow: UnitOfWork, record_ids: Collection[int]) -> Case:
         """What is known around records, locked; those that went meanwhile are not there."""
-        around = await self._resolver.loader.around_records(uow.raw, record_ids)
-        return Case(around, await judgements.standing(uow.raw, around.known))
+        found = await cases.find(uow.raw, (), record_ids)
+        return await self._locked_case(uow, found.families)
+
+    async def _locked_case(self, uow: UnitOfWork, families: dict[int, int]) -> Case:
+        """The same for records whose families are locked already."""
+        around = await self._resolver.loader.around_locked(uow.raw, families)
+        return Case(around, judgements.in_order(around.words))
 
     async def _judge(self, uow: UnitOfWork, said: Said, pair: Pair, verdict: Verdict) -> Outcome:
         case = await self._case(uow, pair)
@@ -208,14 +220,11 @@ class Stewardship:
             plan = Plan(musts=pairs, touched=touched, together=both)
         return await self._grant(uow, said, case, plan)
 
-    async def _regroup(
-        self, uow: UnitOfWork, said: Said, then: Sequence[frozenset[int]]
-    ) -> Outcome:
+    async def _regroup(self, uow: UnitOfWork, said: Said, then: Earlier) -> Outcome:
         """Groups records as they were then, by few judgements if they hold, else firmly."""
-        records = {at for part in then for at in part}
         for is_firm in (False, True):
-            case = await self._case(uow, records)
-            parts = [part.intersection(case.around.known) for part in then]
+            case = await self._locked_case(uow, then.families)
+            parts = [part.intersection(case.around.known) for part in then.groups]
             wanted = [part for part in parts if part]
             if is_firm:
                 plan = plan_firmly(wanted, case.standing)
@@ -237,15 +246,10 @@ class Stewardship:
         self, uow: UnitOfWork, said: Said, case: Case, plan: Plan, kind: RegroupingKind
     ) -> Outcome:
         """Writes what was said, and what followed from it."""
-        await judgements.revoke(uow.raw, plan.revoked, said)
-        made = [
-            *await judgements.make(uow.raw, Verdict.MUST, plan.musts, said),
-            *await judgements.make(uow.raw, Verdict.NEVER, plan.apart, said),
-        ]
+        gone = [each for each in case.standing if each.judgement_id in plan.revoked]
+        made = await judgements.say(uow.raw, Words(plan.musts, plan.apart, gone), said)
         cause = Cause(kind, said.actor, said.reason)
         done = await settle(uow, self._resolver, case.around, cause)
-        await reviews.reopen(uow.raw, _pairs(case.standing, plan.revoked))
-        await reviews.close(uow.raw, plan.musts | plan.apart, said.at)
         outcome = _outcome(plan.touched, done)
         return replace(outcome, judgement_ids=tuple(made), revoked_ids=tuple(sorted(plan.revoked)))
 
@@ -264,5 +268,10 @@ def _outcome(touched: Collection[int], done: Settled) -> Outcome:
     )
 
 
-def _pairs(standing: Sequence[Judgement], judgement_ids: Collection[int]) -> list[Pair]:
-    return [each.pair for each in standing if each.judgement_id in judgement_ids]
+def _oldest(members: Sequence[int] | None) -> int:
+    """The oldest of a customer's records; raises `CustomerNotFound`, or `RecordNotFound` where there is none."""
+    if members is None:
+        raise CustomerNotFound
+    if not members:
+        raise RecordNotFound("customer")
+    return members[0]

@@ -55,7 +55,7 @@ class Known:
 class Surroundings:
     """What is known, and a linker over it; nobody else changes any of it until the transaction ends.
 
-    `chains` are pairs of records that one source stated one after the other.
+    `chains` are pairs of records that one source stated one after the other, `words` the judgements as rows.
     """
 
     linker: Linker
@@ -67,6 +67,7 @@ class Surroundings:
     aliases: dict[str, Alias] = field(default_factory=dict)
     aliases_before: dict[str, Alias] = field(default_factory=dict)
     chains: set[tuple[int, int]] = field(default_factory=set)
+    words: Sequence[asyncpg.Record] = ()
     held: Held | None = None
 
 
@@ -94,7 +95,7 @@ class Loader:
         near = await store.near(raw, _asked(readings), holders_max=self._model.records_max + 1)
         held = await self._held(raw, changing(near.sources), alone=alone)
         golden_ids = {minted.golden_id for each in readings for minted in each.minted}
-        return await self._gathered(raw, near, held, golden_ids, alone=alone)
+        return await self._gathered(raw, near, held, golden_ids, locked=None if alone else set())
 
     async def around_records(
         self,
@@ -111,7 +112,17 @@ class Loader:
         held = await self._held(raw, source_ids, alone=alone)
         seeds = await records.families_of(raw, record_ids)
         near = store.Near([], seeds, [], [], [])
-        return await self._gathered(raw, near, held, (), alone=alone)
+        return await self._gathered(raw, near, held, (), locked=None if alone else set())
+
+    async def around_locked(
+        self, raw: asyncpg.Connection, families: dict[int, int]
+    ) -> Surroundings:
+        """What is known around records of these families, which are locked, and the gate entered, already.
+
+        Raises `Unavailable` when others keep changing the same families.
+        """
+        near = store.Near([], families, [], [], [])
+        return await self._gathered(raw, near, None, (), locked=set(families.values()))
 
     def keep(self, opened: Iterable[Record]) -> None:
         """Keeps records that need not be opened again."""
@@ -139,10 +150,10 @@ class Loader:
         held: Held | None,
         golden_ids: Collection[str],
         *,
-        alone: bool,
+        locked: set[int] | None,
     ) -> Surroundings:
         seeds = near.seeds | (held.families if held else {})
-        found = await self._families(raw, seeds, near.customers, golden_ids, alone=alone)
+        found = await self._families(raw, seeds, near.customers, golden_ids, locked=locked)
         around = Surroundings(Linker(self._model, self._hasher, Neighbourhood()), held=held)
         around.sources = {each.key_digest: each for each in near.sources}
         if found is not None:
@@ -158,19 +169,22 @@ class Loader:
         customers: Collection[int],
         golden_ids: Collection[str],
         *,
-        alone: bool,
+        locked: set[int] | None,
     ) -> Families | None:
-        """The families of these records, read after they were locked and found to be still theirs."""
+        """The families of these records, read after they were locked and found to be still theirs.
+
+        `locked` are locked already; None when all others are shut out.
+        """
         if not seeds and not customers:
             return None
-        locked: set[int] = set()
-        for round_no in range(ROUNDS_MAX):
-            wanted = set(seeds.values()) - locked
-            if not alone and wanted:
-                await _lock(raw, wanted, is_first=round_no == 0)
-            locked |= wanted
-            found = await store.families(raw, locked, customers=customers, golden_ids=golden_ids)
-            if alone or seeds.keys() <= {row[0] for row in found.members}:
+        read: set[int] = set(locked or ())
+        for _ in range(ROUNDS_MAX):
+            wanted = set(seeds.values()) - read
+            if locked is not None and wanted:
+                await _lock(raw, wanted, is_first=not read)
+            read |= wanted
+            found = await store.families(raw, read, customers=customers, golden_ids=golden_ids)
+            if locked is None or seeds.keys() <= {row[0] for row in found.members}:
                 return found
             seeds = await records.families_of(raw, seeds)
         raise Unavailable("others keep changing the same customers", retry_after_s=0.1)
@@ -184,6 +198,7 @@ class Loader:
             minted = Minted(golden_id, Recipe(recipe), key_id)
             around.aliases[golden_id] = Alias(minted, first_seen_at, customer_id, master_id)
         around.aliases_before = dict(around.aliases)
+        around.words = found.judgements
         self._load_evidence(around, found)
         _load_parts(around)
 
@@ -214,7 +229,7 @@ class Loader:
             if kind == _OF_ONE_SOURCE:
                 around.chains.add((a, b))
                 loaded.put_judgement(Judgement(a, b, Verdict.MUST))
-        for a, b, verdict in found.judgements:
+        for _, a, b, verdict, *_ in found.judgements:
             word = Verdict.NEVER if verdict == _NEVER else Verdict.MUST
             loaded.put_judgement(Judgement(a, b, word))
 

@@ -61,10 +61,11 @@ async def records_named(
 async def all_named(
     raw: asyncpg.Connection, references: Collection[Reference], digests: Digests
 ) -> set[int]:
-    """The records that any of the references stands for; raises what `records_named` raises."""
+    """The records that any of the references stands for; raises what `records_named` raises.
+
+    Whether there are records with the ids that are named is not looked for.
+    """
     found = {each.record_id for each in references if isinstance(each, RecordNamed)}
-    if not found <= (await members.stored(raw, found)).keys():
-        raise RecordNotFound("id")
     for each in references:
         if not isinstance(each, RecordNamed):
             found.update(await records_named(raw, each, digests))

@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from identity.store.locks import GATE
 from identity.store.rows import Base
 
 if TYPE_CHECKING:
     import asyncpg
 
-_CLAIM = """
-insert into steward_acts (actor, idempotency_key, digest, outcome, made_at) values ($1, $2, $3, '', $4)
-on conflict do nothing returning true
+# Whoever has to wait for another holder of the key does so without the gate.
+_CLAIM = f"""
+with claimed as (
+  insert into steward_acts (actor, idempotency_key, digest, outcome, made_at) values ($1, $2, $3, '', $4)
+  on conflict do nothing returning true as is_new
+)
+select is_new, pg_advisory_xact_lock_shared({GATE}, 0) from claimed
 """
 _OUTCOME = "select digest, outcome from steward_acts where actor = $1 and idempotency_key = $2"
 _FINISH = "update steward_acts set outcome = $3 where actor = $1 and idempotency_key = $2"
@@ -44,7 +49,7 @@ class StewardActRow(Base):
 async def claim(
     raw: asyncpg.Connection, actor: str, key: str, *, digest: bytes, at: datetime
 ) -> tuple[bytes, bytes] | None:
-    """Takes a key for this transaction; None when it is new, else the digest and outcome of its first use.
+    """Takes a key for this transaction, and enters the gate; of a used key, the digest and outcome of its first use.
 
     Waits for another transaction that holds the key.
     """

@@ -43,9 +43,6 @@ select l.lead_id from aliases a join leads l using (golden_id) join sources s us
 where a.customer_id = $1 and s.record_id is null
 order by lead_id limit $2
 """
-_LEADS_OF_RECORDS = """
-select record_id, lead_id from sources where record_id = any($1::bigint[]) and lead_id is not null order by lead_id
-"""
 
 
 async def customer_of(raw: asyncpg.Connection, customer_id: str) -> Customer | None:
@@ -80,16 +77,6 @@ async def leads_of(raw: asyncpg.Connection, number: CustomerId) -> list[LeadId]:
     """A customer's leads in the order of their ids, which is that of their arrival, at most 1,000."""
     rows: Sequence[asyncpg.Record] = await raw.fetch(_LEADS, number, LEADS_LISTED_MAX)
     return [LeadId(lead_id) for (lead_id,) in rows]
-
-
-async def leads_of_records(
-    raw: asyncpg.Connection, record_ids: Iterable[int]
-) -> dict[int, list[str]]:
-    """The leads that say what these records hold, by record, in the order of their ids."""
-    found: dict[int, list[str]] = {}
-    for record_id, lead_id in await raw.fetch(_LEADS_OF_RECORDS, list(record_ids)):
-        found.setdefault(record_id, []).append(str(lead_id))
-    return found
 
 
 def customer(row: asyncpg.Record) -> Customer:

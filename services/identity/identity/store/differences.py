@@ -8,7 +8,7 @@ statement of a source from one row to the next.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -152,15 +152,6 @@ select * from unnest($48::bigint[], $49::text[], $50::text[], $51::timestamptz[]
 on conflict (customer_id) do update
 set record_count = excluded.record_count, version = excluded.version, first_seen_at = excluded.first_seen_at
 """
-_LOG = """
-with made as (
-  insert into regroupings (kind, actor, reason, made_at) values ($1, $2, $3, $4) returning regrouping_id
-), moved as (
-  insert into moves (regrouping_id, record_id, from_customer, to_customer)
-  select made.regrouping_id, n.* from made, unnest($5::bigint[], $6::bigint[], $7::bigint[]) as n
-)
-select regrouping_id from made
-"""
 
 
 @dataclass(slots=True)
@@ -207,6 +198,22 @@ class Difference:
             or self.renamed
         )
 
+    def is_of_customers(self) -> bool:
+        """Whether nothing changes but whose records on record are, and what customers are called."""
+        return not (
+            self.closed
+            or self.released
+            or self.restated
+            or self.removed
+            or self.unlinked
+            or self.cleared
+            or self.said
+            or self.named
+            or self.recorded
+            or self.linked
+            or self.crowded
+        )
+
     def has_comers(self) -> bool:
         """Whether anything is added."""
         return bool(
@@ -230,22 +237,6 @@ async def write(
         await _go(raw, difference)
     if difference.has_comers():
         await _come(raw, difference, now, model_version)
-
-
-class Log(NamedTuple):
-    """Why customers were regrouped, by whom and when."""
-
-    kind: int
-    actor: str
-    reason: str
-    made_at: datetime
-
-
-async def log_moves(
-    raw: asyncpg.Connection, log: Log, moves: Sequence[tuple[int, int | None, int | None]]
-) -> int:
-    """Writes which records changed hands, from which customer to which; returns the regrouping's number."""
-    return int(await raw.fetchval(_LOG, *log, *_columns(moves, 3)))
 
 
 async def _go(raw: asyncpg.Connection, difference: Difference) -> None:

@@ -45,18 +45,6 @@ select exists (
   )
 )
 """
-_CLOSE_LINKS = """
-update links l set decided_at = $3 from unnest($1::bigint[], $2::bigint[]) as said (a, b)
-where l.a = said.a and l.b = said.b and l.decided_at is null
-"""
-_CLOSE_SUSPICIONS = """
-update suspicions w set decided_at = $3 from unnest($1::bigint[], $2::bigint[]) as said (a, b)
-where w.a = said.a and w.b = said.b and w.decided_at is null
-"""
-_REOPEN_LINKS = """
-update links l set decided_at = null from unnest($1::bigint[], $2::bigint[]) as said (a, b)
-where l.a = said.a and l.b = said.b and l.outcome = 2
-"""
 _SUSPECT = """
 insert into suspicions (a, b, kind, record_count, made_at)
 select a, b, $4, record_count, $5
@@ -162,20 +150,6 @@ async def page(
 async def waits(raw: asyncpg.Connection, pair: Pair) -> bool:
     """Whether a pair waits for a person."""
     return bool(await raw.fetchval(_WAITS, *pair))
-
-
-async def close(raw: asyncpg.Connection, pairs: Collection[Pair], at: datetime) -> None:
-    """Takes pairs out of the queue, since a person has spoken."""
-    if pairs:
-        columns = _columns(pairs)
-        await raw.execute(_CLOSE_LINKS, *columns, at)
-        await raw.execute(_CLOSE_SUSPICIONS, *columns, at)
-
-
-async def reopen(raw: asyncpg.Connection, pairs: Collection[Pair]) -> None:
-    """Puts uncertain pairs back into the queue, since what was said of them is revoked."""
-    if pairs:
-        await raw.execute(_REOPEN_LINKS, *_columns(pairs))
 
 
 async def suspect(

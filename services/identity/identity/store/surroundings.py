@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from identity.store.judgements import COLUMNS as JUDGEMENT_COLUMNS
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import datetime
@@ -63,7 +65,7 @@ select
   (select array_agg(key) from generic where reason = 'steward'),
   (select array_agg(customer_id) from met)
 """
-_FAMILIES = """
+_FAMILIES = f"""
 with members as materialized (
   select r.record_id, r.digest, r.sealed_features, r.keys, r.customer_id, r.family_id, r.is_current
   from unnest((select $1::bigint[])) as asked (family_id)
@@ -77,7 +79,7 @@ with members as materialized (
   select c.customer_id, c.golden_id, c.master_id, c.first_seen_at, c.record_count, c.version from numbers
   cross join lateral (select * from customers c where c.customer_id = numbers.customer_id offset 0) c
 ), links_found as materialized (
-  select l.a, l.b, l.kind, l.bits from members m
+  select array_agg(l.a) as a, array_agg(l.b) as b, array_agg(l.kind) as kind, array_agg(l.bits) as bits from members m
   cross join lateral (select l.a, l.b, l.kind, l.bits from links l where l.a = m.record_id offset 0) l
   where (l.b in (select record_id from members)) is true  -- looked up in one set, not joined for each member
 ), ids as materialized (
@@ -90,15 +92,15 @@ select
   (select array_agg(row(
     record_id, digest, sealed_features, keys, customer_id, family_id, is_current
    )) from members),
-  (select array_agg(a) from links_found),
-  (select array_agg(b) from links_found),
-  (select array_agg(kind) from links_found),
-  (select array_agg(bits) from links_found),
-  (select array_agg(row(j.a, j.b, j.verdict)) from (
-    select j.a, j.b, j.verdict from members m
+  (select a from links_found),
+  (select b from links_found),
+  (select kind from links_found),
+  (select bits from links_found),
+  (select array_agg(row({JUDGEMENT_COLUMNS})) from (
+    select j.* from members m
     cross join lateral (select * from judgements j where j.a = m.record_id and j.revoked_at is null offset 0) j
     union
-    select j.a, j.b, j.verdict from members m
+    select j.* from members m
     cross join lateral (select * from judgements j where j.b = m.record_id and j.revoked_at is null offset 0) j
    ) j),
   (select array_agg(key) from generic),
@@ -170,7 +172,7 @@ class Near(NamedTuple):
 
 
 class Families(NamedTuple):
-    """Everything about some families, as rows in the order of the columns in the query.
+    """Everything about some families, as rows in the order of the columns in the query; judgements as in the store.
 
     Links are those among the members: what joins a record to another family only waits for a person. They come as
     columns, for there may be thousands: of both ends, the kind and the bits.
