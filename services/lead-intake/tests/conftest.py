@@ -9,8 +9,9 @@ import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -18,6 +19,9 @@ import aiohttp
 import asyncpg
 import grpc
 import pytest
+import pytest_asyncio
+from accesskit.testing.plugin import COLLEAGUES
+from accesskit.testing.stand_in import StandIn, colleagues, serving
 from lead_intake.app import build
 from lead_intake.settings import Settings
 from leadchain.intake.v1 import intake_service_pb2 as pb
@@ -26,6 +30,8 @@ from leadctl.fakes.graph_api import FakeGraphApi
 from servicekit.auth import mint_token, new_signing_key
 from servicekit.http_host import HttpHost
 from servicekit.streams import apply_streams, load_definitions
+from servicekit.testing.accounts import empty_account
+from servicekit.testing.databases import drop_database
 from servicekit.testing.waiting import eventually
 from servicekit.v1.book_service_pb2_grpc import BookServiceStub
 
@@ -36,6 +42,7 @@ if TYPE_CHECKING:
     from servicekit.service import Service
     from servicekit.streams import StreamDefinition
     from servicekit.testing.databases import Migrated
+    from servicekit.testing.servers import TestNats, TestPostgres
 
 STREAMS_FILE = Path(__file__).parents[3] / "deploy" / "nats" / "streams.yaml"
 STREAM_BYTES_MAX = 16 * 1024 * 1024
@@ -44,6 +51,9 @@ FORM_SECRET = "whsec_" + base64.b64encode(b"form-secret-of-this-test").decode()
 PAGE_SECRET = "page-secret-of-this-test"
 VERIFY_TOKEN = "verify-token-of-this-test"
 ACCESS_TOKEN = "access-token-of-this-test"
+OF_OWN_ACCOUNT = (
+    "($1 = '' or account_id in (select account_id from accounts where starts_with(account, $1)))"
+)
 
 
 @dataclass
@@ -57,10 +67,12 @@ class Intake:
     graph: FakeGraphApi
     service: Service
     paths: dict[str, str] = field(default_factory=dict)
+    own: str = ""
+    """How the names of its accounts begin; where others use the same service, their items are not shown."""
 
     async def put_account(self, channel: str, account: str = "main", **named: Any) -> str:
         """Creates an account; its path."""
-        request = pb.PutAccountRequest(channel=channel, account=account, **named)
+        request = pb.PutAccountRequest(channel=channel, account=self.own + account, **named)
         response: pb.PutAccountResponse = await self.rpc.PutAccount(request)
         return response.path
 
@@ -86,9 +98,28 @@ class Intake:
         assert status == 202
         return str(answer["id"])
 
+    async def put_usual_accounts(self) -> None:
+        """Creates the two accounts that `post_form` and `post_page` post to."""
+        self.paths["website_form"] = await self.put_account("website_form", secrets=[FORM_SECRET])
+        self.paths["facebook_leadgen"] = await self.put_account(
+            "facebook_leadgen",
+            secrets=[PAGE_SECRET],
+            verify_token=VERIFY_TOKEN,
+            access_token=ACCESS_TOKEN,
+        )
+
+    async def deliveries(self) -> list[asyncpg.Record]:
+        """Every delivery, in order."""
+        found: list[asyncpg.Record] = await self.rows.fetch(
+            f"select * from deliveries where {OF_OWN_ACCOUNT} order by delivery_id", self.own
+        )
+        return found
+
     async def items(self) -> list[asyncpg.Record]:
         """Every item, in order."""
-        found: list[asyncpg.Record] = await self.rows.fetch("select * from items order by lead_id")
+        found: list[asyncpg.Record] = await self.rows.fetch(
+            f"select * from items where {OF_OWN_ACCOUNT} order by lead_id", self.own
+        )
         return found
 
     async def settled(self, count: int) -> list[asyncpg.Record]:
@@ -105,10 +136,18 @@ class Intake:
 
     async def events(self) -> list[tuple[str, str]]:
         """Type and key of every event about what came, in the outbox's order."""
-        rows = await self.rows.fetch(
-            "select event_type, key from outbox where event_type not like '%.ConfigurationChanged' order by id"
+        rows = await self.outbox()
+        return [(row["event_type"].rpartition(".")[2], row["key"]) for row in rows]
+
+    async def outbox(self) -> list[asyncpg.Record]:
+        """The outbox's rows of every event about what came, in order."""
+        found: list[asyncpg.Record] = await self.rows.fetch(
+            f"""select * from outbox where event_type not like '%.ConfigurationChanged'
+            and ($1 = '' or key in (select lead_id::text from items where {OF_OWN_ACCOUNT}))
+            order by id""",
+            self.own,
         )
-        return [(row[0].rpartition(".")[2], row[1]) for row in rows]
+        return found
 
 
 def sign_form(
@@ -237,12 +276,17 @@ class Keys:
         )
 
 
-@pytest.fixture
-def keys(tmp_path: Path) -> Keys:
+def new_keys(folder: Path) -> Keys:
+    """A new signing key, whose public part is in `folder`."""
     private, public = new_signing_key("leadchain")
-    file = tmp_path / "jwks.json"
+    file = folder / "jwks.json"
     file.write_text(json.dumps(public))
     return Keys(private, file)
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Keys:
+    return new_keys(tmp_path)
 
 
 @cache
@@ -253,6 +297,18 @@ def small_streams() -> tuple[StreamDefinition, ...]:
         for each in load_definitions(STREAMS_FILE)
         if each.name != "ADVISORIES"
     )
+
+
+def usual_settings(**named: Any) -> Settings:
+    """Settings of a service whose servers, keys and door are `named`."""
+    usual: dict[str, Any] = {
+        "grpc_port": 0,
+        "field_keys": f"k1:{KEY}",
+        "index_key": KEY,
+        "fetch_retry_scale": 0.01,
+        "grace_period_s": 20,
+    }
+    return Settings(**{**usual, **named})
 
 
 @pytest.fixture
@@ -267,22 +323,14 @@ async def intake_settings(
 ) -> Callable[..., Settings]:
     await apply_streams(nats_url, small_streams())
 
-    def make(**named: Any) -> Settings:
-        usual: dict[str, Any] = {
-            "database_url": migrated_url,
-            "nats_url": nats_url,
-            "permissions_grpc": permissions_grpc,
-            "jwks_file": keys.jwks_file,
-            "http_port": unused_tcp_port,
-            "grpc_port": 0,
-            "field_keys": f"k1:{KEY}",
-            "index_key": KEY,
-            "fetch_retry_scale": 0.01,
-            "grace_period_s": 20,
-        }
-        return Settings(**{**usual, **named})
-
-    return make
+    own = {
+        "database_url": migrated_url,
+        "nats_url": nats_url,
+        "permissions_grpc": permissions_grpc,
+        "jwks_file": keys.jwks_file,
+        "http_port": unused_tcp_port,
+    }
+    return partial(usual_settings, **own)
 
 
 @pytest.fixture
@@ -301,15 +349,7 @@ def start_intake(
     async def start(**named: Any) -> AsyncIterator[Intake]:
         settings = intake_settings(graph_base_url=graph[1], **named)
         async with running_intake(settings, keys.token("operator"), graph[0]) as running:
-            running.paths["website_form"] = await running.put_account(
-                "website_form", secrets=[FORM_SECRET]
-            )
-            running.paths["facebook_leadgen"] = await running.put_account(
-                "facebook_leadgen",
-                secrets=[PAGE_SECRET],
-                verify_token=VERIFY_TOKEN,
-                access_token=ACCESS_TOKEN,
-            )
+            await running.put_usual_accounts()
             yield running
 
     return start
@@ -321,6 +361,48 @@ async def intake(
 ) -> AsyncIterator[Intake]:
     async with start_intake() as running:
         yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def lasting_intake(
+    postgres_server: TestPostgres,
+    nats_server: TestNats,
+    migrated: Migrated,
+    tmp_path_factory: pytest.TempPathFactory,
+    unused_tcp_port_factory: Callable[[], int],
+) -> AsyncIterator[Intake]:
+    """A lead-intake for all tests of a module, none of which asks for a bus of its own."""
+    name, nats_url = f"intake_{token_hex(6)}", nats_server.next_url()
+    url, keys = postgres_server.url(name), new_keys(tmp_path_factory.mktemp("intake"))
+    await migrated.migrate(url, "lead_intake")
+    await empty_account(nats_url)
+    await apply_streams(nats_url, small_streams())
+    async with (
+        serving(StandIn(colleagues(*COLLEAGUES))) as permissions_grpc,
+        running_graph() as (graph, graph_url),
+        running_intake(
+            usual_settings(
+                database_url=url,
+                nats_url=nats_url,
+                permissions_grpc=permissions_grpc,
+                jwks_file=keys.jwks_file,
+                http_port=unused_tcp_port_factory(),
+                graph_base_url=graph_url,
+            ),
+            keys.token("operator"),
+            graph,
+        ) as running,
+    ):
+        yield running
+    await drop_database(postgres_server.admin_url, name)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def shared_intake(lasting_intake: Intake) -> Intake:
+    """The module's lead-intake with accounts of this test's own, whose items alone are shown."""
+    own = replace(lasting_intake, own=f"{token_hex(4)}-", paths={})
+    await own.put_usual_accounts()
+    return own
 
 
 @pytest.fixture(scope="session")
