@@ -230,8 +230,10 @@ class Loader:
                 around.chains.add((a, b))
                 loaded.put_judgement(Judgement(a, b, Verdict.MUST))
         for _, a, b, verdict, *_ in found.judgements:
-            word = Verdict.NEVER if verdict == _NEVER else Verdict.MUST
-            loaded.put_judgement(Judgement(a, b, word))
+            # What is said of a record that is gone, or far away, binds nobody here.
+            if a in loaded.records and b in loaded.records:
+                word = Verdict.NEVER if verdict == _NEVER else Verdict.MUST
+                loaded.put_judgement(Judgement(a, b, word))
 
 
 def _load_parts(around: Surroundings) -> None:

@@ -39,8 +39,9 @@ cross join lateral (
   order by record_id limit {MOVES_LISTED_MAX}
 ) m
 """
-# Where a record was: before its first move that is later, where that took it from; else where its last one took it, or
-# where it has always been. The offset keeps the planner from looking for one record's move in the log of all.
+# Where a record was that the regrouping did not move: where its last move before took it, or else where its next one
+# took it from, or where it has always been. The offsets keep the planner at look-ups by index: else it might look for
+# one record's move in the log of all.
 _PLACE = """
   select r.record_id, r.family_id, coalesce(last.number, next.number, r.customer_id) as number
   from change
@@ -48,15 +49,16 @@ _PLACE = """
   left join lateral (
     select coalesce(m.to_customer, 0) as number
     from (select * from moves m where m.record_id = r.record_id offset 0) m
-    where m.regrouping_id <= change.after_id order by m.regrouping_id desc limit 1
+    where m.regrouping_id < change.regrouping_id order by m.regrouping_id desc limit 1
   ) last on true
   left join lateral (
     select m.from_customer as number from (select * from moves m where m.record_id = r.record_id offset 0) m
-    where m.regrouping_id > change.after_id order by m.regrouping_id limit 1
+    where m.regrouping_id > change.regrouping_id order by m.regrouping_id limit 1
   ) next on true
   where r.made_at <= change.at
 """
 # A regrouping is a customer's when it moved one of their records, or any from or to a customer that one ever had.
+# `ours` and those who were moved show whose groups are wanted; the others of a group are there still, or left it later.
 _EARLIER = f"""
 with named as materialized (
   select c.customer_id from (select $1::text as name) as asked cross join lateral ({NAMED}) c
@@ -66,35 +68,45 @@ with named as materialized (
     order by r.record_id limit {MEMBERS_MAX}
   ) r
 ), change as materialized (
-  select regrouping_id, regrouping_id - $3::int as after_id, made_at - $3::int * interval '1 microsecond' as at
+  select regrouping_id, case when $3 then made_at - interval '1 microsecond' else made_at end as at
   from regroupings where regrouping_id = $2
 ), moved as materialized (
-  select record_id, from_customer, to_customer from moves where regrouping_id = $2
+  select record_id, from_customer, to_customer,
+    case when $3 then from_customer else coalesce(to_customer, 0) end as number
+  from moves where regrouping_id = $2
 ), had as materialized (
   select m.from_customer, m.to_customer from ours
   cross join lateral (select * from moves m where m.record_id = ours.record_id offset 0) m
 ), numbers as materialized (
   select customer_id from ours union select from_customer from had union select to_customer from had
 ), is_theirs as materialized (
-  select exists (
-    select from moved where record_id in (select record_id from ours)
-      or from_customer in (select customer_id from numbers) or to_customer in (select customer_id from numbers)
-  ) as it
+  select case when exists (select from moved where record_id in (select record_id from ours)) then true
+    else exists (
+      select from moved where from_customer in (select customer_id from numbers)
+        or to_customer in (select customer_id from numbers)
+    ) end as it
+), nearest as materialized (
+  select r.record_id, r.family_id, moved.number from moved cross join change
+  cross join lateral (select * from records r where r.record_id = moved.record_id offset 0) r
+  where r.made_at <= change.at
+  union all
+  select place.* from ours asked cross join lateral ({_PLACE}) place
+  where asked.record_id not in (select record_id from moved)
 ), holders as materialized (
-  select distinct place.number
-  from (select record_id from ours union select record_id from moved) asked cross join lateral ({_PLACE}) place
-  where (select it from is_theirs) and place.number <> 0
-), everyone as (
-  select m.record_id from holders
-  cross join lateral (select record_id from moves m where m.from_customer = holders.number offset 0) m
-  union
-  select m.record_id from holders
-  cross join lateral (select record_id from moves m where m.to_customer = holders.number offset 0) m
-  union
+  select distinct number from nearest where (select it from is_theirs) and number <> 0
+), others as materialized (
   select r.record_id from holders
   cross join lateral (select record_id from records r where r.customer_id = holders.number offset 0) r
+  union
+  select m.record_id from holders cross join change
+  cross join lateral (select * from moves m where m.from_customer = holders.number offset 0) m
+  where m.regrouping_id > change.regrouping_id
+  except
+  select record_id from nearest
 ), places as materialized (
-  select place.* from everyone asked cross join lateral ({_PLACE}) place
+  select * from nearest where number in (select number from holders)
+  union all
+  select place.* from others asked cross join lateral ({_PLACE}) place
   where place.number in (select number from holders)
 ), locked as materialized (
   {locked("select family_id from places")}
@@ -240,7 +252,7 @@ async def earlier(
     Of a customer with more than 1,000 records the oldest are asked about. Records that came later are in no group. The
     families of all records in a group are locked; the gate must be entered before.
     """
-    row = await raw.fetchrow(_EARLIER, customer_id, regrouping_id, int(is_before))
+    row = await raw.fetchrow(_EARLIER, customer_id, regrouping_id, is_before)
     is_known, is_theirs, places, _ = row
     groups: dict[int, set[int]] = {}
     for record_id, number, _ in places or ():

@@ -54,6 +54,18 @@ async def test_never_parts_two_records_and_must_joins_them(office: "Office") -> 
     assert await office.parts() == [[one, other, stranger]]
 
 
+async def test_what_was_said_of_a_record_that_is_gone_binds_nobody(office: "Office") -> None:
+    one = await office.states("A", name="Zhang Wei", phone="13800138001")
+    gone = await office.states("B", name="Li Na", phone="13800138002")
+    other = await office.states("C", name="Wu Ming", phone="13800138003")
+    await judge(office, one, gone, Verdict.MUST)
+    await office.goes("B")
+
+    await judge(office, one, other, Verdict.MUST)
+
+    assert await office.parts() == [[one, other]]
+
+
 async def test_what_was_said_already_is_not_said_again(office: "Office") -> None:
     one, other = await office.person("A", rows=2, name="Zhang Wei", phone="13800138001")
 
