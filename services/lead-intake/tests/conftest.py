@@ -66,6 +66,7 @@ class Intake:
     rows: asyncpg.Connection
     graph: FakeGraphApi
     service: Service
+    grpc_port: int
     paths: dict[str, str] = field(default_factory=dict)
     own: str = ""
     """How the names of its accounts begin; where others use the same service, their items are not shown."""
@@ -241,9 +242,8 @@ async def running_intake(
         )
         rows = await asyncpg.connect(settings.database_url.get_secret_value())
         stack.push_async_callback(rows.close)
-        yield Intake(
-            http, IntakeServiceStub(channel), BookServiceStub(channel), rows, graph, service
-        )
+        stubs = IntakeServiceStub(channel), BookServiceStub(channel)
+        yield Intake(http, *stubs, rows, graph, service, chassis.grpc.port)
 
 
 class _Bearer(grpc.aio.UnaryUnaryClientInterceptor):
@@ -363,17 +363,23 @@ async def intake(
         yield running
 
 
+@pytest.fixture(scope="module")
+def lasting_keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    """The signing key of `lasting_intake`."""
+    return new_keys(tmp_path_factory.mktemp("keys"))
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def lasting_intake(
     postgres_server: TestPostgres,
     nats_server: TestNats,
     migrated: Migrated,
-    tmp_path_factory: pytest.TempPathFactory,
+    lasting_keys: Keys,
     unused_tcp_port_factory: Callable[[], int],
 ) -> AsyncIterator[Intake]:
     """A lead-intake for all tests of a module, none of which asks for a bus of its own."""
     name, nats_url = f"intake_{token_hex(6)}", nats_server.next_url()
-    url, keys = postgres_server.url(name), new_keys(tmp_path_factory.mktemp("intake"))
+    url = postgres_server.url(name)
     await migrated.migrate(url, "lead_intake")
     await empty_account(nats_url)
     await apply_streams(nats_url, small_streams())
@@ -385,11 +391,11 @@ async def lasting_intake(
                 database_url=url,
                 nats_url=nats_url,
                 permissions_grpc=permissions_grpc,
-                jwks_file=keys.jwks_file,
+                jwks_file=lasting_keys.jwks_file,
                 http_port=unused_tcp_port_factory(),
                 graph_base_url=graph_url,
             ),
-            keys.token("operator"),
+            lasting_keys.token("operator"),
             graph,
         ) as running,
     ):

@@ -157,3 +157,16 @@ async def test_the_access_token_appears_nowhere(
     rows = await intake.rows.fetch("select * from items")
     output = "".join(capsys.readouterr()) + str(rows)
     assert samples.access_token not in output
+
+
+async def test_nothing_personal_is_written_to_the_log(
+    intake: Any, samples: Any, capsys: CaptureFixture[str]
+) -> None:
+    await intake.accepted_form(samples.form())
+    await intake.accepted_form(b'{"fields": {"mobile": "13800138004 and more"}}')
+
+    await intake.settled(2)
+    output = "".join(capsys.readouterr())
+    assert "13800138004" not in output
+    assert "赵六" not in output
+    assert "示例精密" not in output

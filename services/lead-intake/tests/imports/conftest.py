@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 import pytest
+import pytest_asyncio
 from leadchain.intake.v1 import imports_service_pb2 as pb
 from leadchain.intake.v1 import privacy_service_pb2 as privacy
 from leadchain.intake.v1.imports_service_pb2_grpc import ImportsServiceStub
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from servicekit.service import Service
 
 PART_BYTES = 262_144
+OF_OWN_ACCOUNT = (
+    "($1 = '' or account_id in (select account_id from accounts where starts_with(account, $1)))"
+)
 HEADER = ("线索ID", "姓名", "手机号", "公司", "城市", "想看的设备")
 ENDED = (
     pb.IMPORT_STATE_FINISHED,
@@ -43,12 +47,14 @@ class Uploader:
     rpc: Any
     rows: asyncpg.Connection
     channel: str = "website_form"
+    own: str = ""
+    """How the names of its accounts begin; where others use the same service, their leads are not shown."""
 
     async def begin(self, content: bytes, **named: Any) -> pb.BeginImportResponse:
         """Announces a file."""
         request = pb.BeginImportRequest(
             channel=self.channel,
-            account="main",
+            account=f"{self.own}main",
             file_name=named.pop("file_name", "示例.csv"),
             size_bytes=len(content),
             sha256=hashlib.sha256(content).digest(),
@@ -108,17 +114,24 @@ class Uploader:
         content = b"".join([each.content async for each in self.rpc.ReadImportErrors(request)])
         return list(csv.reader(io.StringIO(content.decode("utf-8-sig"))))
 
-    async def leads(self) -> list[asyncpg.Record]:
-        """Accepted items."""
+    async def items(self) -> list[asyncpg.Record]:
+        """Every item, in order."""
         found: list[asyncpg.Record] = await self.rows.fetch(
-            "select * from items where state = 2 order by lead_id"
+            f"select * from items where {OF_OWN_ACCOUNT} order by lead_id", self.own
         )
         return found
 
+    async def leads(self) -> list[asyncpg.Record]:
+        """Accepted items."""
+        return [item for item in await self.items() if item["state"] == 2]
+
     async def events(self, name: str) -> list[asyncpg.Record]:
-        """Events of one type, in their order."""
+        """Events of one type, in their order; where others use the same service, only those about leads."""
         found: list[asyncpg.Record] = await self.rows.fetch(
-            "select key, payload from outbox where event_type = $1 order by id",
+            f"""select key, payload from outbox where event_type = $2
+            and ($1 = '' or key in (select lead_id::text from items where {OF_OWN_ACCOUNT}))
+            order by id""",
+            self.own,
             f"leadchain.intake.v1.{name}",
         )
         return found
@@ -130,11 +143,13 @@ def port_of(service: Service) -> int:
 
 
 @asynccontextmanager
-async def uploading(port: int, token: str, rows: asyncpg.Connection) -> AsyncIterator[Uploader]:
+async def uploading(
+    port: int, token: str, rows: asyncpg.Connection, *, own: str = ""
+) -> AsyncIterator[Uploader]:
     """An operator with this token."""
     channel = connect(f"127.0.0.1:{port}", token=lambda: token, default_deadline_s=30)
     try:
-        yield Uploader(ImportsServiceStub(channel), rows)
+        yield Uploader(ImportsServiceStub(channel), rows, own=own)
     finally:
         await channel.close()
 
@@ -147,6 +162,14 @@ def uploader_of(keys: Any) -> Callable[..., Any]:
         return uploading(port_of(intake.service), token or keys.token("operator"), intake.rows)
 
     return make
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def shared_uploader(shared_intake: Any, lasting_keys: Any) -> AsyncIterator[Uploader]:
+    """An operator with accounts of this test's own at the module's lead-intake."""
+    token, port = lasting_keys.token("operator"), shared_intake.grpc_port
+    async with uploading(port, token, shared_intake.rows, own=shared_intake.own) as found:
+        yield found
 
 
 @pytest.fixture

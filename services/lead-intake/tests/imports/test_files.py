@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
+import pytest_asyncio
 from leadchain.intake.v1 import imports_service_pb2 as pb
 from leadchain.intake.v1.events_pb2 import LeadReceived
 
@@ -17,6 +18,12 @@ MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 SHEET = f'<worksheet xmlns="{MAIN}"><sheetData>{{}}</sheetData></worksheet>'
 TEXT_CELL = '<c r="{}1" t="inlineStr"><is><t>{}</t></is></c>'
 HEAD = f'<row r="1">{TEXT_CELL.format("A", "姓名")}{TEXT_CELL.format("B", "手机")}</row>'
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def uploader(shared_uploader: Any) -> Any:
+    return shared_uploader
 
 
 @pytest.mark.parametrize(
@@ -100,7 +107,7 @@ async def test_the_number_of_a_refused_row_is_that_of_the_sheet(uploader: Any, f
 
 
 async def test_the_error_file_gives_the_rows_back_and_computes_nothing(
-    intake: Any, uploader: Any, uploader_of: Any, files: Any
+    uploader: Any, files: Any
 ) -> None:
     evil = files.lead(
         1, id="", phone="", name="=cmd|' /C calc'!A0", company="+1", city="-1", device="@x"
@@ -112,7 +119,9 @@ async def test_the_error_file_gives_the_rows_back_and_computes_nothing(
     assert header == ["row", "reason", "field", *files.header]
     assert refused[:3] == ["2", "no_contact_point", "contact"]
     assert refused[3:] == ["", "'=cmd|' /C calc'!A0", "", "'+1", "'-1", "'@x"]
-    await uploader.rows.execute("update imports set created_by = 'somebody else'")
+    await uploader.rows.execute(
+        "update imports set created_by = 'somebody else' where import_id = $1", ended.import_id
+    )
     with pytest.raises(grpc.aio.AioRpcError) as not_theirs:
         await uploader.errors(ended.import_id)
     assert not_theirs.value.code() is grpc.StatusCode.PERMISSION_DENIED
@@ -184,8 +193,9 @@ async def test_a_file_that_cannot_be_imported_fails_with_its_reason(
     assert ended.state == pb.IMPORT_STATE_FAILED
     assert reason in ended.problem
     assert reason in (refused.value.details() or "")
-    assert await uploader.rows.fetchval("select count(*) from items") == 0
-    assert await uploader.rows.fetchval("select count(*) from import_parts") == 0
+    assert await uploader.items() == []
+    parts = "select count(*) from import_parts where import_id = $1"
+    assert await uploader.rows.fetchval(parts, import_id) == 0
 
 
 async def test_a_document_type_in_a_workbook_is_refused(uploader: Any, files: Any) -> None:

@@ -6,7 +6,15 @@ from typing import Any
 
 import grpc
 import pytest
+import pytest_asyncio
 from leadchain.intake.v1 import imports_service_pb2 as pb
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def uploader(shared_uploader: Any) -> Any:
+    return shared_uploader
 
 
 def mixed_rows(files: Any) -> list[list[str]]:
@@ -21,7 +29,7 @@ async def test_the_preview_of_a_file_equals_its_run(uploader: Any, files: Any) -
     import_id = await uploader.upload(files.csv_of(mixed_rows(files)))
 
     _, last, _ = await uploader.preview(import_id, all_rows=True)
-    before = await uploader.rows.fetchval("select count(*) from items")
+    before = len(await uploader.items())
     await uploader.start(import_id)
     ended = await uploader.ended(import_id)
 

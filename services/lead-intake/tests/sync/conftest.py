@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from uuid import uuid4
 
 import grpc
 import pytest
+import pytest_asyncio
 from leadchain.intake.v1 import sync_service_pb2 as pb
 from leadchain.intake.v1.sync_service_pb2_grpc import SyncServiceStub
 from servicekit.auth import mint_token
@@ -62,32 +62,21 @@ def change(said: dict[str, Any] | None = None, *, after_s: float = 0, **named: A
     return message
 
 
-@pytest.fixture
-def start_devices(start_intake: Any, keys: Any, unused_tcp_port_factory: Callable[[], int]) -> Any:
-    @asynccontextmanager
-    async def start() -> AsyncIterator[Callable[[str], Device]]:
-        port = unused_tcp_port_factory()
-        async with (
-            start_intake(grpc_port=port) as intake,
-            grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
-        ):
+@pytest_asyncio.fixture(loop_scope="module")
+async def device_of(
+    shared_intake: Any, lasting_keys: Any
+) -> AsyncIterator[Callable[[str], Device]]:
+    """Makes devices of this test's own people."""
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{shared_intake.grpc_port}") as channel:
 
-            def device(person: str = "rep-01") -> Device:
-                token = mint_token(
-                    keys.private, subject=person, scopes=[], audience="leadchain",
-                    lifetime_s=600, now=datetime.now(UTC),
-                )  # fmt: skip
-                return Device(intake, SyncServiceStub(channel), token)
+        def device(person: str = "rep-01") -> Device:
+            token = mint_token(
+                lasting_keys.private, subject=f"{shared_intake.own}{person}", scopes=[],
+                audience="leadchain", lifetime_s=600, now=datetime.now(UTC),
+            )  # fmt: skip
+            return Device(shared_intake, SyncServiceStub(channel), token)
 
-            yield device
-
-    return start
-
-
-@pytest.fixture
-async def device_of(start_devices: Any) -> AsyncIterator[Callable[[str], Device]]:
-    async with start_devices() as devices:
-        yield devices
+        yield device
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from .conftest import change
 
 APPLIED, CONFLICT = pb.CHANGE_OUTCOME_APPLIED, pb.CHANGE_OUTCOME_CONFLICT
 REPEATED, REFUSED = pb.CHANGE_OUTCOME_REPEATED, pb.CHANGE_OUTCOME_REFUSED
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_what_is_pushed_is_pulled_by_the_persons_other_device(device: Any) -> None:
@@ -54,7 +55,10 @@ async def test_a_conflict_is_told_with_both_values_and_the_last_modified_wins(de
     assert json.loads(conflict.losing_value) == "phone"
     assert (conflict.winning_client_id, conflict.losing_client_id) == ("tablet", "phone")
     assert json.loads((await device.pull()).records[0].fields) == {"note": "tablet"}
-    kept = await device.intake.rows.fetchval("select count(*) from synced_changes")
+    owner = f"{device.intake.own}rep-01"
+    kept = await device.intake.rows.fetchval(
+        "select count(*) from synced_changes where owner_id = $1", owner
+    )
     assert kept == 3, "the loser is in the history"
 
 
@@ -155,11 +159,11 @@ async def test_records_are_kept_sealed_and_told_sealed(device: Any, samples: Any
     made = change({"customer": "赵六 13800138004"})
     await device.push(made)
 
-    rows = device.intake.rows
-    kept = [*(await rows.fetch("select * from synced_records"))]
-    kept += await rows.fetch("select * from synced_changes")
-    (payload,) = await rows.fetch(
-        "select payload from outbox where event_type like '%SourceRecordChanged'"
+    rows, owner = device.intake.rows, f"{device.intake.own}rep-01"
+    kept = [*(await rows.fetch("select * from synced_records where owner_id = $1", owner))]
+    kept += await rows.fetch("select * from synced_changes where owner_id = $1", owner)
+    payload = await rows.fetchrow(
+        "select payload from outbox where event_type like '%SourceRecordChanged' order by id desc"
     )
     event = SourceRecordChanged.FromString(payload[0])
 
