@@ -151,17 +151,21 @@ class GoldenRecords:
         gone: Collection[int] = (),
         newcomers: Mapping[int, Told] | None = None,
     ) -> dict[int, Standing]:
-        """`created` have no record yet, and of `newcomers` nothing needs to be read.
+        """`created` have no record yet. Customers who are `gone` have their records closed, and kept as they were.
 
-        Customers who are `gone` have their records closed, and kept as they were.
+        Of `newcomers` nothing needs to be read; with them, if only none, nobody else may be changing anybody's sources.
         """
         raw, seals = uow.raw, self.archive.golden_seals
-        held = await golden.hold(raw, seals, {*customer_ids, *gone}.difference(created))
+        on_record = {*customer_ids, *gone}.difference(created)
+        if newcomers is None:
+            held = await golden.hold(raw, seals, on_record)
+            told = await golden.sources_of(raw, self.archive.seals, customer_ids)
+        else:
+            asked = [number for number in customer_ids if number not in newcomers]
+            both = (seals, self.archive.seals)
+            held, told = await golden.hold_with_sources(raw, both, on_record, asked)
+        sources: dict[int, Told] = {**(newcomers or {}), **told}
         policy = await self.archive.policies.current(raw)
-        sources: dict[int, Told] = dict(newcomers or {})
-        known = [number for number in customer_ids if number not in sources]
-        if known:
-            sources |= await golden.sources_of(raw, self.archive.seals, known)
         pins: Mapping[int, Sequence[Pin]] = {}
         if renewal.looks_for_pins or any(each.has_pins for each in held.values()):
             pins = await golden_pins.standing(raw, seals, customer_ids)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from matchkit.families import Judgement, Link, Verdict
@@ -90,12 +91,16 @@ class Loader:
 
         Raises `Unavailable` when others keep changing the same families.
         """
-        tokens = _tokens(readings)
-        alone = await locks.lock_keys(raw, tokens)
-        near = await store.near(raw, _asked(readings), holders_max=self._model.records_max + 1)
+        alone = await locks.lock_keys(raw, _tokens(readings))
+        asked = _asked(readings)
+        near = await store.near(
+            raw, asked, holders_max=self._model.records_max + 1, may_lock=not alone
+        )
         held = await self._held(raw, changing(near.sources), alone=alone)
-        golden_ids = {minted.golden_id for each in readings for minted in each.minted}
-        return await self._gathered(raw, near, held, golden_ids, locked=None if alone else set())
+        locked = set(near.seeds.values()) if near.is_locked else set()
+        return await self._gathered(
+            raw, near, held, asked.golden_ids, locked=None if alone else locked
+        )
 
     async def around_records(
         self,
@@ -128,8 +133,8 @@ class Loader:
         """Keeps records that need not be opened again."""
         for record in opened:
             self._opened[record.id] = record
-        excess = len(self._opened) - CACHED_MAX
-        for record_id in list(self._opened)[: max(0, excess)]:
+        excess = max(0, len(self._opened) - CACHED_MAX)
+        for record_id in list(islice(self._opened, excess)):
             del self._opened[record_id]
 
     async def _held(

@@ -86,6 +86,14 @@ left join lateral (
 ) t on true
 order by asked.customer_id, s.source_id, t.modified_at, t.received_at, t.statement_id
 """
+_HELD_WITH_SOURCES = f"""
+with held as materialized ({_HELD})
+select
+  (select array_agg(row(customer_id, golden_id, sealed_record, version, has_pins)) from held),
+  (select array_agg(row(
+    customer_id, golden_id, source_id, system, key_digest, sealed_fields, modified_at, received_at, actor
+   )) from ({_SOURCES.replace("$1", "$2")}) sources)
+"""
 _KEEP = """
 with kept as (
   insert into golden_records (
@@ -158,12 +166,31 @@ async def hold(
     return {row["customer_id"]: _standing(seals, row) for row in rows}
 
 
+async def hold_with_sources(
+    raw: asyncpg.Connection,
+    seals: tuple[GoldenSeals, Seals],
+    customer_ids: Collection[int],
+    asked: Collection[int],
+) -> tuple[dict[int, Standing], dict[int, tuple[str, list[Source]]]]:
+    """What `hold` gives of the one and `sources_of` of the other, in one statement.
+
+    The customers' sources must be nobody else's to change: they are read as they were before the wait for records.
+    """
+    if not customer_ids and not asked:
+        return {}, {}
+    held, sources = await raw.fetchrow(_HELD_WITH_SOURCES, sorted(customer_ids), list(asked))
+    return (
+        {each[0]: _standing(seals[0], each) for each in held or ()},
+        _sources(seals[1], sources or ()),
+    )
+
+
 async def standing(
     raw: asyncpg.Connection, seals: GoldenSeals, customer_id: int
 ) -> tuple[Standing, datetime] | None:
     """A customer's golden record and when it was last made; None for who has none yet."""
     row = await raw.fetchrow(_STANDING, customer_id)
-    return None if row is None else (_standing(seals, row), row["refreshed_at"])
+    return None if row is None else (_standing(seals, row[:5]), row["refreshed_at"])
 
 
 async def source_keys(
@@ -178,22 +205,7 @@ async def sources_of(
     raw: asyncpg.Connection, seals: Seals, customer_ids: Collection[int]
 ) -> dict[int, tuple[str, list[Source]]]:
     """The Golden ID and the present sources of living customers, by their number."""
-    rows = await raw.fetch(_SOURCES, list(customer_ids))
-    found: dict[int, tuple[str, list[Source]]] = {}
-    chains: dict[int, list[Said]] = {}
-    for customer_id, golden_id, source_id, system, digest, sealed, *times, actor in rows:
-        _, sources = found.setdefault(customer_id, (golden_id, []))
-        if sealed is None:
-            continue
-        said = Said(seals.open_fields(digest, sealed), times[0], times[1], actor)
-        if source_id not in chains:
-            chains[source_id] = []
-            sources.append(Source(source_id, system, digest, ()))
-        chains[source_id].append(said)
-    return {
-        customer_id: (golden_id, [_with_chain(each, chains) for each in sources])
-        for customer_id, (golden_id, sources) in found.items()
-    }
+    return _sources(seals, await raw.fetch(_SOURCES, list(customer_ids)))
 
 
 async def keep(
@@ -264,9 +276,29 @@ async def reseal(
     await raw.execute(_RESEAL, list(records), sealed)
 
 
-def _standing(seals: GoldenSeals, row: asyncpg.Record) -> Standing:
-    record = seals.open_record(row["customer_id"], row["sealed_record"])
-    return Standing(row["customer_id"], row["golden_id"], record, row["version"], row["has_pins"])
+def _standing(seals: GoldenSeals, row: Sequence[Any]) -> Standing:
+    customer_id, golden_id, sealed, version, has_pins = row
+    return Standing(
+        customer_id, golden_id, seals.open_record(customer_id, sealed), version, has_pins
+    )
+
+
+def _sources(seals: Seals, rows: Iterable[Sequence[Any]]) -> dict[int, tuple[str, list[Source]]]:
+    found: dict[int, tuple[str, list[Source]]] = {}
+    chains: dict[int, list[Said]] = {}
+    for customer_id, golden_id, source_id, system, digest, sealed, *times, actor in rows:
+        _, sources = found.setdefault(customer_id, (golden_id, []))
+        if sealed is None:
+            continue
+        said = Said(seals.open_fields(digest, sealed), times[0], times[1], actor)
+        if source_id not in chains:
+            chains[source_id] = []
+            sources.append(Source(source_id, system, digest, ()))
+        chains[source_id].append(said)
+    return {
+        customer_id: (golden_id, [_with_chain(each, chains) for each in sources])
+        for customer_id, (golden_id, sources) in found.items()
+    }
 
 
 def _with_chain(source: Source, chains: Mapping[int, list[Said]]) -> Source:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from identity.store.cases import locked
 from identity.store.judgements import COLUMNS as JUDGEMENT_COLUMNS
 
 if TYPE_CHECKING:
@@ -18,25 +19,25 @@ if TYPE_CHECKING:
 
 # The offsets, and the order where there is a limit, keep the planner at look-ups by index: a plan that was made while
 # the tables were young is kept for long. A selected array hides its length, or each call would be planned anew for it.
-_NEAR = """
+_NEAR = f"""
 with asked_sources as materialized (
   select s.source_id, s.system, s.key_digest, s.record_id, s.lead_id, s.first_seen_at, s.modified_at, s.received_at,
     s.deleted_at
-  from unnest($1::text[], $2::bytea[]) as asked (system, key_digest)
+  from unnest((select $1::text[]), (select $2::bytea[])) as asked (system, key_digest)
   cross join lateral (
     select * from sources s where s.system = asked.system and s.key_digest = asked.key_digest offset 0
   ) s
 ), generic as materialized (
-  select g.key, g.reason from unnest($4::bigint[]) as asked (key)
+  select g.key, g.reason from unnest((select $4::text::bigint[])) as asked (key)
   cross join lateral (select g.key, g.reason from generic_keys g where g.key = asked.key offset 0) g
 ), twins as materialized (
-  select r.record_id, r.family_id from unnest($3::bytea[]) as asked (digest)
+  select r.record_id, r.family_id from unnest((select $3::bytea[])) as asked (digest)
   cross join lateral (select * from records r where r.digest = asked.digest offset 0) r
 ), met as materialized (
-  select distinct a.customer_id from unnest($5::text[]) as asked (golden_id)
+  select distinct a.customer_id from unnest((select $5::text[])) as asked (golden_id)
   cross join lateral (select * from aliases a where a.golden_id = asked.golden_id offset 0) a
 ), sharing as (
-  select h.record_id from unnest($4::bigint[]) as asked (key)
+  select h.record_id from unnest((select $4::text::bigint[])) as asked (key)
   cross join lateral (
     select rk.record_id from record_keys rk where rk.key = asked.key order by rk.record_id limit $6
   ) h
@@ -44,7 +45,7 @@ with asked_sources as materialized (
   union
   select st.record_id from asked_sources s
   cross join lateral (select st.record_id from statements st where st.source_id = s.source_id offset 0) st
-), seeds as (
+), seeds as materialized (
   select r.record_id, r.family_id from sharing
   cross join lateral (select * from records r where r.record_id = sharing.record_id offset 0) r
   union
@@ -52,6 +53,8 @@ with asked_sources as materialized (
   union
   select r.record_id, r.family_id from met
   cross join lateral (select * from records r where r.customer_id = met.customer_id offset 0) r
+), locked as materialized (
+  {locked("select family_id from seeds where $7::bool and not exists (select from asked_sources)")}
 )
 select
   (select array_agg(row(
@@ -63,12 +66,13 @@ select
   (select array_agg(row(record_id, family_id)) from seeds),
   (select array_agg(key) from generic),
   (select array_agg(key) from generic where reason = 'steward'),
-  (select array_agg(customer_id) from met)
+  (select array_agg(customer_id) from met),
+  (select family_count from locked)
 """
 _FAMILIES = f"""
 with members as materialized (
   select r.record_id, r.digest, r.sealed_features, r.keys, r.customer_id, r.family_id, r.is_current
-  from unnest((select $1::bigint[])) as asked (family_id)
+  from unnest((select $1::text::bigint[])) as asked (family_id)
   cross join lateral (select * from records r where r.family_id = asked.family_id offset 0) r
 ), supports as materialized (
   select s.golden_id, s.record_id, s.first_seen_at from members m
@@ -82,8 +86,12 @@ with members as materialized (
   select array_agg(l.a) as a, array_agg(l.b) as b, array_agg(l.kind) as kind, array_agg(l.bits) as bits from members m
   cross join lateral (select l.a, l.b, l.kind, l.bits from links l where l.a = m.record_id offset 0) l
   where (l.b in (select record_id from members)) is true  -- looked up in one set, not joined for each member
+), theirs as materialized (
+  select a.* from named n
+  cross join lateral (select * from aliases a where a.customer_id = n.customer_id offset 0) a
 ), ids as materialized (
-  select unnest((select $3::text[])) as golden_id union select golden_id from supports
+  (select unnest((select $3::text[])) as golden_id union select golden_id from supports)
+  except select golden_id from theirs
 ), generic as materialized (
   select g.key, g.reason from (select distinct unnest(m.keys) as key from members m) k
   cross join lateral (select g.key, g.reason from generic_keys g where g.key = k.key offset 0) g
@@ -108,10 +116,9 @@ select
   (select array_agg(row(golden_id, record_id, first_seen_at)) from supports),
   (select array_agg(row(customer_id, golden_id, master_id, first_seen_at, record_count, version)) from named),
   (select array_agg(row(a.golden_id, a.master_id, a.customer_id, a.recipe, a.key_id, a.first_seen_at)) from (
+    select * from theirs
+    union all
     select a.* from ids cross join lateral (select * from aliases a where a.golden_id = ids.golden_id offset 0) a
-    union
-    select a.* from named n
-    cross join lateral (select * from aliases a where a.customer_id = n.customer_id offset 0) a
    ) a)
 """
 _HELD = """
@@ -161,7 +168,8 @@ class SourceFound(NamedTuple):
 class Near(NamedTuple):
     """Where to look: `seeds` maps records to their families, `customers` are those of the ids asked for.
 
-    `declared` are those of the `generic` keys that are so by a steward's word.
+    `declared` are those of the `generic` keys that are so by a steward's word. With `is_locked` the
+    families are locked.
     """
 
     sources: list[SourceFound]
@@ -169,6 +177,7 @@ class Near(NamedTuple):
     generic: list[int]
     declared: list[int]
     customers: list[int]
+    is_locked: bool = False
 
 
 class Families(NamedTuple):
@@ -211,24 +220,29 @@ class Asked(NamedTuple):
     golden_ids: Collection[str]
 
 
-async def near(raw: asyncpg.Connection, asked: Asked, *, holders_max: int) -> Near:
-    """The sources asked for, and the records that share a key that is not generic, a digest or a Golden ID."""
+async def near(raw: asyncpg.Connection, asked: Asked, *, holders_max: int, may_lock: bool) -> Near:
+    """The sources asked for, and the records that share a key that is not generic, a digest or a Golden ID.
+
+    With `may_lock`, and when none of the sources is on record, all their families are locked: nobody else needs to be.
+    """
     row = await raw.fetchrow(
         _NEAR,
         asked.systems,
         asked.key_digests,
         asked.digests,
-        list(asked.keys),
+        _array(asked.keys),
         list(asked.golden_ids),
         holders_max,
+        may_lock,
     )
-    sources, seeds, generic, declared, customers = row
+    sources, seeds, generic, declared, customers, _ = row
     return Near(
         [SourceFound(*each) for each in sources or ()],
         dict(seeds or ()),
         generic or [],
         declared or [],
         customers or [],
+        is_locked=may_lock and not sources,
     )
 
 
@@ -240,7 +254,7 @@ async def families(
     golden_ids: Collection[str] = (),
 ) -> Families:
     """Everything about these families, these customers, and the ids asked for."""
-    row = await raw.fetchrow(_FAMILIES, list(family_ids), list(customers), list(golden_ids))
+    row = await raw.fetchrow(_FAMILIES, _array(family_ids), list(customers), list(golden_ids))
     members, a, b, kinds, bits, *rest = (part or () for part in row)
     return Families(members, (a, b, kinds, bits), *rest)
 
@@ -266,3 +280,8 @@ async def held(
         holders,
         {record_id: family_id for _, record_id, family_id in sharing},
     )
+
+
+def _array(numbers: Collection[int]) -> str:
+    """Numbers as PostgreSQL writes them: the driver looks at each one of an array of its own."""
+    return "{" + ",".join(map(str, numbers)) + "}"
