@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING
 from identity.commands.planning import Cause, Naming, Plan, Settled, Work
 from identity.domain.golden_ids import master_id
 from identity.domain.regroupings import Alias, regroup
-from identity.store import differences, regroupings
+from identity.store import customers, differences, regroupings
 from identity.store.numbers import Numbers
 from identity.store.regroupings import Log
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from matchkit.model import Model
     from servicekit.database import UnitOfWork
 
     from identity.commands.surroundings import Surroundings
     from identity.domain.golden_ids import GoldenIdKeys
+    from identity.domain.regroupings import Grouping, Part
     from identity.domain.statements import Regrouped
     from identity.seals import Seals
 
@@ -75,7 +76,7 @@ class Regrouping:
         changes = around.linker.changes()
         removed = set(changes.records_removed) - {each.id for each in changes.records_added}
         parts = around.linker.partition()
-        grouping = regroup(parts, around.belongings, around.aliases, around.customers, self._keys)
+        grouping = await self._grouped(uow, around, parts)
         named = Naming(around, grouping, removed)
         await self._number(uow, named)
         plan = Plan(self._model, self._seals, around, work, named)
@@ -84,6 +85,25 @@ class Regrouping:
         plan.customers()
         plan.settled = named.settled(cause, work, changes)
         return plan
+
+    async def _grouped(
+        self, uow: UnitOfWork, around: Surroundings, parts: Sequence[Part]
+    ) -> Grouping:
+        """Names every part; a record that comes back may have been called by its own id before."""
+        keys = self._keys
+        grouping = regroup(parts, around.belongings, around.aliases, around.customers, keys)
+        own = [each for each, _ in grouping.fallbacks if each not in around.aliases_before]
+        if not own:
+            return grouping
+        aliases, empty = await customers.given_before(uow.raw, own)
+        if not aliases:
+            return grouping
+        for golden_id, record_id in grouping.fallbacks:
+            del around.belongings[record_id].supports[golden_id]
+        around.aliases |= aliases
+        around.aliases_before |= aliases
+        around.customers |= empty
+        return regroup(parts, around.belongings, around.aliases, around.customers, keys)
 
     async def _number(self, uow: UnitOfWork, named: Naming) -> None:
         """Gives new customers and new ids their numbers."""

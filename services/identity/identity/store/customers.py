@@ -13,9 +13,11 @@ from identity.domain.customers import (
     MasterId,
     MatchBasis,
 )
+from identity.domain.golden_ids import Minted, Recipe
+from identity.domain.regroupings import Alias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     import asyncpg
 
@@ -35,6 +37,15 @@ join customers c on c.customer_id = coalesce(r.customer_id, a.customer_id)
 where l.lead_id = $1
 """
 _BY_NUMBER = f"select {_COLUMNS} from customers c where c.customer_id = any($1::bigint[])"
+_KNOWN = f"""
+select a.golden_id, a.master_id, a.customer_id, a.recipe, a.key_id, a.first_seen_at,
+  c.customer_id is not null, {_COLUMNS}
+from unnest((select $1::text[])) as asked (golden_id)
+cross join lateral (select * from aliases a where a.golden_id = asked.golden_id offset 0) a
+left join lateral (
+  select * from customers c where c.customer_id = a.customer_id and c.record_count = 0 offset 0
+) c on true
+"""
 _LEADS = """
 select s.lead_id from records r join sources s using (record_id)
 where r.customer_id = $1 and s.lead_id is not null
@@ -71,6 +82,19 @@ async def customers(raw: asyncpg.Connection, numbers: Iterable[int]) -> dict[int
     """The living customers with these numbers."""
     rows = await raw.fetch(_BY_NUMBER, list(numbers))
     return {row["customer_id"]: customer(row) for row in rows}
+
+
+async def given_before(
+    raw: asyncpg.Connection, golden_ids: Collection[str]
+) -> tuple[dict[str, Alias], dict[int, Customer]]:
+    """Those of these ids that are on record, and the customers without records that they stand for."""
+    aliases, empty = {}, {}
+    for row in await raw.fetch(_KNOWN, list(golden_ids)):
+        golden_id, master, number, recipe, key_id, since, is_empty, *columns = row
+        aliases[golden_id] = Alias(Minted(golden_id, Recipe(recipe), key_id), since, number, master)
+        if is_empty:
+            empty[number] = of_columns(columns)
+    return aliases, empty
 
 
 async def leads_of(raw: asyncpg.Connection, number: CustomerId) -> list[LeadId]:
