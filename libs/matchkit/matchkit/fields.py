@@ -47,7 +47,8 @@ class Field(
     `reads` are the raw names it is read from (its own by default); `many` keeps every value, else
     the first readable one counts. `group` names fields of which only the largest positive weight
     counts, or which add up (`Model.shared`). An `identifier` can turn out to be a hub's. Two values
-    of an `exclusive` field contradict each other.
+    of an `exclusive` field contradict each other. `told_by` names fields whose accounts may spell
+    out what a value of this one leaves unsaid (`Kind.told`).
     """
 
     name: str
@@ -58,6 +59,7 @@ class Field(
     group: str = ""
     identifier: bool = False
     exclusive: bool = False
+    told_by: tuple[str, ...] = ()
     weights: dict[str, Weight] = {}
 
     def of_kind(self) -> Kind:
@@ -79,8 +81,8 @@ class Field(
         """
         normalise, names = self.of_kind().normalise, self.reads or (self.name,)
         if self.many:
-            return lambda raw: _all_values(normalise, names, raw)
-        return lambda raw: _first_value(normalise, names, raw)
+            return _reader_of_all(normalise, names)
+        return _reader_of_first(normalise, names)
 
     def values(self, value: Value | None) -> Iterable[Value]:
         """The single values of what `read` returned."""
@@ -89,29 +91,43 @@ class Field(
         return value if self.many else (value,)
 
 
-def _first_value(normalise: Normalise, names: Sequence[str], raw: RawRecord) -> Value | None:
-    for name in names:
-        given = raw.get(name)
-        if given:
-            for text in (given,) if isinstance(given, str) else given[:VALUES_MAX]:
-                value = normalise(clean(name, text))
-                if value is not None:
-                    return value
-    return None
+def _reader_of_first(
+    normalise: Normalise, names: Sequence[str]
+) -> Callable[[RawRecord], Value | None]:
+    def read(raw: RawRecord) -> Value | None:
+        for name in names:
+            given = raw.get(name)
+            if given:
+                for text in (given,) if isinstance(given, str) else given[:VALUES_MAX]:
+                    is_clean = len(text) <= LENGTH_KEPT and text.isprintable()
+                    value = normalise(text if is_clean else clean(name, text))
+                    if value is not None:
+                        return value
+        return None
+
+    return read
 
 
-def _all_values(normalise: Normalise, names: Sequence[str], raw: RawRecord) -> Value | None:
-    found: dict[Value, None] = {}
-    for name in names:
-        given = raw.get(name)
-        if given:
-            for text in (given,) if isinstance(given, str) else given[:VALUES_MAX]:
-                value = normalise(clean(name, text))
-                if value is not None:
-                    found[value] = None
-    if len(found) < 2:
-        return tuple(found) or None
-    return tuple(sorted(found, key=repr)[:VALUES_MAX])
+def _reader_of_all(
+    normalise: Normalise, names: Sequence[str]
+) -> Callable[[RawRecord], Value | None]:
+    def read(raw: RawRecord) -> Value | None:
+        found = []
+        for name in names:
+            given = raw.get(name)
+            if given:
+                for text in (given,) if isinstance(given, str) else given[:VALUES_MAX]:
+                    is_clean = len(text) <= LENGTH_KEPT and text.isprintable()
+                    value = normalise(text if is_clean else clean(name, text))
+                    if value is not None:
+                        found.append(value)
+        return tuple(found) or None if len(found) < 2 else _in_order(found)
+
+    return read
+
+
+def _in_order(values: Sequence[Value]) -> Value:
+    return tuple(sorted(dict.fromkeys(values), key=repr)[:VALUES_MAX])
 
 
 def clean(field: str, text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashlib import blake2b
-from struct import Struct
+from struct import unpack
 from typing import TYPE_CHECKING
 
 from matchkit.errors import WeakSecret
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SECRET_BYTES_MIN, SECRET_BYTES_MAX = 16, 64
-
-_as_number = Struct(">q").unpack
 
 
 class Hasher:
@@ -25,7 +23,7 @@ class Hasher:
             raise WeakSecret(len(secret))
         self._token = blake2b(key=secret, digest_size=8, person=b"matchkit-token")
         self._digest = blake2b(key=secret, digest_size=16, person=b"matchkit-digest")
-        self._by_kind: dict[str, blake2b] = {}
+        self._by_kind = _ByKind(self._token)
 
     def __call__(self, kind: str, value: str) -> int:
         """The token of a value: a signed 64-bit number, as a PostgreSQL bigint holds it."""
@@ -33,13 +31,19 @@ class Hasher:
 
     def tokens(self, kind: str, values: Iterable[str]) -> list[int]:
         """The tokens of several values of one kind."""
-        copy = (self._by_kind.get(kind) or self._prepared(kind)).copy
-        found = []
-        for value in values:
-            state = copy()
-            state.update(value.encode("utf-8", "surrogatepass"))
-            found.append(_as_number(state.digest())[0])
-        return found
+        return list(self.tokens_of([(kind, value) for value in values]))
+
+    def tokens_of(self, values: Iterable[tuple[str, str]]) -> tuple[int, ...]:
+        """The tokens of several values, each given with its kind, in their order."""
+        by_kind, digests = self._by_kind, []
+        for kind, value in values:
+            state = by_kind[kind].copy()
+            try:
+                state.update(value.encode())
+            except UnicodeEncodeError:
+                state.update(value.encode("utf-8", "surrogatepass"))
+            digests.append(state.digest())
+        return unpack(f">{len(digests)}q", b"".join(digests))
 
     def digest(self, content: bytes) -> bytes:
         """The 16-byte digest of a record's encoded features."""
@@ -47,7 +51,15 @@ class Hasher:
         state.update(content)
         return state.digest()
 
-    def _prepared(self, kind: str) -> blake2b:
-        prepared = self._by_kind[kind] = self._token.copy()
+
+class _ByKind(dict[str, blake2b]):
+    """What has hashed the name of a kind, and goes on from there with each value of it."""
+
+    def __init__(self, empty: blake2b) -> None:
+        super().__init__()
+        self._empty = empty
+
+    def __missing__(self, kind: str) -> blake2b:
+        self[kind] = prepared = self._empty.copy()
         prepared.update(f"{len(kind)}:{kind}|".encode())
         return prepared

@@ -16,12 +16,14 @@ from matchkit.errors import ModelInvalid
 from matchkit.fields import Crossing, Field, Weight
 from matchkit.frequencies import Frequencies
 from matchkit.hashing import Hasher
-from matchkit.keys import KeyRule
+from matchkit.keys import KeyPlan, KeyRule
 from matchkit.kinds import Kind, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+
+    from matchkit.kinds.kind import Term
 
     Reader = Callable[[Mapping[str, str | Sequence[str]]], Value | None]
 
@@ -36,6 +38,9 @@ __all__ = [
     "Record",
     "Weight",
 ]
+
+FULL_NAME = "full name"
+"""The kind that full names are hashed as."""
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -174,9 +179,10 @@ class Model(
         return tuple(rule for rule in self.rules if rule.name in names)
 
     @cached_property
-    def _exclusive_positions(self) -> tuple[tuple[int, str, Kind], ...]:
+    def _exclusive_terms(self) -> tuple[tuple[int, str, Term], ...]:
+        """Position of each exclusive field, and what its values are hashed as."""
         return tuple(
-            (position, field.name, kind)
+            (position, f"exclusive {field.name}", kind.term)
             for position, (field, kind) in enumerate(zip(self.fields, self.kinds, strict=True))
             if field.exclusive
         )
@@ -224,8 +230,8 @@ class Model(
     def exclusives(self, features: Features, hasher: Hasher) -> tuple[tuple[int, int], ...]:
         """Position and token of each value that excludes every other value of its field."""
         return tuple(
-            (position, hasher(f"exclusive {name}", kind.term(features[position]) or ""))
-            for position, name, kind in self._exclusive_positions
+            (position, hasher(kind, term(features[position]) or ""))
+            for position, kind, term in self._exclusive_terms
             if features[position] is not None
         )
 
@@ -233,37 +239,36 @@ class Model(
         """The tokens of the full names that the record gives; none when it gives only a part."""
         if self.name_rule is None:
             return ()
-        return tuple(hasher.tokens("full name", self.name_rule.texts(features)))
+        return tuple(hasher.tokens(FULL_NAME, self.name_rule.texts(features)))
 
     def record(self, record_id: int, features: Features, hasher: Hasher) -> Record:
         """The record as the linker keeps it."""
-        keys: dict[int, None] = {}
-        identifiers: list[int] = []
-        for rule, position, identifies in self._key_plan:
-            if features[position] is None:
-                continue
-            texts = rule.texts(features)
-            if texts:
-                tokens = hasher.tokens(rule.name, texts)
-                keys.update(dict.fromkeys(tokens))
-                if identifies:
-                    identifiers += tokens
+        texts, identifying = self._key_plan.texts(features)
+        keys_end = len(texts)
+        excluding = []
+        for position, kind, term in self._exclusive_terms:
+            value = features[position]
+            if value is not None:
+                texts.append((kind, term(value) or ""))
+                excluding.append(position)
+        names_begin = len(texts)
+        if self.name_rule is not None:
+            for name in self.name_rule.texts(features):
+                texts.append((FULL_NAME, name))
+        tokens = hasher.tokens_of(texts)
         return Record(
             record_id,
-            self.digest(features, hasher),
+            hasher.digest(_encode(features)),
             features,
-            tuple(keys),
-            tuple(identifiers),
-            self.exclusives(features, hasher),
-            self.full_names(features, hasher),
+            tuple(dict.fromkeys(tokens[:keys_end])),
+            tuple([tokens[at] for at in identifying]),
+            tuple(zip(excluding, tokens[keys_end:names_begin], strict=True)),
+            tokens[names_begin:],
         )
 
     @cached_property
-    def _key_plan(self) -> tuple[tuple[KeyRule, int, bool], ...]:
-        """Each rule with the position of its first part, and whether its keys are identifiers."""
-        return tuple(
-            (rule, rule.parts[0][0], rule in self._identifier_rules) for rule in self.rules
-        )
+    def _key_plan(self) -> KeyPlan:
+        return KeyPlan(self.rules, {rule.name for rule in self._identifier_rules})
 
 
 def _tuples(value: Any) -> Any:

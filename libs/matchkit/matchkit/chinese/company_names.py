@@ -8,7 +8,15 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from matchkit.chinese.places import Place, is_place, romanised_place, take
+from matchkit.chinese.endings import Table, ending, ending_with
+from matchkit.chinese.places import (
+    Place,
+    begins_with_place,
+    is_place,
+    places_ending_like,
+    romanised_place,
+    take,
+)
 from matchkit.chinese.script import fold, has_han, words
 from matchkit.chinese.syllables import fold_latin, romanised
 
@@ -17,10 +25,6 @@ BRAND_CHARACTERS_MIN = 2
 
 BRANCH_CHARACTERS_MAX = 12
 """Longest place or number that names a branch."""
-
-
-Endings = tuple[tuple[int, frozenset[str]], ...]
-"""Endings of words by their number of characters, longest first: a look into each set beats asking for every ending."""
 
 
 class Company(NamedTuple):
@@ -45,15 +49,15 @@ def read(raw: str) -> Company | None:
     brand = found.brand
     return (
         None
-        if len(brand) < 2 or brand.isdecimal() or _ending(brand, _LEGAL_FORMS) == len(brand)
+        if len(brand) < 2 or brand.isdecimal() or ending(brand, _LEGAL_FORMS) == len(brand)
         else found
     )
 
 
 def _read_han(text: str) -> Company:
-    text, bracket_place = text.replace(" ", ""), ""
+    bracket_place = ""
     if not text.isalnum():
-        text, bracket_place = _take_brackets(text)
+        text, bracket_place = _take_brackets(text.replace(" ", ""))
         text = _PUNCTUATION.sub("", text)
     text, branch = _cut_branch(text)
     text = _without_legal_form(text)
@@ -78,23 +82,21 @@ def _take_brackets(text: str) -> tuple[str, str]:
 
 def _cut_branch(text: str) -> tuple[str, str]:
     """What stands between the firm's legal form, or its brand, and the word for a branch."""
-    if not text.endswith(_BRANCHES):
-        return text, ""
-    for ending in _BRANCHES:
-        if text.endswith(ending) and len(text) > len(ending) + BRAND_CHARACTERS_MIN:
-            return _firm_and_branch(text[: -len(ending)], ending)
+    for branch in _BRANCHES_BY_END.get(text[-2:], ()):
+        if text.endswith(branch) and len(text) > len(branch) + BRAND_CHARACTERS_MIN:
+            return _firm_and_branch(text[: -len(branch)], branch)
     return text, ""
 
 
-def _firm_and_branch(text: str, ending: str) -> tuple[str, str]:
+def _firm_and_branch(text: str, branch: str) -> tuple[str, str]:
     for form in _FIRM_ENDINGS:
         firm, found, unit = text.rpartition(form)
         if found and len(unit) <= BRANCH_CHARACTERS_MAX:
-            return firm + found, _branch_name(unit) or ending
+            return firm + found, _branch_name(unit) or branch
     for size in range(min(len(text) - BRAND_CHARACTERS_MIN, BRANCH_CHARACTERS_MAX), 1, -1):
         if is_place(text[-size:]):
             return text[:-size], _branch_name(text[-size:])
-    return text, ending
+    return text, branch
 
 
 def _branch_name(unit: str) -> str:
@@ -108,24 +110,14 @@ def _without_legal_form(text: str) -> str:
     return _without_endings(text, _LEGAL_FORMS)
 
 
-def _without_endings(
-    text: str, endings: Endings, characters_min: int = BRAND_CHARACTERS_MIN
-) -> str:
+def _without_endings(text: str, endings: Table, characters_min: int = BRAND_CHARACTERS_MIN) -> str:
     """The text without any of these endings (longest first), as long as so many characters remain."""
-    while text:
-        characters = _ending(text, endings)
+    while text[-2:] in endings:
+        characters = ending(text, endings)
         if not characters or len(text) - characters < characters_min:
             break
         text = text[:-characters]
     return text
-
-
-def _ending(text: str, endings: Endings) -> int:
-    """The characters of the longest ending that a text has; 0 when it has none."""
-    for size, known in endings:
-        if text[-size:] in known:
-            return size
-    return 0
 
 
 def _cut_place(text: str) -> tuple[str, str]:
@@ -133,6 +125,8 @@ def _cut_place(text: str) -> tuple[str, str]:
 
     A place with nothing but a trade after it is the brand (`北海电子商务`), and so is one by itself.
     """
+    if not begins_with_place(text):
+        return "", text
     place, rest, is_written_out = _take_places(text)
     if place is None or text.startswith(_NOT_PLACES) or (not is_written_out and _is_trade(rest)):
         return "", text
@@ -169,10 +163,10 @@ def _take_place(text: str) -> tuple[Place | None, str, bool]:
 
 
 def _cut_tail_place(text: str) -> tuple[str, str]:
-    for size in (4, 3, 2):
-        if len(text) - size >= BRAND_CHARACTERS_MIN and is_place(text[-size:]):
-            place, _ = take(text[-size:])
-            return text[:-size], (place.city or place.province) if place else ""
+    for name in places_ending_like(text):
+        if text.endswith(name) and len(text) - len(name) >= BRAND_CHARACTERS_MIN:
+            place, _ = take(name)
+            return text[: -len(name)], (place.city or place.province) if place else ""
     return text, ""
 
 
@@ -199,38 +193,32 @@ def sound(text: str) -> str:
     return romanised(text).replace(" ", "")
 
 
-def _longest_first(words: str) -> tuple[str, ...]:
-    return tuple(sorted(words.split(), key=len, reverse=True))
-
-
-def _by_size(words: str) -> Endings:
-    found: dict[int, set[str]] = {}
-    for word in words.split():
-        found.setdefault(len(word), set()).add(word)
-    return tuple((size, frozenset(found[size])) for size in sorted(found, reverse=True))
-
-
-_LEGAL_FORMS = _by_size(
-    "股份有限公司 有限责任公司 有限公司 集团有限公司 集团股份有限公司 控股有限公司 总公司 "
-    "公司 集团 股份 控股 有限 责任 "
-    "有限合伙 普通合伙 合伙企业 个体工商户 个人独资企业 企业 总部 总店"
+_LEGAL_FORMS = ending_with(
+    words(
+        "股份有限公司 有限责任公司 有限公司 集团有限公司 集团股份有限公司 控股有限公司 总公司 "
+        "公司 集团 股份 控股 有限 责任 "
+        "有限合伙 普通合伙 合伙企业 个体工商户 个人独资企业 企业 总部 总店"
+    )
 )
 _FIRM_ENDINGS = ("有限责任公司", "股份有限公司", "有限公司", "公司", "集团")
-_BRANCHES = _longest_first(
+_BRANCHES = words(
     "分公司 子公司 分店 支公司 分行 支行 营业部 办事处 分部 门市部 分厂 分校 分院 事业部 "
     "经营部 服务部 专卖店"
 )
-_TRADES = _by_size(
-    "科技 技术 信息 网络 电子 电子商务 商务 商贸 贸易 进出口 国际贸易 国际 实业 工业 发展 "
-    "投资 管理 咨询 服务 文化 传媒 广告 传播 "
-    "教育 软件 系统 计算机 计算机系统 智能 自动化 机械 机电 设备 器材 材料 新材料 化工 医药 "
-    "医疗 医疗器械 生物 食品 餐饮 酒店 服饰 服装 "
-    "家具 家居 装饰 建筑 建材 建设 工程 设计 地产 房地产 置业 物业 物流 供应链 运输 货运 "
-    "汽车 汽配 配件 能源 新能源 电力 电气 环保 节能 农业 "
-    "生态 金属 五金 塑料 塑胶 橡胶 包装 印刷 纸业 纺织 制造 制品 产业 开发 数码 通信 通讯 "
-    "光电 半导体 精密 仪器 模具 企业管理 企业 "
-    "信息技术 网络科技 信息科技 旅游 旅行社 健康 金融 保险 劳务 人力资源 保安 清洁 安防 数据 "
-    "互联 云计算 工贸 商行 经销"
+_BRANCHES_BY_END = ending_with(_BRANCHES)
+_TRADES = ending_with(
+    words(
+        "科技 技术 信息 网络 电子 电子商务 商务 商贸 贸易 进出口 国际贸易 国际 实业 工业 发展 "
+        "投资 管理 咨询 服务 文化 传媒 广告 传播 "
+        "教育 软件 系统 计算机 计算机系统 智能 自动化 机械 机电 设备 器材 材料 新材料 化工 医药 "
+        "医疗 医疗器械 生物 食品 餐饮 酒店 服饰 服装 "
+        "家具 家居 装饰 建筑 建材 建设 工程 设计 地产 房地产 置业 物业 物流 供应链 运输 货运 "
+        "汽车 汽配 配件 能源 新能源 电力 电气 环保 节能 农业 "
+        "生态 金属 五金 塑料 塑胶 橡胶 包装 印刷 纸业 纺织 制造 制品 产业 开发 数码 通信 通讯 "
+        "光电 半导体 精密 仪器 模具 企业管理 企业 "
+        "信息技术 网络科技 信息科技 旅游 旅行社 健康 金融 保险 劳务 人力资源 保安 清洁 安防 数据 "
+        "互联 云计算 工贸 商行 经销"
+    )
 )
 _NOBODY = frozenset(
     words("无 暂无 没有 个人 未知 不详 测试 test none null n/a na 自由职业 公司 个体 同上 待定")

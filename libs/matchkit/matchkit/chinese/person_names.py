@@ -6,7 +6,9 @@ surname alone, a full Latin name, a surname with an initial.
 
 import re
 from enum import IntEnum
+from functools import lru_cache
 
+from matchkit.chinese.endings import ending
 from matchkit.chinese.romanised_names import Readings, read_latin
 from matchkit.chinese.script import fold, has_han, is_han
 from matchkit.chinese.surnames import (
@@ -19,9 +21,10 @@ from matchkit.chinese.syllables import romanised
 from matchkit.chinese.titles import (
     FAMILIAR,
     NOBODY,
-    ROLES,
+    ROLES_BY_START,
     SHORT_TITLES,
     TITLES,
+    TITLES_BY_END,
     UNIT_ENDINGS,
 )
 
@@ -46,22 +49,13 @@ or empty; a reading is (surname, given name or initial) in toneless pinyin, eith
 def read(raw: str) -> Name | None:
     """The name in a text, or None when it names nobody (empty, a title alone, digits, `匿名`)."""
     text = fold(raw)
-    if text[-1:] not in _MAYBE_TITLE and len(text) in (2, 3) and _is_plain(text):
+    if _PLAIN.fullmatch(text) and text[:2] not in COMPOUND_SURNAMES:
         return _full(text, 1)
     if text in NOBODY or "@" in text:
         return None
-    if has_han(text):
-        return _read_han(text)
-    return _from_latin(text)
-
-
-def _is_plain(text: str) -> bool:
-    return (
-        text[0] in SINGLE_SURNAMES
-        and is_han(text)
-        and text[:2] not in COMPOUND_SURNAMES
-        and "某" not in text
-    )
+    if is_han(text):
+        return _from_token(text)
+    return _read_han(text) if has_han(text) else _from_latin(text)
 
 
 def _full(text: str, surname_characters: int) -> Name:
@@ -73,8 +67,9 @@ def _full(text: str, surname_characters: int) -> Name:
     return (_FULL, text, surname, tuple((each, given) for each in readings))
 
 
+@lru_cache(maxsize=4096)
 def _surname_alone(surname: str) -> Name:
-    return (Form.SURNAME, "", surname, tuple((each, "") for each in surname_readings(surname)))
+    return (_SURNAME, "", surname, tuple((each, "") for each in surname_readings(surname)))
 
 
 def _read_han(text: str) -> Name | None:
@@ -140,17 +135,15 @@ def _from_token(token: str) -> Name | None:
 
 
 def _without_role(token: str) -> str:
-    for role in ROLES:
+    for role in ROLES_BY_START.get(token[:2], ()):
         if token.startswith(role) and len(token) > len(role):
             return token[len(role) :]
     return token
 
 
 def _without_titles(token: str) -> str:
-    for title in TITLES:
-        if token.endswith(title):
-            return token[: -len(title)]
-    return token
+    characters = ending(token, TITLES_BY_END)
+    return token[:-characters] if characters else token
 
 
 def _without_short_title(token: str) -> str:
@@ -174,7 +167,11 @@ def _from_latin(text: str) -> Name | None:
     return (Form.LATIN, words, "", readings)
 
 
-_FULL = int(Form.FULL)
+_FULL, _SURNAME = int(Form.FULL), int(Form.SURNAME)
 _MAYBE_TITLE = SHORT_TITLES | {title[-1] for title in TITLES}
+_PLAIN = re.compile(
+    f"[{''.join(SINGLE_SURNAMES)}](?!.?某)[\u3400-\u9fff]?[\u3400-\u9fff](?<![{''.join(_MAYBE_TITLE)}])"
+)
+"""Two or three Chinese characters, of which the first is a surname and the last ends no title: most names."""
 _HAN_RUN = re.compile("[\u3400-\u9fff]+")
 _BRACKETED = re.compile(r"[(\[{<\u3010\u300c\u300e\u300a].*?(?:[)\]}>\u3011\u300d\u300f\u300b]|$)")

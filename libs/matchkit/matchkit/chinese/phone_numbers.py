@@ -17,7 +17,7 @@ def read(raw: str) -> str | None:
     """`+8613800138000` or `+8675512345678;ext=801`; None when masked, too short, too long or not a number."""
     mobile = _MOBILE.fullmatch(raw)
     if mobile is not None:
-        return f"+86{mobile[1]}"
+        return "+86" + "".join(mobile.groups())
     return _read_slowly(fold(raw))
 
 
@@ -55,7 +55,7 @@ def _national(digits: str, *, trunk: bool) -> str | None:
     return digits if _NATIONAL.fullmatch(digits) else None
 
 
-_MOBILE = re.compile(r"(?:\+86 ?|0086|86)?(1[3-9][0-9]{9})")
+_MOBILE = re.compile(r"(?:(?:\+|00)?86[ -]?)?(1[3-9][0-9])[ -]?([0-9]{4})[ -]?([0-9]{4})")
 _MASK = re.compile(r"[*#\u2022\u25cf]|x{2,}")
 _EXTENSION = re.compile(rf"(?:;ext=|转|ext\.?|分机|x) ?([0-9]{{1,{EXTENSION_DIGITS_MAX}}})$")
 _DASHED_EXTENSION = re.compile(r"-([0-9]{1,5})$")

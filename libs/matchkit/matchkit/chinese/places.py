@@ -9,8 +9,12 @@ from typing import NamedTuple
 
 import yaml
 
+from matchkit.chinese.endings import Table, ending_with
 from matchkit.chinese.script import fold, has_han, words
 from matchkit.chinese.syllables import romanised
+
+SHORT_NAME_CHARACTERS_MAX = 4
+"""Longest name of a place that is looked for at the end of another name."""
 
 _PROVINCE_ENDINGS = ("壮族自治区", "回族自治区", "维吾尔自治区", "特别行政区", "自治区", "省", "市")
 _CITY_ENDINGS = ("特别行政区", "自治州", "地区", "市", "盟")
@@ -61,6 +65,21 @@ def _sizes() -> dict[str, tuple[int, ...]]:
     for name in _names():
         found.setdefault(name[:2], set()).add(len(name))
     return {start: tuple(sorted(sizes, reverse=True)) for start, sizes in found.items()}
+
+
+def begins_with_place(text: str) -> bool:
+    """Whether a folded text may begin with a place: False when it certainly does not."""
+    return text[:2] in _sizes()
+
+
+def places_ending_like(text: str) -> tuple[str, ...]:
+    """The names of two to four characters that end in a folded text's last two, longest first."""
+    return _short_names().get(text[-2:], ())
+
+
+@cache
+def _short_names() -> Table:
+    return ending_with(name for name in _names() if 2 <= len(name) <= SHORT_NAME_CHARACTERS_MAX)
 
 
 def is_place(word: str) -> bool:

@@ -1,9 +1,11 @@
 """One way of writing a character: full-width, traditional and invisible variants fold to one simplified form.
 
 Folding works a character at a time through a table that fills itself, so a text costs one
-`str.translate`. OpenCC decides what the simplified form of a character is.
+`str.translate`; most texts fold to themselves, and one look tells so. OpenCC decides what the
+simplified form of a character is.
 """
 
+import re
 import unicodedata
 from functools import cache
 from typing import Any
@@ -22,6 +24,8 @@ def fold(raw: str) -> str:
     """
     text = raw[:CHARACTERS_MAX]
     if not text.isascii():
+        if _plain().fullmatch(text):
+            return text
         text = unicodedata.normalize("NFKC", text).translate(_FOLDED)
     elif not text.isprintable():
         text = text.translate(_FOLDED)
@@ -30,14 +34,12 @@ def fold(raw: str) -> str:
 
 def is_han(text: str) -> bool:
     """Whether every character is a Chinese one (CJK unified ideographs and extension A); False when empty."""
-    if not text:
-        return False
-    return min(text) >= HAN_FIRST and max(text) <= HAN_LAST
+    return _ALL_HAN.fullmatch(text) is not None
 
 
 def has_han(text: str) -> bool:
     """Whether any character is a Chinese one."""
-    return not text.isascii() and any(HAN_FIRST <= each <= HAN_LAST for each in text)
+    return not text.isascii() and _ANY_HAN.search(text) is not None
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -62,6 +64,15 @@ def _folded_character(character: str) -> str:
 
 
 @cache
+def _plain() -> re.Pattern[str]:
+    """Lower-case Latin letters, digits and simplified Chinese characters: what folds to itself, as a pattern."""
+    every = [chr(code) for code in range(ord(HAN_FIRST), ord(HAN_LAST) + 1)]
+    simplified = str(_converter().convert("\n".join(every))).split("\n")
+    same = [one for one, other in zip(every, simplified, strict=True) if one == other]
+    return re.compile(f"[a-z0-9{''.join(same)}]*")
+
+
+@cache
 def _converter() -> Any:
     """OpenCC's traditional to simplified conversion; loading it costs 20 ms, so it waits until a text needs it."""
     from opencc import OpenCC
@@ -70,3 +81,5 @@ def _converter() -> Any:
 
 
 _FOLDED = _Folding()
+_ANY_HAN = re.compile(f"[{HAN_FIRST}-{HAN_LAST}]")
+_ALL_HAN = re.compile(f"[{HAN_FIRST}-{HAN_LAST}]+")

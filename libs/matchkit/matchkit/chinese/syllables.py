@@ -36,7 +36,7 @@ SYLLABLES = frozenset(
 
 def romanised(text: str) -> str:
     """The toneless syllables of Chinese characters, joined; a character without a reading stays as it is."""
-    return "".join([_SYLLABLE[each] for each in text])
+    return "".join(map(_syllable, text))
 
 
 def fold_latin(word: str) -> str:
@@ -88,4 +88,4 @@ def _dictionary() -> dict[int, str]:
     return dict(PINYIN_DICT)
 
 
-_SYLLABLE = _Readings()
+_syllable = _Readings().__getitem__

@@ -19,11 +19,6 @@ STREET_SIMILARITY_MIN = 0.75
 """Share of a street's characters that two spellings of it have in common at least."""
 
 
-def normalise(raw: str) -> Address | None:
-    """The address as compared; None when the text holds none."""
-    return read(raw)
-
-
 def term(value: Address) -> str | None:
     """City, district and street."""
     return f"{value[1]}{value[2]}{value[3]}" or None
@@ -66,7 +61,7 @@ def _door(value: Address) -> Iterable[str]:
 ADDRESS = Kind(
     name="address",
     levels=LEVELS,
-    normalise=normalise,
+    normalise=read,
     compare=compare,
     term=term,
     parts={"value": _door, "street": _street},

@@ -38,11 +38,6 @@ SHORT_BRAND_CHARACTERS = 2
 _edits = OSA.distance
 
 
-def normalise(raw: str) -> Company | None:
-    """The company as compared; None when the text names none."""
-    return read(raw)
-
-
 def term(value: Company) -> str | None:
     """The name without place and legal form."""
     return value[0]
@@ -114,7 +109,7 @@ def _full(value: Company) -> Iterable[str]:
 COMPANY = Kind(
     name="company",
     levels=LEVELS,
-    normalise=normalise,
+    normalise=read,
     compare=compare,
     term=term,
     parts={"value": _value, "brand": _brand, "full": _full},

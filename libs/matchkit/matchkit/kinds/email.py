@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from rapidfuzz.distance import OSA
@@ -17,6 +18,8 @@ _edits = OSA.distance
 
 def normalise(raw: str) -> str | None:
     """Lower case, without `mailto:`, angle brackets or a `+tag`; None when it is no address."""
+    if _PLAIN.fullmatch(raw) and len(raw) <= LENGTH_MAX:
+        return raw
     text = raw.strip()
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
@@ -43,6 +46,9 @@ def mailbox(value: str) -> tuple[str, ...]:
     name = value.rpartition("@")[0]
     return (name,) if len(name) >= MAILBOX_LENGTH_MIN else ()
 
+
+_PLAIN = re.compile(r"[a-z0-9._-]+@[a-z0-9-]+\.[a-z0-9.-]+")
+"""What is written as it is compared already."""
 
 EMAIL = Kind(
     name="email",

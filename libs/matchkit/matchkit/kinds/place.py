@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from matchkit.chinese.places import find
@@ -17,6 +18,7 @@ Value = tuple[str, str]
 """(province, city) by short names; the city is empty when only the province is known."""
 
 
+@lru_cache(maxsize=4096)
 def normalise(raw: str) -> Value | None:
     """The place that the text begins with; None for a text that begins with no Chinese place."""
     found = find(raw)
