@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import msgspec
 import pytest
+import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import rsa
 from lead_intake.accounts import Secrets
 from lead_intake.domain.leads import AccountId
@@ -136,15 +138,25 @@ class Asked:
         return answer
 
 
+@asynccontextmanager
+async def asking(intake: Any, token: str) -> AsyncIterator[Asked]:
+    """An operator with this token."""
+    metadata = grpc.aio.Metadata(("authorization", f"Bearer {token}"))
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{intake.grpc_port}") as channel:
+        yield Asked(intake, ChannelsServiceStub(channel), metadata, intake.grpc_port)
+
+
 @pytest.fixture
-async def asked(start_intake: Any, keys: Any, unused_tcp_port_factory: Any) -> AsyncIterator[Asked]:
-    port = unused_tcp_port_factory()
-    metadata = grpc.aio.Metadata(("authorization", f"Bearer {keys.token('operator')}"))
-    async with (
-        start_intake(grpc_port=port) as intake,
-        grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
-    ):
-        yield Asked(intake, ChannelsServiceStub(channel), metadata, port)
+async def asked(intake: Any, keys: Any) -> AsyncIterator[Asked]:
+    async with asking(intake, keys.token("operator")) as found:
+        yield found
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def shared_asked(shared_intake: Any, lasting_keys: Any) -> AsyncIterator[Asked]:
+    """The same at the module's lead-intake, with accounts of this test's own."""
+    async with asking(shared_intake, lasting_keys.token("operator")) as found:
+        yield found
 
 
 @pytest.fixture

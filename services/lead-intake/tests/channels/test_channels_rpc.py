@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import msgspec
 import pytest
+import pytest_asyncio
 from lead_intake.channels.shipped_samples import load_samples
-from leadchain.intake.v1 import events_pb2
 from leadctl.channels import channels_app
 from typer.testing import CliRunner
 
@@ -17,35 +17,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def asked(shared_asked: Any) -> Any:
+    return shared_asked
+
+
 def form(**fields: Any) -> bytes:
     return msgspec.json.encode({"fields": fields, "page": {"colour": "red"}, "surprise": {"a": 1}})
 
 
-async def test_every_channel_is_told_with_its_templates_and_how_its_accounts_are_read(
-    asked: Any, samples: Any
-) -> None:
-    await asked.intake.accepted_form(samples.form())
-    await asked.intake.accepted_form({"fields": {"name": "谁也不是"}})
-    await asked.intake.settled(2)
-
-    channels = await asked.channels()
-
-    baidu, website = channels["baidu_jimuyu"], channels["website_form"]
-    assert len(channels) + sum(len(each.templates) for each in channels.values()) >= 27
-    assert (baidu.trust, baidu.verify_kind) == (events_pb2.TRUST_WEAK, "shared_token")
-    assert {each.template for each in baidu.templates} == {"baidu_chat", "baidu_call"}
-    assert all(each.title != baidu.title for each in baidu.templates)
-    assert channels["dingtalk_event"].is_experimental
-    assert channels["wechat_pay"].facts == "payment"
-    (account,) = website.accounts
-    assert (account.account, account.accepted_count, account.quarantined_count) == ("main", 1, 1)
-    assert account.HasField("last_item_at")
-    assert not channels["facebook_leadgen"].accounts[0].HasField("last_item_at")
-
-
 async def test_a_body_is_tried_without_being_kept_and_shown_masked(asked: Any) -> None:
     answer = await asked.test(
-        "website_form", form(mobile="(138)00138001", name="赵六"), b"{", account="main"
+        "website_form",
+        form(mobile="(138)00138001", name="赵六"),
+        b"{",
+        account=f"{asked.intake.own}main",
     )
 
     good, broken = answer.bodies
@@ -82,10 +71,10 @@ async def test_a_template_reads_what_its_channel_does_not(asked: Any) -> None:
 
 
 async def test_the_command_finds_that_every_shipped_sample_reads_as_it_says(
-    asked: Any, keys: Any, tmp_path: Path
+    asked: Any, lasting_keys: Any, tmp_path: Path
 ) -> None:
     token = tmp_path / "token"
-    token.write_text(keys.token("operator"))
+    token.write_text(lasting_keys.token("operator"))
     command = ["test", f"--target=lead-intake=127.0.0.1:{asked.port}", f"--token-file={token}"]
 
     shown = await asyncio.to_thread(CliRunner().invoke, channels_app, command)

@@ -198,3 +198,25 @@ async def test_the_trust_of_a_channel_shows_on_its_leads(
     )
     facts = events_pb2.LeadReceived.FromString(payload).facts
     assert events_pb2.Trust.Name(facts.trust) == f"TRUST_{CHANNELS[channel].trust.upper()}"
+
+
+async def test_every_channel_is_told_with_its_templates_and_how_its_accounts_are_read(
+    asked: Any, samples: Any
+) -> None:
+    await asked.intake.accepted_form(samples.form())
+    await asked.intake.accepted_form({"fields": {"name": "谁也不是"}})
+    await asked.intake.settled(2)
+
+    channels = await asked.channels()
+
+    baidu, website = channels["baidu_jimuyu"], channels["website_form"]
+    assert len(channels) + sum(len(each.templates) for each in channels.values()) >= 27
+    assert (baidu.trust, baidu.verify_kind) == (events_pb2.TRUST_WEAK, "shared_token")
+    assert {each.template for each in baidu.templates} == {"baidu_chat", "baidu_call"}
+    assert all(each.title != baidu.title for each in baidu.templates)
+    assert channels["dingtalk_event"].is_experimental
+    assert channels["wechat_pay"].facts == "payment"
+    (account,) = website.accounts
+    assert (account.account, account.accepted_count, account.quarantined_count) == ("main", 1, 1)
+    assert account.HasField("last_item_at")
+    assert not channels["facebook_leadgen"].accounts[0].HasField("last_item_at")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
+import pytest_asyncio
 from accesskit.changes import PolicyPut
 from accesskit.testing.stand_in import APPROVED
 from leadchain.intake.v1 import mappings_service_pb2 as pb
@@ -36,14 +38,15 @@ async def strict(intake: Any, permissions: Any) -> Any:
 class Mapper:
     """MappingsService as somebody with the right to edit mappings asks it."""
 
-    def __init__(self, stub: Any, metadata: Any) -> None:
+    def __init__(self, stub: Any, metadata: Any, *, account: str = "main") -> None:
         self._stub = stub
         self._metadata = metadata
+        self._account = account
 
     async def check(self, document: str, **named: Any) -> pb.MappingCheck:
         """The result of a trial on the form's account."""
         request = pb.CheckMappingRequest(
-            channel="website_form", account="main", document=document, **named
+            channel="website_form", account=self._account, document=document, **named
         )
         told = [each async for each in self._stub.CheckMapping(request, metadata=self._metadata)]
         assert told[-1].checked_count == told[-1].total_count
@@ -52,7 +55,7 @@ class Mapper:
     async def publish(self, document: str = "", **named: Any) -> pb.PublishMappingResponse:
         """Publishes for the form's account."""
         request = pb.PublishMappingRequest(
-            channel="website_form", account="main", document=document, **named
+            channel="website_form", account=self._account, document=document, **named
         )
         response: pb.PublishMappingResponse = await self._stub.PublishMapping(
             request, metadata=self._metadata
@@ -64,9 +67,23 @@ class Mapper:
         return await getattr(self._stub, method)(request, metadata=self._metadata)
 
 
+@asynccontextmanager
+async def mapping(port: int, token: str, *, account: str = "main") -> AsyncIterator[Mapper]:
+    """A client of MappingsService for an account of the form."""
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        bearer = (("authorization", f"Bearer {token}"),)
+        yield Mapper(MappingsServiceStub(channel), bearer, account=account)
+
+
 @pytest.fixture
-async def mapper(intake: Any, grpc_port: int, keys: Any) -> AsyncIterator[Mapper]:
-    """A client of MappingsService."""
-    bearer = (("authorization", f"Bearer {keys.token('operator')}"),)
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
-        yield Mapper(MappingsServiceStub(channel), bearer)
+async def mapper(intake: Any, keys: Any) -> AsyncIterator[Mapper]:
+    async with mapping(intake.grpc_port, keys.token("operator")) as found:
+        yield found
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def shared_mapper(shared_intake: Any, lasting_keys: Any) -> AsyncIterator[Mapper]:
+    """The same for this test's own account at the module's lead-intake."""
+    token, account = lasting_keys.token("operator"), f"{shared_intake.own}main"
+    async with mapping(shared_intake.grpc_port, token, account=account) as found:
+        yield found
