@@ -13,6 +13,7 @@ ROLES = {
 REQUIRED = {"__main__", "app", "settings", "domain", "store", "wire", "rpc", "migrations"}
 OWN_NOUNS = {
     "identity": {"connectors", "seals", "workers"},
+    "engagement": {"seals"},
     "notification": {"senders"},
     "reporting": {"ledger"},
     "permissions": {"authzen"},

@@ -1,5 +1,6 @@
 """Settings of engagement."""
 
+from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field, SecretStr
@@ -7,8 +8,14 @@ from servicekit.settings import FieldKeySettings
 
 
 class Settings(FieldKeySettings):
-    """The kit's settings, with the keys that open what customers said."""
+    """The kit's settings, with the keys that open what customers said.
+
+    `follow_up_policy_file` replaces the packaged document; one that is not valid keeps the service from starting.
+    Weeks begin on Monday in `time_zone`.
+    """
 
     service: ClassVar[str] = "engagement"
     database_url: SecretStr = Field(validation_alias="ENGAGEMENT_DATABASE_URL")
     permissions_grpc: str
+    follow_up_policy_file: Path | None = None
+    time_zone: str = "Asia/Shanghai"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from leadchain.assignment.v1.events_pb2 import (
     LeadAssigned,
@@ -11,6 +11,7 @@ from leadchain.assignment.v1.events_pb2 import (
     LeadWithdrawn,
 )
 from leadchain.identity.v1.customer_events_pb2 import CustomerMerged, CustomerSplit
+from leadchain.identity.v1.events_pb2 import FactIdentified
 from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested, SubjectExportRequested
 from leadchain.permissions.v1.events_pb2 import CustomerReleased, OwnershipGranted
 from servicekit.erasures import asked
@@ -23,23 +24,34 @@ from engagement.wire import opportunities as wire
 from engagement.wire import privacy as privacy_wire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from servicekit.bus import Bus
     from servicekit.database import UnitOfWork
     from servicekit.erasures import Erasures
 
     from engagement.domain.opportunities import Contacted, Ended, Owned
+    from engagement.seals import Seals
 
     Stated = TypeVar("Stated", Contacted, Ended, Owned)
+    TakeFacts: TypeAlias = Callable[[UnitOfWork, Sequence[FactIdentified]], Awaitable[None]]
 
 
-def subscribe(bus: Bus, erasures: Erasures) -> None:
-    """Registers everything that engagement reads."""
+def subscribe(bus: Bus, erasures: Erasures, seals: Seals, takers: Sequence[TakeFacts]) -> None:
+    """Registers everything that engagement reads; each of `takers` takes what it needs of outside facts, in turn."""
+    _subscribe_to_facts(bus, takers)
     _subscribe_to_assignment(bus)
     _subscribe_to_ownership(bus)
     _subscribe_to_customers(bus)
-    _subscribe_to_privacy(bus, erasures)
+    _subscribe_to_privacy(bus, erasures, seals)
+
+
+def _subscribe_to_facts(bus: Bus, takers: Sequence[TakeFacts]) -> None:
+    @bus.on_batch(FactIdentified)
+    async def take_facts(events: Sequence[FactIdentified], uow: UnitOfWork) -> None:
+        """What other systems saw proves what our people did, and moves what they work on."""
+        for take in takers:
+            await take(uow, events)
 
 
 def _subscribe_to_assignment(bus: Bus) -> None:
@@ -90,7 +102,7 @@ def _subscribe_to_customers(bus: Bus) -> None:
         await commands.part_customers(uow, wire.parts(event))
 
 
-def _subscribe_to_privacy(bus: Bus, erasures: Erasures) -> None:
+def _subscribe_to_privacy(bus: Bus, erasures: Erasures, seals: Seals) -> None:
     @bus.on(SubjectErasureRequested)
     async def erase_subject(event: SubjectErasureRequested, uow: UnitOfWork) -> None:
         """Whatever says whose a lead is goes."""
@@ -101,7 +113,8 @@ def _subscribe_to_privacy(bus: Bus, erasures: Erasures) -> None:
     @bus.on(SubjectExportRequested)
     async def export_subject(event: SubjectExportRequested, uow: UnitOfWork) -> None:
         """Whoever asks what is kept about them is told of this too."""
-        records = await privacy.kept_about(uow, asked(event.request_id, event.lead_ids).keys)
+        keys = asked(event.request_id, event.lead_ids).keys
+        records = await privacy.kept_about(uow, keys, seals)
         for part in parts_of(records):
             answer = privacy_wire.subject_exported(event.request_id, part)
             uow.publish(answer, key=event.request_id, cause=event)

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from engagement import subscribers
+from engagement.app import FactTaker
 from engagement.commands.privacy import erase_leads
+from engagement.policies.follow_ups import load_follow_up_policy
+from engagement.seals import Seals
 from leadchain.assignment.v1.events_pb2 import LeadAssigned
+from leadchain.identity.v1.events_pb2 import FactIdentified
+from leadchain.intake.v1 import facts_events_pb2 as intake
 from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested
 from servicekit.bus import Bus
 from servicekit.database import Database
 from servicekit.erasures import Erasures
 from servicekit.events import new_id
+from servicekit.sealing import KeyRing
 from servicekit.testing.hearing import Hearing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from engagement.domain.follow_ups import FollowUpPolicy
     from servicekit.testing.databases import Migrated
 
 NOON = datetime(2026, 2, 7, 12, 0, tzinfo=UTC)
@@ -57,10 +65,42 @@ class Build:
         event.received_at.FromDatetime(NOON - timedelta(seconds=5))
         return event
 
+    def interaction(self, **named: Any) -> FactIdentified:
+        """A call of 95 s with the customer, at noon."""
+        golden_id = named.pop("golden_id", "a" * 64)
+        happened_at = named.pop("happened_at", NOON)
+        defaults = {
+            "interaction_id": new_id(),
+            "kind": intake.INTERACTION_KIND_CALL,
+            "action": "ended",
+            "duration_s": 95,
+        }
+        told = intake.InteractionReported(**(defaults | named))
+        told.origin.item_id, told.origin.channel, told.origin.account = new_id(), "calls", "main"
+        told.started_at.FromDatetime(happened_at)
+        event = FactIdentified(item_id=told.origin.item_id, golden_id=golden_id, interaction=told)
+        event.occurred_at.FromDatetime(happened_at)
+        return event
+
 
 @pytest.fixture(scope="session")
 def build() -> Build:
     return Build()
+
+
+@pytest.fixture(scope="session")
+def ring() -> KeyRing:
+    return KeyRing.parse(f"test:{base64.b64encode(b'r' * 32).decode()}")
+
+
+@pytest.fixture(scope="session")
+def seals(ring: KeyRing) -> Seals:
+    return Seals(ring, base64.b64encode(b"i" * 32).decode())
+
+
+@pytest.fixture(scope="session")
+def policy() -> FollowUpPolicy:
+    return load_follow_up_policy()
 
 
 @pytest.fixture
@@ -83,10 +123,10 @@ async def database(migrated_url: str, clock: Clock) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def service(database: Database) -> Hearing:
+async def service(database: Database, seals: Seals, policy: FollowUpPolicy) -> Hearing:
     bus = Bus("nats://127.0.0.1:1", database=database)
     erasures = Erasures(
         database, erase_leads, spared=[SubjectErasureRequested.DESCRIPTOR.full_name]
     )
-    subscribers.subscribe(bus, erasures)
+    subscribers.subscribe(bus, erasures, seals, [FactTaker(policy, seals)])
     return Hearing("engagement", database, bus)

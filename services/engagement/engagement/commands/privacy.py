@@ -14,14 +14,19 @@ if TYPE_CHECKING:
 
     from servicekit.database import UnitOfWork
 
+    from engagement.seals import Seals
+
 HOLDS = ("opportunities and what was done about them, without personal data, for the books",)
 
 
-async def erase_leads(_uow: UnitOfWork, _lead_ids: Sequence[UUID]) -> Erased:
-    """Forgets nothing: an opportunity says by itself of nobody whose it is."""
-    return Erased(0, HOLDS)
+async def erase_leads(uow: UnitOfWork, lead_ids: Sequence[UUID]) -> Erased:
+    """Forgets what our people wrote about whoever these leads are, and where they are."""
+    return Erased(await store.forget(uow.raw, lead_ids), HOLDS)
 
 
-async def kept_about(uow: UnitOfWork, lead_ids: Sequence[UUID]) -> list[dict[str, Any]]:
-    """What is kept about these leads: owners and times."""
-    return [dict(row) for row in await store.kept_about(uow.raw, lead_ids)]
+async def kept_about(
+    uow: UnitOfWork, lead_ids: Sequence[UUID], seals: Seals
+) -> list[dict[str, Any]]:
+    """What is kept about these leads: owners, times, and what our people wrote."""
+    opportunities = [dict(row) for row in await store.kept_about(uow.raw, lead_ids)]
+    return opportunities + await store.follow_ups_about(uow.raw, lead_ids, seals)

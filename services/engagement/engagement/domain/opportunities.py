@@ -98,6 +98,16 @@ class Opportunity:
         return f"OPP-{self.opened_at:%Y%m%d}-{self.serial:06d}"
 
 
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """An open opportunity that nobody has looked after since (FU-05)."""
+
+    lead_id: UUID
+    golden_id: str
+    owner_id: str | None
+    last_touched_at: datetime
+
+
 def serial_of(number: str) -> int:
     """The serial in an opportunity's number; raises `Invalid` for what is none."""
     found = _NUMBER.fullmatch(number)

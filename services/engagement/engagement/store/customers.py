@@ -16,12 +16,21 @@ _ALIAS = """
 insert into golden_aliases (golden_id, into_golden_id) select golden_id, $2 from unnest($1::text[]) as golden_id
 on conflict (golden_id) do update set into_golden_id = excluded.into_golden_id
 """
-_REKEY = "update opportunities set golden_id = $2 where golden_id = any($1::text[])"
+_REKEY = """
+with contacts_follow as (update contacts set golden_id = $2 where golden_id = any($1::text[])),
+points as (
+  delete from address_points where golden_id = any($1::text[]) returning lead_id, sealed_point, put_by, put_at
+), point_follows as (
+  insert into address_points (golden_id, lead_id, sealed_point, put_by, put_at)
+  select $2, points.* from points order by put_at desc limit 1 on conflict (golden_id) do nothing
+)
+update opportunities set golden_id = $2 where golden_id = any($1::text[])
+"""
 _TAKE_ALONG = "update opportunities set golden_id = $2 where lead_id = any($1::uuid[])"
 
 
 async def merge(raw: asyncpg.Connection, golden_ids: Sequence[str], into: str) -> None:
-    """Makes customers' opportunities another's, and lets whatever comes under their Golden IDs be that one's, too."""
+    """Makes all that is customers' another's, and lets whatever comes under their Golden IDs be that one's, too."""
     await raw.execute(_UNALIAS, [into])
     await raw.execute(_FOLLOW, golden_ids, into)
     await raw.execute(_ALIAS, golden_ids, into)
@@ -29,6 +38,9 @@ async def merge(raw: asyncpg.Connection, golden_ids: Sequence[str], into: str) -
 
 
 async def part(raw: asyncpg.Connection, golden_id: str, lead_ids: Sequence[UUID]) -> None:
-    """Makes leads' opportunities those of a customer who turned out to be one of their own."""
+    """Makes leads' opportunities those of a customer who turned out to be one of their own.
+
+    What other systems reported stays with whom it was reported of.
+    """
     await raw.execute(_UNALIAS, [golden_id])
     await raw.execute(_TAKE_ALONG, lead_ids, golden_id)

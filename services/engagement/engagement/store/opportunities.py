@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engagement.domain.opportunities import Opportunity, State
+from engagement.domain.opportunities import Opportunity, Stale, State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from uuid import UUID
 
     import asyncpg
@@ -19,9 +20,10 @@ _COLUMNS = """
 """
 # Rows are touched in the order of their ids, so that two batches cannot wait for each other in a circle.
 _ASSIGN = f"""
-insert into opportunities as kept (lead_id, golden_id, owner_id, assignment_no, channel, received_at, opened_at)
+insert into opportunities as kept
+  (lead_id, golden_id, owner_id, assignment_no, channel, received_at, opened_at, last_touched_at)
 select t.lead_id, coalesce(a.into_golden_id, t.golden_id), t.owner_id, t.assignment_no, t.channel, t.received_at,
-       t.assigned_at
+       t.assigned_at, t.assigned_at
 from unnest($1::uuid[], $2::text[], $3::text[], $4::int4[], $5::text[], $6::timestamptz[], $7::timestamptz[])
   as t (lead_id, golden_id, owner_id, assignment_no, channel, received_at, assigned_at)
 left join golden_aliases a on a.golden_id = t.golden_id
@@ -32,7 +34,8 @@ on conflict (lead_id) do update set
              then kept.owner_id else excluded.owner_id end,
   assignment_no = greatest(kept.assignment_no, excluded.assignment_no),
   channel = excluded.channel, received_at = excluded.received_at,
-  opened_at = least(kept.opened_at, excluded.opened_at)
+  opened_at = least(kept.opened_at, excluded.opened_at),
+  last_touched_at = greatest(kept.last_touched_at, excluded.opened_at)
 returning {_COLUMNS}
 """
 _OPENED = (
@@ -46,10 +49,13 @@ on conflict (lead_id) do update set owner_id = excluded.owner_id, owner_audit_se
 where kept.owner_audit_seq < excluded.owner_audit_seq
 """
 _CONTACT = """
-insert into opportunities as kept (lead_id, contacted_at)
-select lead_id, contacted_at from unnest($1::uuid[], $2::timestamptz[]) as t (lead_id, contacted_at)
+insert into opportunities as kept (lead_id, contacted_at, last_touched_at)
+select lead_id, contacted_at, contacted_at from unnest($1::uuid[], $2::timestamptz[]) as t (lead_id, contacted_at)
 order by lead_id
-on conflict (lead_id) do update set contacted_at = least(kept.contacted_at, excluded.contacted_at)
+on conflict (lead_id) do update set
+  contacted_at = least(kept.contacted_at, excluded.contacted_at),
+  last_touched_at = greatest(kept.last_touched_at, excluded.last_touched_at),
+  is_stale_told = kept.is_stale_told and kept.last_touched_at >= excluded.last_touched_at
 """
 _END = f"""
 insert into opportunities as kept (lead_id, state, into_lead_id)
@@ -60,6 +66,25 @@ on conflict (lead_id) do update set state = excluded.state, into_lead_id = exclu
 """
 _GET = f"select {_COLUMNS} from opportunities where lead_id = $1 and opened_at is not null"
 _LOCK = f"{_GET} for update"
+_TOUCH = """
+update opportunities as o set last_touched_at = t.at, is_stale_told = false
+from (
+  select lead_id, max(at) as at from (
+    select o.lead_id, t.at from unnest($1::text[], $2::timestamptz[]) as t (golden_id, at)
+    join opportunities o on o.golden_id = t.golden_id and o.opened_at is not null
+  ) touched group by lead_id
+) as t
+where o.lead_id = t.lead_id and o.last_touched_at < t.at
+"""
+_TAKE_STALE = f"""
+update opportunities set is_stale_told = true
+where lead_id in (
+  select lead_id from opportunities
+  where state = {State.OPEN} and opened_at is not null and not is_stale_told and last_touched_at <= $1
+  order by last_touched_at limit $2 for update skip locked
+)
+returning lead_id, golden_id, owner_id, last_touched_at
+"""
 
 
 async def opened(raw: asyncpg.Connection, lead_ids: Sequence[UUID]) -> set[UUID]:
@@ -116,6 +141,20 @@ async def lock(raw: asyncpg.Connection, lead_id: UUID) -> Opportunity | None:
     """One opportunity, which nobody else changes until the transaction ends."""
     row = await raw.fetchrow(_LOCK, lead_id)
     return None if row is None else _opportunity(row)
+
+
+async def touch(raw: asyncpg.Connection, touched: Sequence[tuple[str, datetime]]) -> None:
+    """Takes note of when something was done for customers: all of their opportunities were looked after then."""
+    await raw.execute(
+        _TOUCH, [golden_id for golden_id, _ in touched], [moment for _, moment in touched]
+    )
+
+
+async def take_stale(
+    raw: asyncpg.Connection, *, untouched_since: datetime, limit: int
+) -> list[Stale]:
+    """Open opportunities that nobody has looked after since, each once until it is looked after again."""
+    return [Stale(*row) for row in await raw.fetch(_TAKE_STALE, untouched_since, limit)]
 
 
 def _opportunity(row: asyncpg.Record) -> Opportunity:

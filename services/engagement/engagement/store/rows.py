@@ -1,60 +1,6 @@
-"""The tables of opportunities."""
+"""Every table, for migrations."""
 
-from __future__ import annotations
+from engagement.store import follow_up_rows, opportunity_rows
+from engagement.store.base import Base
 
-from datetime import datetime
-from uuid import UUID
-
-from servicekit.erasures import erasures_table
-from servicekit.schema import TYPES, kit_metadata
-from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, SmallInteger, String, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-
-
-class Base(DeclarativeBase):
-    """Engagement's tables, and the kit's."""
-
-    metadata = kit_metadata()
-    type_annotation_map = TYPES
-
-
-erasures_table(Base.metadata)
-
-
-class OpportunityRow(Base):
-    """The conversation about one lead. What only an owner's lead has is empty until `opened_at`."""
-
-    __tablename__ = "opportunities"
-    __table_args__ = (
-        CheckConstraint("state between 1 and 5", name="state"),
-        Index(
-            "ix_opportunities_golden_id",
-            "golden_id",
-            postgresql_where=text("opened_at is not null"),
-        ),
-        Index(
-            "ix_opportunities_owner_id", "owner_id", postgresql_where=text("owner_id is not null")
-        ),
-    )
-
-    lead_id: Mapped[UUID] = mapped_column(primary_key=True)
-    serial: Mapped[int] = mapped_column(BigInteger, Identity(always=True), unique=True)
-    golden_id: Mapped[str | None] = mapped_column(String(64))
-    state: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
-    owner_id: Mapped[str | None] = mapped_column(String(64))
-    assignment_no: Mapped[int] = mapped_column(server_default=text("0"))
-    owner_audit_seq: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
-    channel: Mapped[str | None] = mapped_column(String(64))
-    received_at: Mapped[datetime | None]
-    opened_at: Mapped[datetime | None]
-    contacted_at: Mapped[datetime | None]
-    into_lead_id: Mapped[UUID | None]
-
-
-class GoldenAliasRow(Base):
-    """A Golden ID that stands for another customer since theirs was merged."""
-
-    __tablename__ = "golden_aliases"
-
-    golden_id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    into_golden_id: Mapped[str] = mapped_column(String(64), index=True)
+__all__ = ["Base", "follow_up_rows", "opportunity_rows"]

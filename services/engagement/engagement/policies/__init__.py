@@ -1,0 +1,1 @@
+"""The rules of engagement, as people write them: YAML, each with its JSON Schema and its loader."""

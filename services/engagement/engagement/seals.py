@@ -1,0 +1,56 @@
+"""How engagement seals what is personal, and the keyed ids of what other systems report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import msgspec
+from servicekit.sealing import BlindIndex
+
+from engagement.domain.places import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from servicekit.sealing import KeyRing
+
+_ID_BYTES = 16
+
+
+class Seals:
+    """Seals with the ring's active key, opens with any; errors are those of `servicekit.sealing`.
+
+    What is sealed is bound to the id of what it belongs to, so that it does not open elsewhere. `index_key` is base64
+    of 32 bytes.
+    """
+
+    def __init__(self, ring: KeyRing, index_key: str) -> None:
+        self.ring = ring
+        self._contacts = BlindIndex.parse(index_key, "engagement/contact")
+
+    def seal_details(self, follow_up_id: UUID, details: Sequence[str]) -> bytes:
+        """A rep's own words, box by box."""
+        return self.ring.seal(msgspec.json.encode(list(details)), follow_up_id.bytes)
+
+    def open_details(self, follow_up_id: UUID, sealed: bytes) -> list[str]:
+        """What `seal_details` sealed; empty boxes for what was erased."""
+        if not sealed:
+            return ["", "", ""]
+        return msgspec.json.decode(self.ring.open(sealed, follow_up_id.bytes), type=list[str])
+
+    def seal_point(self, lead_id: UUID, point: Place) -> bytes:
+        """Where a customer's address is."""
+        return self.ring.seal(msgspec.json.encode([point.latitude, point.longitude]), lead_id.bytes)
+
+    def open_point(self, lead_id: UUID, sealed: bytes) -> Place:
+        """What `seal_point` sealed."""
+        latitude, longitude = msgspec.json.decode(
+            self.ring.open(sealed, lead_id.bytes), type=tuple[float, float]
+        )
+        return Place(latitude, longitude)
+
+    def contact_id(self, channel: str, account: str, own_id: str) -> UUID:
+        """The id of a contact that a system calls `own_id`: each telling of it has the same."""
+        name = f"{len(channel)}:{channel}|{len(account)}:{account}|{own_id}"
+        return UUID(bytes=self._contacts.of(name)[:_ID_BYTES])

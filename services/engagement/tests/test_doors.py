@@ -1,0 +1,235 @@
+"""Engagement over gRPC and the bus, as the product's own policy lets people use it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import nats
+import pytest
+from accesskit.changes import DevicePut, FactPut, LeasePut, PolicyPut, PrincipalPut
+from accesskit.facts import Fact
+from engagement.app import build as build_service
+from engagement.settings import Settings
+from leadchain.engagement.v1 import follow_ups_service_pb2 as pb
+from leadchain.engagement.v1 import opportunities_service_pb2 as opportunities_pb
+from leadchain.engagement.v1.follow_ups_service_pb2_grpc import FollowUpsServiceStub
+from leadchain.engagement.v1.opportunities_service_pb2_grpc import OpportunitiesServiceStub
+from servicekit.auth import mint_token, new_signing_key
+from servicekit.events import new_id, subject_of
+from servicekit.grpc_client import connect
+from servicekit.streams import apply_streams, load_definitions
+from servicekit.testing.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+ROOT = Path(__file__).parents[3]
+CRM = ROOT / "services/permissions/permissions/policies/crm.yaml"
+READ_FROM = {"INTAKE", "IDENTITY", "ASSIGNMENT", "PERMISSIONS", "ENGAGEMENT"}
+PEOPLE = {"ana": "salesperson", "ben": "salesperson", "sue": "supervisor"}
+
+
+class Reached:
+    """The running service as people reach it."""
+
+    def __init__(self, port: int, bus: Any, private: dict[str, Any]) -> None:
+        self.channels = AsyncExitStack()
+        self._bus = bus
+        self._port = port
+        self._private = private
+
+    async def channel(self, subject: str) -> grpc.aio.Channel:
+        """A channel with somebody's token."""
+        token = mint_token(
+            self._private,
+            subject=subject,
+            scopes=[],
+            audience="leadchain",
+            lifetime_s=600,
+            now=datetime.now(UTC),
+            device_id=f"{subject}-phone" if subject in PEOPLE else "",
+        )
+        opened = connect(f"127.0.0.1:{self._port}", token=lambda: token)
+        return await self.channels.enter_async_context(opened)
+
+    async def states(self, event: Any, key: str) -> None:
+        """Another service states something."""
+        event.event_id = event.event_id or new_id()
+        await self._bus.jetstream().publish(
+            subject_of(event.DESCRIPTOR.full_name, key),
+            event.SerializeToString(),
+            headers={"Nats-Msg-Id": event.event_id},
+        )
+
+
+@pytest.fixture
+async def reached(
+    migrated_url: str,
+    nats_url: str,
+    permissions_grpc: str,
+    permissions: Any,
+    tmp_path: Path,
+    ring: Any,
+) -> AsyncIterator[Reached]:
+    private, public = new_signing_key("leadchain")
+    (tmp_path / "jwks.json").write_text(json.dumps(public))
+    await permissions.apply(
+        [
+            PolicyPut(2, CRM.read_text("utf-8"), "live"),
+            *(PrincipalPut(name, "user", "active", 1) for name in PEOPLE),
+            *(DevicePut(f"{name}-phone", name, "registered") for name in PEOPLE),
+            *(FactPut(Fact("role", role, "member", "user", name)) for name, role in PEOPLE.items()),
+            FactPut(Fact("user", "ana", "manager", "user", "sue")),
+        ]
+    )
+    definitions = [
+        each
+        for each in load_definitions(ROOT / "deploy/nats/streams.yaml")
+        if each.name in READ_FROM
+    ]
+    await apply_streams(nats_url, [replace(each, max_size_bytes=2**24) for each in definitions])
+    settings = Settings.model_validate(
+        {
+            "database_url": migrated_url,
+            "nats_url": nats_url,
+            "http_port": 0,
+            "grpc_port": 0,
+            "permissions_grpc": permissions_grpc,
+            "jwks_file": tmp_path / "jwks.json",
+            "field_keys": f"test:{base64.b64encode(b'r' * 32).decode()}",
+            "index_key": base64.b64encode(b"i" * 32).decode(),
+        }
+    )
+    chassis = build_service(settings)
+    running = chassis.service()
+    await running.start()
+    bus = await nats.connect(nats_url)
+    here = Reached(chassis.grpc.port, bus, private)
+    async with here.channels:
+        yield here
+    await bus.close()
+    assert await running.stop() == 0
+
+
+@pytest.fixture
+async def lead_id(reached: Reached, permissions: Any, build: Any) -> str:
+    """A lead of ana's."""
+    event = build.assigned(assignee_id="ana")
+    owned = Fact("lead", event.lead_id, "owner", "user", "ana")
+    lease = LeasePut("lead", event.lead_id, "ana", time.time(), 1)
+    await permissions.apply([FactPut(owned), lease])
+    await reached.states(event, event.lead_id)
+    stub = OpportunitiesServiceStub(await reached.channel("ana"))
+    request = opportunities_pb.GetOpportunityRequest(lead_id=event.lead_id)
+
+    async def is_open() -> bool:
+        try:
+            return bool((await stub.GetOpportunity(request)).opportunity.opportunity_no)
+        except grpc.aio.AioRpcError:
+            return False
+
+    await eventually(is_open, what="the opportunity")
+    return str(event.lead_id)
+
+
+def follow_up(lead_id: str) -> pb.RecordFollowUpRequest:
+    request = pb.RecordFollowUpRequest(lead_id=lead_id, follow_up_id=new_id())
+    statement = request.statement
+    statement.objection.word, statement.objection.details = "price", "觉得太贵"
+    statement.response.word, statement.next_action.word = "listened", "call"
+    statement.due_at.FromDatetime(datetime.now(UTC) + timedelta(days=1))
+    request.evidence.add().call.seconds = 120
+    request.evidence.add().form.form_id = "form-1"
+    return request
+
+
+async def test_the_owner_records_a_supervisor_reads_and_a_reported_call_makes_it_count(
+    reached: Reached, lead_id: str, build: Callable[..., Any]
+) -> None:
+    ana = FollowUpsServiceStub(await reached.channel("ana"))
+    sue = FollowUpsServiceStub(await reached.channel("sue"))
+
+    recorded = (await ana.RecordFollowUp(follow_up(lead_id))).follow_up
+    assert (recorded.author_id, recorded.is_contact) == ("ana", True)
+    assert not recorded.HasField("effective_at")
+    call = build.interaction(happened_at=datetime.now(UTC))  # type: ignore[attr-defined]
+    await reached.states(call, call.golden_id)
+
+    async def counts() -> pb.FollowUp | None:
+        answer = await sue.ListFollowUps(pb.ListFollowUpsRequest(lead_id=lead_id))
+        return answer.follow_ups[0] if answer.follow_ups[0].HasField("effective_at") else None
+
+    counted = await eventually(counts, what="the call")
+    assert counted.statement.objection.details == "觉得太贵"
+    assert counted.evidence[0].call.seconds == 95
+    (contact,) = (await sue.ListContacts(pb.ListContactsRequest(lead_id=lead_id))).contacts
+    assert contact.follow_up_id == counted.follow_up_id
+
+
+async def test_others_are_refused_and_what_is_missing_is_named(
+    reached: Reached, lead_id: str
+) -> None:
+    ana = FollowUpsServiceStub(await reached.channel("ana"))
+    ben = FollowUpsServiceStub(await reached.channel("ben"))
+    sue = FollowUpsServiceStub(await reached.channel("sue"))
+    near = {"latitude": 22.5431, "longitude": 114.0579, "datum": "gcj02"}
+    visit = follow_up(lead_id)
+    visit.evidence.add().visit.CopyFrom(pb.VisitEvidence(photo_sha256="e" * 64, **near))
+    wrong = follow_up(lead_id)
+    wrong.evidence.add().attachment.sha256 = "no digest"
+
+    refused = [
+        await refusal(ben.RecordFollowUp(follow_up(lead_id))),
+        await refusal(ben.ListFollowUps(pb.ListFollowUpsRequest(lead_id=lead_id))),
+        await refusal(sue.RecordFollowUp(follow_up(lead_id))),
+        await refusal(ana.RecordFollowUp(visit)),
+        await refusal(ana.RecordFollowUp(wrong)),
+        await refusal(ana.GetWeeklyEffort(pb.GetWeeklyEffortRequest())),
+    ]
+
+    codes = [code.name for code, _ in refused]
+    assert codes[:3] == ["PERMISSION_DENIED"] * 3
+    assert codes[3:] == ["FAILED_PRECONDITION", "INVALID_ARGUMENT", "PERMISSION_DENIED"]
+    assert "address" in refused[3][1]
+    listed = await ana.ListFollowUps(pb.ListFollowUpsRequest(lead_id=lead_id))
+    assert list(listed.follow_ups) == []
+
+
+async def test_follow_ups_are_turned_over_page_by_page(reached: Reached, lead_id: str) -> None:
+    ana = FollowUpsServiceStub(await reached.channel("ana"))
+    recorded = [
+        (await ana.RecordFollowUp(follow_up(lead_id))).follow_up.follow_up_id for _ in range(5)
+    ]
+
+    seen: list[str] = []
+    request = pb.ListFollowUpsRequest(lead_id=lead_id, page_size=2)
+    while True:
+        page = await ana.ListFollowUps(request)
+        seen += [each.follow_up_id for each in page.follow_ups]
+        request.page_token = page.next_page_token
+        if not page.next_page_token:
+            break
+
+    assert seen == recorded[::-1]
+    corrected = pb.CorrectFollowUpRequest(lead_id=lead_id, follow_up_id=seen[0], version=1)
+    corrected.statement.CopyFrom(follow_up(lead_id).statement)
+    corrected.statement.next_action.word = "visit"
+    answer = await ana.CorrectFollowUp(corrected)
+    assert (answer.follow_up.version, answer.follow_up.statement.next_action.word) == (2, "visit")
+    point = pb.PutAddressPointRequest(lead_id=lead_id, latitude=22.5, longitude=114, datum="wgs84")
+    await ana.PutAddressPoint(point)
+
+
+async def refusal(call: Any) -> tuple[grpc.StatusCode, str]:
+    """Why a call is refused."""
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await call
+    return refused.value.code(), refused.value.details() or ""
