@@ -125,11 +125,21 @@ class Uploader:
         """Accepted items."""
         return [item for item in await self.items() if item["state"] == 2]
 
+    async def kept_of(self, import_id: str) -> dict[str, list[asyncpg.Record]]:
+        """Everything that is kept of an import itself, by table."""
+        return {
+            table: await self.rows.fetch(f"select * from {table} where import_id = $1", import_id)
+            for table in ("imports", "import_parts", "import_chunks")
+        }
+
     async def events(self, name: str) -> list[asyncpg.Record]:
-        """Events of one type, in their order; where others use the same service, only those about leads."""
+        """Events of one type, in their order."""
         found: list[asyncpg.Record] = await self.rows.fetch(
             f"""select key, payload from outbox where event_type = $2
-            and ($1 = '' or key in (select lead_id::text from items where {OF_OWN_ACCOUNT}))
+            and ($1 = '' or key in (
+                select lead_id::text from items where {OF_OWN_ACCOUNT}
+                union all select import_id::text from imports where {OF_OWN_ACCOUNT}
+            ))
             order by id""",
             self.own,
             f"leadchain.intake.v1.{name}",

@@ -133,3 +133,41 @@ def environment(settings: Any) -> dict[str, str]:
         "FIELD_KEYS": settings.field_keys.get_secret_value(),
         "INDEX_KEY": settings.index_key.get_secret_value(),
     }
+
+
+async def test_a_cancelled_import_goes_on_where_it_stopped(
+    start_intake: Any, uploader_of: Any, files: Any
+) -> None:
+    content = files.csv_of([files.lead(number) for number in range(3000)])
+    async with start_intake(import_rows_per_s_max=1) as slow, uploader_of(slow) as uploader:
+        import_id = await uploader.upload(content)
+        await uploader.start(import_id)
+        request = pb.CancelImportRequest(import_id=import_id)
+        cancelled = (await uploader.rpc.CancelImport(request)).progress
+        assert cancelled.state == pb.IMPORT_STATE_CANCELLED
+
+    async with start_intake() as intake, uploader_of(intake) as uploader:
+        stopped = await uploader.ended(import_id)
+        assert stopped.done_count < 3000
+        await uploader.start(import_id)
+        ended = await uploader.ended(import_id)
+
+        assert (ended.state, ended.done_count) == (pb.IMPORT_STATE_FINISHED, 3000)
+        assert len(await uploader.leads()) == 3000
+
+
+async def test_a_person_who_is_to_be_left_alone_is_rejected_and_nothing_of_them_is_given_back(
+    start_intake: Any, uploader_of: Any, files: Any, keys: Any
+) -> None:
+    async with start_intake() as intake, uploader_of(intake) as uploader:
+        await files.suppress(files.port_of(intake.service), keys.token("operator"), "13800000001")
+        import_id = await uploader.upload(files.csv_of([files.lead(1), files.lead(2)]))
+
+        _, last, _ = await uploader.preview(import_id)
+        await uploader.start(import_id)
+        ended = await uploader.ended(import_id)
+
+        assert last.totals == ended.counts
+        assert (ended.counts.accepted_count, ended.counts.rejected_count) == (1, 1)
+        _, refused = await uploader.errors(import_id)
+        assert refused == ["2", "suppressed", ""]

@@ -105,3 +105,15 @@ async def test_every_rpc_of_imports_needs_the_right_to_operate(
     async with uploader_of(intake, "no token") as stranger:
         refused = await code_of(stranger.begin(files.csv_of([files.lead(1)])))
     assert refused is grpc.StatusCode.UNAUTHENTICATED
+
+
+async def test_imports_are_listed_newest_first(uploader: Any, files: Any) -> None:
+    for number in range(3):
+        await uploader.upload(files.csv_of([files.lead(number)]))
+
+    page = await uploader.rpc.ListImports(pb.ListImportsRequest(page_size=2))
+    rest = await uploader.rpc.ListImports(pb.ListImportsRequest(page_token=page.next_page_token))
+
+    found = [each.import_id for each in (*page.imports, *rest.imports)]
+    assert found == sorted(found, reverse=True)
+    assert (len(page.imports), len(found)) == (2, 3)

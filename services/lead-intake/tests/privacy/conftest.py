@@ -12,6 +12,7 @@ from uuid import UUID
 import grpc
 import nats
 import pytest
+import pytest_asyncio
 from lead_intake.commands.subjects import SETTLE
 from leadchain.intake.v1 import privacy_service_pb2 as pb
 from leadchain.intake.v1.privacy_service_pb2_grpc import PrivacyServiceStub
@@ -33,7 +34,7 @@ class Rights:
 
     intake: Any
     stub: PrivacyServiceStub
-    bus: Client
+    bus: Client | None
     token: Callable[..., str]
 
     async def call(self, rpc: str, request: Any, *, scopes: tuple[str, ...] = ("operator",)) -> Any:
@@ -143,6 +144,7 @@ class Rights:
         payload, now = event.SerializeToString(), datetime.now(UTC)
         outgoing = OutgoingEvent(event.event_id, name, request_id, payload, now, None)
         headers = headers_of(outgoing, source=service)
+        assert self.bus is not None
         await self.bus.jetstream().publish(subject_of(name, request_id), payload, headers=headers)
 
 
@@ -183,6 +185,13 @@ def start_rights(
 async def rights(start_rights: Any) -> AsyncIterator[Rights]:
     async with start_rights() as running:
         yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def shared_rights(shared_intake: Any, lasting_keys: Any) -> AsyncIterator[Rights]:
+    """The module's lead-intake as an operator sees it, with accounts of this test's own; no other service answers."""
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{shared_intake.grpc_port}") as channel:
+        yield Rights(shared_intake, PrivacyServiceStub(channel), None, lasting_keys.token)
 
 
 @pytest.fixture

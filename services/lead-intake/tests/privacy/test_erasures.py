@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import grpc
-import pytest
 from google.protobuf.message import DecodeError
 from leadchain.intake.v1 import privacy_events_pb2 as events
 from leadchain.intake.v1 import privacy_service_pb2 as pb
@@ -152,23 +150,6 @@ async def test_a_request_with_a_known_id_is_the_same_request(rights: Any) -> Non
 
     listed = await rights.call("ListSubjectRequests", pb.ListSubjectRequestsRequest())
     assert len(listed.requests) == 1
-
-
-@pytest.mark.parametrize("scopes", [(), ("reader",)], ids=["no scope", "another scope"])
-async def test_only_operators_have_somebody_forgotten(rights: Any, scopes: tuple[str, ...]) -> None:
-    request = pb.RequestErasureRequest(subject=pb.Subject(phone=PHONE), reason="DSR-1")
-
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await rights.call("RequestErasure", request, scopes=scopes)
-
-    assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
-
-
-async def test_a_lead_that_is_not_there_is_not_found(rights: Any) -> None:
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await rights.erase(lead_id=str(uuid4()))
-
-    assert refused.value.code() is grpc.StatusCode.NOT_FOUND
 
 
 async def test_nothing_personal_is_logged_on_the_way(rights: Any, capfd: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import grpc
 import pytest
 from leadchain.intake.v1 import privacy_service_pb2 as pb
 from leadchain.intake.v1.events_pb2 import LeadReceived, LeadRejected
@@ -99,40 +98,3 @@ async def test_the_list_is_read_again_at_the_next_start(start_rights: Any) -> No
         (item,) = await rights.intake.items()
 
     assert item["reason"] == "suppressed"
-
-
-@pytest.mark.parametrize(
-    "request_",
-    [
-        pb.SuppressRequest(subjects=[pb.Subject(phone="95588")], purpose=3, reason="DSR-1"),
-        pb.SuppressRequest(subjects=[pb.Subject(phone="138****8004")], purpose=3, reason="DSR-1"),
-        pb.SuppressRequest(subjects=[pb.Subject(email="nobody")], purpose=3, reason="DSR-1"),
-        pb.SuppressRequest(subjects=[pb.Subject()], purpose=3, reason="DSR-1"),
-        pb.SuppressRequest(subjects=[], purpose=3, reason="DSR-1"),
-        pb.SuppressRequest(subjects=[pb.Subject(phone=PHONE)], reason="DSR-1"),
-        pb.SuppressRequest(subjects=[pb.Subject(phone=PHONE)], purpose=3),
-        pb.SuppressRequest(subjects=[pb.Subject(phone=PHONE)], purpose=3, reason=f"of {PHONE}"),
-        pb.SuppressRequest(subjects=[pb.Subject(phone=PHONE)], purpose=3, reason="a@example.com"),
-    ],
-    ids=[
-        "hotline", "masked", "no e-mail", "unnamed", "nobody", "no purpose", "no reason",
-        "reason with a phone", "reason with an e-mail",
-    ],
-)  # fmt: skip
-async def test_what_names_nobody_or_says_too_much_is_refused(
-    rights: Any, request_: pb.SuppressRequest
-) -> None:
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await rights.call("Suppress", request_)
-
-    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert PHONE not in refused.value.details()
-
-
-async def test_only_operators_change_the_list(rights: Any) -> None:
-    request = pb.SuppressRequest(subjects=[pb.Subject(phone=PHONE)], purpose=3, reason="DSR-1")
-
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await rights.call("Suppress", request, scopes=("reader",))
-
-    assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
