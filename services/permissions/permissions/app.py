@@ -33,7 +33,7 @@ def build(settings: Settings) -> Chassis:
         chassis.database, privacy.erase_leads, spared=[SubjectErasureRequested.DESCRIPTOR.full_name]
     )
     chassis.work("erasures", erasures.step, idle_s=REPEAT_IDLE_S)
-    subscribers.subscribe(chassis.bus, erasures)
+    subscribers.subscribe(chassis.bus, live, erasures)
     checks = rpc.decisions.serve(chassis, live)
     chassis.routes = authzen.routes(
         checks, live, chassis.verifier, base_url=settings.authzen_base_url

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from leadchain.assignment.v1.events_pb2 import LeadAssigned
+from leadchain.engagement.v1.follow_up_events_pb2 import FollowUpBecameEffective
 from leadchain.identity.v1.customer_events_pb2 import CustomerMerged, CustomerSplit
 from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested, SubjectExportRequested
 from servicekit.erasures import asked, parts
 
-from permissions.commands import customers, privacy
+from permissions.commands import customers, follow_ups, privacy
 from permissions.commands import leases as commands
+from permissions.queries.leases import terms_of
 from permissions.wire import customers as customers_wire
 from permissions.wire import leases as wire
 from permissions.wire import privacy as privacy_wire
@@ -22,15 +24,31 @@ if TYPE_CHECKING:
     from servicekit.database import UnitOfWork
     from servicekit.erasures import Erasures
 
+    from permissions.queries.live import Live
 
-def subscribe(bus: Bus, erasures: Erasures) -> None:
-    """Registers what permissions reads."""
+
+def subscribe(bus: Bus, live: Live, erasures: Erasures) -> None:
+    """Registers what permissions reads; leases run by the terms of `live`'s policy."""
+    _subscribe_to_ownership(bus, live)
+    _subscribe_to_customers(bus)
+    _subscribe_to_privacy(bus, erasures)
+
+
+def _subscribe_to_ownership(bus: Bus, live: Live) -> None:
 
     @bus.on_batch(LeadAssigned)
     async def grant_assigned_leads(events: Sequence[LeadAssigned], uow: UnitOfWork) -> None:
         """Who must act on a lead may edit it, and whoever had it before may not any longer."""
         await commands.grant_ownerships(uow, [wire.arrival(event) for event in events])
 
+    @bus.on_batch(FollowUpBecameEffective)
+    async def restart_clocks(events: Sequence[FollowUpBecameEffective], uow: UnitOfWork) -> None:
+        """Whoever does something that counts keeps what they own (PM-03)."""
+        touches = [wire.effective_follow_up(event) for event in events]
+        await follow_ups.restart_clocks(uow, touches, terms_of(live), actor="engagement")
+
+
+def _subscribe_to_customers(bus: Bus) -> None:
     @bus.on(CustomerMerged)
     async def move_merged_leads(event: CustomerMerged, uow: UnitOfWork) -> None:
         """Who may read a customer follows from their leads, whoever they turned out to be."""
@@ -42,6 +60,8 @@ def subscribe(bus: Bus, erasures: Erasures) -> None:
         now, before = customers_wire.parted_leads(event)
         await customers.move_leads(uow, now=now, before=before)
 
+
+def _subscribe_to_privacy(bus: Bus, erasures: Erasures) -> None:
     @bus.on(SubjectErasureRequested)
     async def erase_subject(event: SubjectErasureRequested, uow: UnitOfWork) -> None:
         """A reason that somebody gave may name whose lead it is."""

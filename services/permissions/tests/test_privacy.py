@@ -15,6 +15,7 @@ from leadchain.permissions.v1.privacy_events_pb2 import (
 )
 from permissions import subscribers
 from permissions.commands import privacy
+from permissions.queries.live import Live
 from servicekit.bus import Bus
 from servicekit.erasures import Erasures
 from servicekit.events import new_id
@@ -32,7 +33,7 @@ async def service(database: Database) -> Hearing:
     erasures = Erasures(
         database, privacy.erase_leads, spared=[SubjectErasureRequested.DESCRIPTOR.full_name]
     )
-    subscribers.subscribe(bus, erasures)
+    subscribers.subscribe(bus, Live(database), erasures)
     return Hearing("permissions", database, bus)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from accesskit.facts import Entity
     from accesskit.policy import LeaseTerms
-    from servicekit.database import Database
+    from servicekit.database import Database, UnitOfWork
 
     from permissions.commands.recording import Log
     from permissions.domain.follow_ups import Touch
@@ -47,14 +47,23 @@ async def report_touches(
     if not effective:
         return Reported([result for result in results if result])
     async with database.unit_of_work() as uow:
-        log = await recording.begin(uow)
-        now_s = await monotone_s(uow, log)
-        leases = await store.of_resources(uow.raw, {touch.resource for touch in effective})
-        counting = _Counting(log, leases, terms, actor, now_s)
-        counted = iter([counting.count(touch) for touch in effective])
-        await store.save(uow.raw, counting.changed.values())
-        recorded = await log.finish()
-    return Reported([result or next(counted) for result in results], recorded.token)
+        reported = await restart_clocks(uow, effective, terms, actor=actor)
+    counted = iter(reported.results)
+    return Reported([result or next(counted) for result in results], reported.token)
+
+
+async def restart_clocks(
+    uow: UnitOfWork, touches: Sequence[Touch], terms: LeaseTerms, *, actor: str
+) -> Reported:
+    """Counts follow-ups that are known to be effective; one that was counted before changes nothing."""
+    log = await recording.begin(uow)
+    now_s = await monotone_s(uow, log)
+    leases = await store.of_resources(uow.raw, {touch.resource for touch in touches})
+    counting = _Counting(log, leases, terms, actor, now_s)
+    results = [counting.count(touch) for touch in touches]
+    await store.save(uow.raw, counting.changed.values())
+    recorded = await log.finish()
+    return Reported(results, recorded.token)
 
 
 class _Counting:

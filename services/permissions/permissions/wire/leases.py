@@ -9,10 +9,12 @@ from uuid import UUID
 
 from accesskit.facts import Entity
 from accesskit.leases import LeaseState
+from accesskit.policy import FollowUp
 from leadchain.permissions.v1 import changes_pb2
 from leadchain.permissions.v1.events_pb2 import CustomerReleased, OwnershipDemoted, OwnershipGranted
 from servicekit.errors import InvalidMessage
 
+from permissions.domain.follow_ups import Touch
 from permissions.domain.leases import LEAD
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from accesskit.leases import LeaseView
     from leadchain.assignment.v1.events_pb2 import LeadAssigned
+    from leadchain.engagement.v1.follow_up_events_pb2 import FollowUpBecameEffective
 
     from permissions.domain.leases import Lease, OwnerChange
 
@@ -54,6 +57,16 @@ def arrival(event: LeadAssigned) -> Arrival:
         received_at_s=event.received_at.ToMicroseconds() / 1e6,
         event=event,
     )
+
+
+def effective_follow_up(event: FollowUpBecameEffective) -> Touch:
+    """What engagement judged to be an effective follow-up; raises `InvalidMessage` when it names no lead."""
+    try:
+        lead_id = str(UUID(event.lead_id))
+    except ValueError:
+        raise InvalidMessage("lead_id is not a UUID") from None
+    at_s = event.recorded_at.ToMicroseconds() / 1e6
+    return Touch(Entity(LEAD, lead_id), event.author_id, at_s, FollowUp())
 
 
 def owner_events(

@@ -1,18 +1,23 @@
 """The lease's clock: what keeps an owner working, what stops it, and when it ends."""
 
-from datetime import UTC
+from datetime import UTC, datetime
 
 import grpc
 import pytest
 from accesskit.canonical import params_hash
 from accesskit.decisions import Question
 from accesskit.policy import DAY_S
+from leadchain.engagement.v1.follow_up_events_pb2 import FollowUpBecameEffective
 from leadchain.permissions.v1 import changes_pb2
 from leadchain.permissions.v1 import leases_service_pb2 as pb
-from permissions.commands import approvals
+from permissions import subscribers
+from permissions.commands import approvals, privacy
 from permissions.domain.approvers import SecondFactor, Verdict
 from permissions.queries.acting import Actor
+from servicekit.bus import Bus
+from servicekit.erasures import Erasures
 from servicekit.events import new_id
+from servicekit.testing.hearing import Hearing
 
 
 async def test_an_owner_edits_until_the_second_at_which_thirty_days_are_over(office) -> None:
@@ -46,6 +51,31 @@ async def test_an_effective_follow_up_restarts_the_clock_and_a_bare_one_says_wha
     assert "call_s>=90" in lacking.lacking
     assert outcomes == ["COUNTED"]
     assert await office.may_edit("rep-ana", office.customer())
+
+
+async def test_what_engagement_finds_effective_restarts_the_clock_of_its_owners_lead(
+    office,
+) -> None:
+    lead = changes_pb2.Entity(type="lead", id=new_id())
+    await office.give("rep-ana", lead)
+    office.clock.wait(days=29)
+    bus = Bus("nats://127.0.0.1:1", database=office.database)
+    erasures = Erasures(office.database, privacy.erase_leads, spared=[])
+    subscribers.subscribe(bus, office.live, erasures)
+    permissions = Hearing("permissions", office.database, bus)
+    mine, strangers = (
+        FollowUpBecameEffective(lead_id=lead.id, author_id=author)
+        for author in ("rep-ana", "rep-bo")
+    )
+    mine.recorded_at.FromDatetime(datetime.fromtimestamp(office.clock.now_s - DAY_S, UTC))
+    strangers.recorded_at.FromDatetime(datetime.fromtimestamp(office.clock.now_s, UTC))
+
+    for event in (mine, strangers, mine):
+        await permissions.hears(event)
+    await office.live.catch_up()
+
+    ends = (await office.lease(lead)).readonly_at.ToDatetime(UTC).timestamp()
+    assert ends == mine.recorded_at.ToDatetime(UTC).timestamp() + 30 * DAY_S
 
 
 async def test_a_follow_up_moves_the_clock_forward_only_and_at_most_a_minute_ahead(office) -> None:
