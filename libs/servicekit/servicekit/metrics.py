@@ -98,6 +98,10 @@ TIMER_LATENESS_S = Histogram(
     ("timer",),
     buckets=_LATENESS_S,
 )
+REP_GAPS = Gauge(
+    "leadchain_rep_gaps",
+    "Attributes that reps' records lack and rules in force ask for, at the last count (AS-05).",
+)
 REMINDERS = Counter(
     "leadchain_reminders_total",
     "Reminders by outcome: delivered, retried or failed.",

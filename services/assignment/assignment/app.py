@@ -4,23 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import structlog
 from accesskit.enforcement import enforce
 from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested
 from servicekit import metrics
 from servicekit.chassis import Chassis
 from servicekit.erasures import REPEAT_IDLE_S, Erasures
 
-from assignment import commands, rpc, subscribers
+from assignment import commands, queries, rpc, subscribers
+from assignment.clients import Approvals
 from assignment.domain.contact import CONTACT_TIMER
-from assignment.policies import load_rules, load_sla
+from assignment.policies import load_rules, load_sla, rules_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from servicekit.database import Database
 
+    from assignment.domain.gaps import Gap
     from assignment.settings import Settings
 
 TIMER_POLL_S = 0.1
 DRAIN_POLL_S = 1.0
+DUTY_POLL_S = 0.25
+GAPS_POLL_S = 60.0
+GAPS_SHOWN_MAX = 20
+
+log = structlog.get_logger()
 
 
 def build(settings: Settings) -> Chassis:
@@ -31,9 +41,11 @@ def build(settings: Settings) -> Chassis:
         load_rules(settings.routing_rules_file), load_sla(settings.sla_policy_file)
     )
     fuse = ContactFuse(chassis.database, desk)
-    drain = Drain(chassis.database, desk)
+    drain = Drain(chassis.database, desk, rules_text(settings.routing_rules_file))
     chassis.work("contact timers", fuse.step, idle_s=TIMER_POLL_S)
     poller = chassis.work("drain waiting", drain.step, idle_s=DRAIN_POLL_S)
+    chassis.work("duty", Duties(chassis.database, desk, poller.wake).step, idle_s=DUTY_POLL_S)
+    chassis.work("rep gaps", RepGaps(chassis.database, desk).step, idle_s=GAPS_POLL_S)
     erasures = Erasures(
         chassis.database,
         commands.erase_leads,
@@ -41,7 +53,10 @@ def build(settings: Settings) -> Chassis:
     )
     chassis.work("erasures", erasures.step, idle_s=REPEAT_IDLE_S)
     subscribers.subscribe(chassis.bus, desk, erasures)
-    rpc.serve(chassis.grpc, chassis.database, desk, wake_drain=poller.wake)
+    approvals = Approvals(settings.permissions_grpc, tls=settings.tls())
+    chassis.workers.append(approvals)
+    rpc.assignment.serve(chassis.grpc, chassis.database, desk, wake_drain=poller.wake)
+    rpc.rules.serve(chassis.grpc, chassis.database, desk, approvals, wake_drain=poller.wake)
     chassis.keep_book()
     return chassis
 
@@ -68,16 +83,62 @@ class ContactFuse:
 class Drain:
     """The worker that finds owners for waiting leads; its first step tries all of them, as the rules may be new."""
 
-    def __init__(self, database: Database, desk: commands.Desk) -> None:
+    def __init__(self, database: Database, desk: commands.Desk, rules_document: str) -> None:
         self._database = database
         self._desk = desk
+        self._rules_document = rules_document
         self._opened = False
 
     async def step(self) -> bool:
         """Tries some waiting leads; says whether there may be more."""
+        if not self._opened:
+            await self._open()
         async with self._database.unit_of_work() as uow:
-            if not self._opened:
-                await commands.open_up(uow)
             drained = await commands.drain_waiting(uow, self._desk)
-        self._opened = True
         return drained.may_be_more
+
+    async def _open(self) -> None:
+        """Keeps the rules that this process came with, if none are kept."""
+        async with self._database.unit_of_work() as uow:
+            await commands.install_rules(uow, self._rules_document)
+            await commands.open_up(uow)
+        self._desk.forget_rules()
+        self._opened = True
+
+
+class Duties:
+    """The worker that notes who has come on duty; `wake_drain` lets waiting leads find them."""
+
+    def __init__(
+        self, database: Database, desk: commands.Desk, wake_drain: Callable[[], None]
+    ) -> None:
+        self._database = database
+        self._desk = desk
+        self._wake_drain = wake_drain
+
+    async def step(self) -> bool:
+        """Notes comings; there is never more at once."""
+        async with self._database.unit_of_work() as uow:
+            arrived = await commands.note_duty(uow, self._desk)
+        if arrived:
+            self._wake_drain()
+        return False
+
+
+class RepGaps:
+    """The worker that counts what reps' records lack of what rules in force ask for (AS-05)."""
+
+    def __init__(self, database: Database, desk: commands.Desk) -> None:
+        self._database = database
+        self._desk = desk
+        self._known: list[Gap] = []
+
+    async def step(self) -> bool:
+        """Counts once, and tells what is new."""
+        found, _ = await queries.gaps_in_force(self._database, self._desk)
+        metrics.REP_GAPS.set(len(found))
+        if found != self._known:
+            self._known = found
+            shown = [str(gap) for gap in found[:GAPS_SHOWN_MAX]]
+            log.warning("reps_lack_attributes", count=len(found), gaps=shown)
+        return False

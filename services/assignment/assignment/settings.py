@@ -11,7 +11,7 @@ class Settings(ServiceSettings):
     """The kit's settings, and the files with assignment's rules.
 
     `routing_rules_file` and `sla_policy_file` replace the packaged documents; a file that is not valid keeps the
-    service from starting.
+    service from starting. Routing rules of a file are version 1, in force until others are published.
     """
 
     service: ClassVar[str] = "assignment"

@@ -49,8 +49,9 @@ def subscribe(bus: Bus, desk: commands.Desk, erasures: Erasures) -> None:
 
     @bus.on(SessionsRevoked)
     async def retire_who_left(event: SessionsRevoked, uow: UnitOfWork) -> None:
-        """Whoever has left the company gets no further leads."""
-        await commands.retire_reps(uow, wire.departed(event))
+        """Whoever has left the company, or may not work for now, gets no further leads."""
+        rep_ids, reason = wire.departed(event)
+        await commands.retire_reps(uow, rep_ids, reason=reason)
 
     _subscribe_privacy(bus, erasures)
 

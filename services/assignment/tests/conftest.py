@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from assignment import commands
-from assignment.domain.leads import Lead, LeadId, Precision, Profile, RepId
+from assignment.domain.leads import Lead, LeadId, Precision, Profile, RepId, Traits
 from assignment.domain.reps import Rep
 from assignment.domain.rules import Condition, ContactSla, Cover, Rule, Rules
 from leadchain.assignment.v1 import events_pb2 as pb
@@ -37,6 +37,9 @@ class Build:
     def lead(self, **named: Any) -> Lead:
         """A new lead of a customer of its own."""
         profile = {key: named.pop(key) for key in list(named) if key in Profile._fields}
+        traits = {
+            key: named.pop(key) for key in ("product", "budget", "attributes") if key in named
+        }
         defaults = {
             "lead_id": LeadId(UUID(new_id())),
             "golden_id": uuid4().hex * 2,
@@ -46,12 +49,13 @@ class Build:
             "first_action": "book_demo",
             "phone_display": "138****8001",
             "traceparent": TRACEPARENT,
+            "traits": Traits(**traits),
         }
         return Lead(**{**defaults, **named})
 
     def rep(self, rep_id: str, **named: Any) -> Rep:
         """A rep for Shenzhen, of every industry, without a limit."""
-        for key in ("provinces", "cities", "industries"):
+        for key in ("provinces", "cities", "industries", "skills"):
             named[key] = frozenset(
                 named.get(key, {"provinces": ["广东"], "cities": ["深圳"]}.get(key, ()))
             )
@@ -64,14 +68,18 @@ class Build:
         rest = {"cover": Cover.REGION, "same_industry": True, "rep_ids": None}
         return Rule(rule_id, Condition(**when) if when else None, **{**rest, **named})
 
-    def rules(self, *rules: Rule, version: int = 1) -> Rules:
+    def rules(self, *rules: Rule, version: int = 1, **named: Any) -> Rules:
         """A rule file; its last rule is for every lead."""
         weights = {"sem": 1.5, "official_account": 1.0, "organic": 0.7}
-        return Rules(version, weights, rules or (self.rule(),))
+        return Rules(version, weights, rules or (self.rule(),), **named)
 
     def desk(self, *rules: Rule, max_hops: int = 2) -> commands.Desk:
         """A desk with a contact time of 15 minutes."""
-        return commands.Desk(self.rules(*rules), ContactSla(timedelta(minutes=15), max_hops))
+        return self.desk_by(self.rules(*rules), max_hops=max_hops)
+
+    def desk_by(self, rules: Rules, *, max_hops: int = 2) -> commands.Desk:
+        """A desk with a contact time of 15 minutes, where nothing has been published."""
+        return commands.Desk(rules, ContactSla(timedelta(minutes=15), max_hops))
 
     def identified(self, lead: Lead) -> LeadIdentified:
         """The event by which a lead arrives."""
@@ -86,6 +94,9 @@ class Build:
         facts.received_at.FromDatetime(lead.received_at)
         facts.region.province, facts.region.city = profile.province, profile.city
         facts.region.precision = int(profile.precision)  # type: ignore[assignment]
+        facts.product = lead.traits.product
+        facts.budget = "" if lead.traits.budget is None else f"{lead.traits.budget:g}"
+        facts.attributes.update(lead.traits.attributes)
         return event
 
 
@@ -176,6 +187,10 @@ EVENTS = (
     pb.LeadWithdrawn,
     pb.LeadContacted,
     pb.ContactOverdue,
+    pb.LeadScored,
+    pb.LeadAccepted,
+    pb.LeadDeclined,
+    pb.RoutingRulesPublished,
 )
 
 

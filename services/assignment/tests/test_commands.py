@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from assignment import commands, queries
+from assignment.domain.candidates import RefusalReason
 from assignment.domain.contact import UnknownLead
 from assignment.domain.leads import Merged, RepId
-from assignment.domain.routing import RefusalReason
 from leadchain.assignment.v1 import events_pb2 as pb
 from servicekit.testing.waiting import eventually
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from assignment import queries
+from assignment.domain.candidates import RefusalReason
 from assignment.domain.contact import NotTheOwner, UnknownLead
 from assignment.domain.decisions import Outcome
-from assignment.domain.routing import RefusalReason
 from leadchain.assignment.v1 import events_pb2 as pb
 
 

@@ -6,22 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from assignment.domain.board import Board
+from assignment.domain.candidates import RefusalReason, Router
 from assignment.domain.contact import may_hop, next_owner, response_time_ms
 from assignment.domain.leads import OpenLead, Owned, Precision, RepId, sort_arrivals
+from assignment.domain.refusals import Circumstances, Grounds, Refusal, nearest, refusals
 from assignment.domain.reps import Roster, UnusableRep, check_reps, roster_change
-from assignment.domain.routing import (
-    Assigned,
-    Board,
-    Grounds,
-    Refusal,
-    RefusalReason,
-    Router,
-    Unassignable,
-    heaviest_first,
-    nearest,
-    refusals,
-    route,
-)
+from assignment.domain.routing import Assigned, Unassignable, most_urgent_first, route
 from assignment.domain.rules import ContactSla, Cover
 
 if TYPE_CHECKING:
@@ -32,15 +23,15 @@ NOON = datetime(2026, 2, 7, 12, 0, tzinfo=UTC)
 
 
 def decide(
-    rules: Rules, reps: list[Rep], profile: Any, *, board: Board | None = None, excluded: Any = ()
+    rules: Rules, reps: list[Rep], lead: Any, *, board: Board | None = None, excluded: Any = ()
 ) -> tuple[str | None, dict[str, Refusal]]:
-    """The chosen rep and the refusal of each other one."""
+    """The chosen rep and the refusal of each other one, by the lead's own rule."""
     router = Router(rules, Roster.of(1, reps))
     banned = frozenset(map(RepId, excluded))
-    ruling = route(profile, router, board or Board([], []), excluded=banned)
-    candidates = ruling.candidates
-    grounds = Grounds(candidates.rule.rule_id, candidates.verdicts, ruling.counts, banned)
-    found = refusals(grounds, router.roster.reps, profile)
+    ruling = route(router.path(lead), board or Board([], []), excluded=banned)
+    step = ruling.steps[0]
+    grounds = Grounds(step.rule_id, step.candidates.verdicts, step.counts, ruling.rule)
+    found = refusals(grounds, Circumstances(router.roster, lead.profile, NOON, banned))
     chosen = ruling.rep_id if isinstance(ruling, Assigned) else None
     return chosen, {refusal.rep_id: refusal for refusal in found}
 
@@ -54,7 +45,7 @@ def test_a_lead_goes_to_the_rep_who_covers_its_city_and_industry(build: Any) -> 
         build.rep("eve", active=False),
     ]
 
-    chosen, refused = decide(build.rules(), reps, build.profile())
+    chosen, refused = decide(build.rules(), reps, build.lead())
 
     assert chosen == "ana"
     assert {rep: (r.reason, r.detail) for rep, r in refused.items()} == {
@@ -67,7 +58,7 @@ def test_a_lead_goes_to_the_rep_who_covers_its_city_and_industry(build: Any) -> 
 
 def test_a_lead_nobody_can_take_has_a_reason_for_each_rep(build: Any) -> None:
     reps = [build.rep("ana"), build.rep("bo", capacity=2)]
-    lead = build.profile(province="海南", city="三沙")
+    lead = build.lead(province="海南", city="三沙")
 
     chosen, refused = decide(build.rules(), reps, lead)
 
@@ -79,7 +70,7 @@ def test_a_full_rep_is_passed_over_with_their_load(build: Any) -> None:
     reps = [build.rep("ana", capacity=2), build.rep("bo")]
     board = Board([("territory", RepId("bo"), 50)], [(RepId("ana"), 2)])
 
-    chosen, refused = decide(build.rules(), reps, build.profile(), board=board)
+    chosen, refused = decide(build.rules(), reps, build.lead(), board=board)
 
     assert chosen == "bo"
     assert refused["ana"] == Refusal(RepId("ana"), RefusalReason.FULL, "2 of 2 leads open")
@@ -88,7 +79,7 @@ def test_a_full_rep_is_passed_over_with_their_load(build: Any) -> None:
 def test_an_owner_before_is_passed_over(build: Any) -> None:
     reps = [build.rep("ana"), build.rep("bo")]
 
-    chosen, refused = decide(build.rules(), reps, build.profile(), excluded=["ana"])
+    chosen, refused = decide(build.rules(), reps, build.lead(), excluded=["ana"])
 
     assert chosen == "bo"
     assert refused["ana"].reason is RefusalReason.PREVIOUS_OWNER
@@ -96,7 +87,7 @@ def test_an_owner_before_is_passed_over(build: Any) -> None:
 
 def test_a_lead_of_a_known_province_only_goes_to_who_covers_the_province(build: Any) -> None:
     reps = [build.rep("ana", provinces=[]), build.rep("bo", cities=[])]
-    lead = build.profile(city="", precision=Precision.PROVINCE)
+    lead = build.lead(city="", precision=Precision.PROVINCE)
 
     chosen, refused = decide(build.rules(), reps, lead)
 
@@ -105,7 +96,7 @@ def test_a_lead_of_a_known_province_only_goes_to_who_covers_the_province(build: 
 
 
 def test_an_ambiguous_place_is_not_guessed(build: Any) -> None:
-    lead = build.profile(province="", city="", precision=Precision.AMBIGUOUS)
+    lead = build.lead(province="", city="", precision=Precision.AMBIGUOUS)
 
     chosen, refused = decide(build.rules(), [build.rep("ana")], lead)
 
@@ -116,7 +107,7 @@ def test_an_ambiguous_place_is_not_guessed(build: Any) -> None:
 def test_an_industry_nobody_stated_rules_nobody_out(build: Any) -> None:
     reps = [build.rep("ana", industries=["医疗"])]
 
-    chosen, _ = decide(build.rules(), reps, build.profile(industry=""))
+    chosen, _ = decide(build.rules(), reps, build.lead(industry=""))
 
     assert chosen == "ana"
 
@@ -127,7 +118,7 @@ def test_a_rule_for_named_reps_passes_the_others_over(build: Any) -> None:
     )
 
     chosen, refused = decide(
-        build.rules(vip, build.rule()), [build.rep("ana"), build.rep("bo")], build.profile()
+        build.rules(vip, build.rule()), [build.rep("ana"), build.rep("bo")], build.lead()
     )
 
     assert chosen == "bo"
@@ -149,7 +140,7 @@ def test_a_rule_for_named_reps_passes_the_others_over(build: Any) -> None:
 def test_the_first_rule_that_fits_decides(build: Any, when: Any, *, fits: bool) -> None:
     rules = build.rules(build.rule("narrow", when=when), build.rule("rest"))
 
-    rule = rules.rule_for(build.profile())
+    rule = Router(rules, Roster.of(1, [])).path(build.lead()).steps[0].rule
 
     assert rule.rule_id == ("narrow" if fits else "rest")
 
@@ -164,9 +155,9 @@ def test_a_source_without_a_weight_weighs_what_other_sources_do(build: Any) -> N
 
 def test_the_heaviest_sources_are_routed_first_and_equals_as_they_came(build: Any) -> None:
     sources = ["organic", "sem", "official_account", "sem"]
-    profiles = [build.profile(source_kind=source) for source in sources]
+    subjects = [build.rules().subject_of(build.lead(source_kind=source)) for source in sources]
 
-    assert heaviest_first(profiles, build.rules()) == [1, 3, 2, 0]
+    assert most_urgent_first(subjects) == [1, 3, 2, 0]
 
 
 def test_of_too_many_refusals_those_that_lack_least_are_told(build: Any) -> None:
@@ -180,7 +171,7 @@ def test_of_too_many_refusals_those_that_lack_least_are_told(build: Any) -> None
 
 
 def test_with_no_reps_a_lead_is_unassignable(build: Any) -> None:
-    ruling = route(build.profile(), Router(build.rules(), Roster.of(0, [])), Board([], []))
+    ruling = route(Router(build.rules(), Roster.of(0, [])).path(build.lead()), Board([], []))
 
     assert isinstance(ruling, Unassignable)
 

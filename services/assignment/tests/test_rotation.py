@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from assignment.domain.board import Board
+from assignment.domain.candidates import Router
 from assignment.domain.leads import RepId
 from assignment.domain.reps import Roster
-from assignment.domain.routing import Assigned, Board, Router, route
+from assignment.domain.routing import Assigned, route
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 weights = st.lists(st.integers(1, 7), min_size=1, max_size=12)
 
 
-def take_turns(router: Router, board: Board, profile: Any, count: int) -> list[str]:
-    rulings = [route(profile, router, board) for _ in range(count)]
+def take_turns(router: Router, board: Board, lead: Any, count: int) -> list[str]:
+    rulings = [route(router.path(lead), board) for _ in range(count)]
     return [ruling.rep_id for ruling in rulings if isinstance(ruling, Assigned)]
 
 
@@ -33,7 +35,7 @@ def test_after_any_number_of_leads_no_rep_is_more_than_one_turn_ahead(
     board = Board([], [])
     given_to: Counter[str] = Counter()
 
-    for chosen in take_turns(router, board, build.profile(), count):
+    for chosen in take_turns(router, board, build.lead(), count):
         given_to[chosen] += 1
         for ahead in router.roster.reps:
             for behind in router.roster.reps:
@@ -50,11 +52,11 @@ def test_a_rep_who_joins_later_is_level_with_the_others_from_then_on(
 ) -> None:
     first = router_of(build, [1, 2, 3])
     board = Board([], [])
-    take_turns(first, board, build.profile(), count)
+    take_turns(first, board, build.lead(), count)
     newcomer = build.rep("newcomer", weight=weight)
     second = Router(build.rules(), Roster.of(2, [*first.roster.reps, newcomer]))
 
-    after = Counter(take_turns(second, board, build.profile(), later))
+    after = Counter(take_turns(second, board, build.lead(), later))
 
     fair = later * weight / (6 + weight)
     assert abs(after["newcomer"] - fair) <= weight + 1
@@ -65,7 +67,7 @@ def test_a_rep_who_joins_later_is_level_with_the_others_from_then_on(
 def test_equal_shares_go_by_rep_id(build: Any, rounds: int) -> None:
     router = router_of(build, [1, 1, 1])
 
-    turns = take_turns(router, Board([], []), build.profile(), rounds)
+    turns = take_turns(router, Board([], []), build.lead(), rounds)
 
     assert turns == [f"rep-{i % 3:02}" for i in range(rounds)]
 
@@ -77,7 +79,7 @@ def test_nobody_is_ever_given_more_than_their_capacity(
 ) -> None:
     router = router_of(build, [1, 5, 2], capacity=capacity)
 
-    given_to = Counter(take_turns(router, Board([], []), build.profile(), count))
+    given_to = Counter(take_turns(router, Board([], []), build.lead(), count))
 
     assert sum(given_to.values()) == min(count, 3 * capacity)
     assert max(given_to.values(), default=0) <= capacity
@@ -88,4 +90,4 @@ def test_a_newcomer_who_loses_ties_is_not_put_off_again_and_again(build: Any) ->
     reps = [build.rep("ana"), build.rep("bo"), build.rep("zoe")]
     router = Router(build.rules(), Roster.of(1, reps))
 
-    assert take_turns(router, board, build.profile(), 5) == ["ana", "zoe", "ana", "bo", "zoe"]
+    assert take_turns(router, board, build.lead(), 5) == ["ana", "zoe", "ana", "bo", "zoe"]

@@ -382,7 +382,7 @@ def test_a_faulty_rule_file_keeps_the_service_from_being_built(
     settings: Settings, tmp_path: Path
 ) -> None:
     file = tmp_path / "rules.yaml"
-    file.write_text("version: 1\nsource_weights: {sem: 1}\nrules: []\n")
+    file.write_text("source_weights: {sem: 1}\nfallback: {pool: a, owner: b}\nrules: []\n")
 
     with pytest.raises(InvalidPolicy, match=r"rules.yaml:3: rules: "):
         build_service(settings.model_copy(update={"routing_rules_file": file}))

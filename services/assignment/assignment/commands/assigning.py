@@ -13,19 +13,12 @@ from assignment.commands.withdrawing import close_arrived
 from assignment.domain.contact import first_owner
 from assignment.domain.decisions import Cause, Decision, Outcome
 from assignment.domain.leads import LeadId, Merged, Owned, Waiting, sort_arrivals, with_owners
-from assignment.domain.routing import (
-    Assigned,
-    Candidates,
-    Grounds,
-    heaviest_first,
-    nearest,
-    refusals,
-    route,
-)
+from assignment.domain.refusals import Circumstances, Grounds, nearest, refusals
+from assignment.domain.routing import Assigned, most_urgent_first, route
+from assignment.store import boards as board_store
 from assignment.store import customers as customer_store
 from assignment.store import decisions as decision_store
 from assignment.store import leads as lead_store
-from assignment.store import reps as rep_store
 from assignment.store import withdrawals as withdrawal_store
 
 if TYPE_CHECKING:
@@ -35,8 +28,10 @@ if TYPE_CHECKING:
     from servicekit.database import UnitOfWork
 
     from assignment.commands.desk import Desk
-    from assignment.domain.leads import Lead, OpenLead, Profile, Standing, StoredLead
-    from assignment.domain.routing import Refusal, Router, Ruling
+    from assignment.domain.candidates import Router
+    from assignment.domain.leads import Lead, OpenLead, Standing, StoredLead
+    from assignment.domain.refusals import Refusal
+    from assignment.domain.routing import Ruling, Step
 
 DRAIN_BATCH_SIZE = 250
 
@@ -53,12 +48,12 @@ async def assign_leads(uow: UnitOfWork, desk: Desk, leads: Sequence[Lead]) -> No
     await withdrawal_store.lock_arrivals(uow.raw)
     leads = await _of_living_customers(uow.raw, leads)
     known = await _known(uow.raw, leads)
-    router, openings = await desk.router(uow.raw)
+    router, openings = await desk.router(uow.raw, now=uow.now)
     new = [lead for lead in leads if lead.lead_id not in known]
     known |= await close_arrived(uow, router, new, openings=openings)
     open_leads = await lead_store.open_leads(uow.raw, list({lead.golden_id for lead in leads}))
     arrivals = sort_arrivals(leads, known=known, open_leads=open_leads)
-    rulings = await _route_all(uow.raw, router, [lead.profile for lead in arrivals.fresh])
+    rulings = await _route_all(uow, router, arrivals.fresh)
     routed = list(zip(arrivals.fresh, rulings, strict=True))
     owners = _first_owners(routed, uow=uow, desk=desk)
     joining = with_owners(arrivals.joining, {key: own.assignee_id for key, own in owners.items()})
@@ -82,18 +77,16 @@ class Drained:
 
 
 async def drain_waiting(uow: UnitOfWork, desk: Desk) -> Drained:
-    """Tries leads that wait and have not been tried since the last opening, oldest first."""
-    router, openings = await desk.router(uow.raw)
+    """Tries leads that wait and were not tried since the last opening: the highest scores first, then the oldest."""
+    router, openings = await desk.router(uow.raw, now=uow.now)
     waiting = await lead_store.lock_waiting(uow.raw, openings=openings, limit=DRAIN_BATCH_SIZE)
     if not waiting:
         return Drained(0, 0)
-    candidates = [router.candidates(stored.lead.profile) for stored in waiting]
-    board = await rep_store.lock_board(uow.raw, candidates)
-    rulings = [route(stored.lead.profile, router, board) for stored in waiting]
-    await rep_store.save_board(uow.raw, board)
+    rulings = await _route_all(uow, router, [stored.lead for stored in waiting])
     found = [(s, r) for s, r in zip(waiting, rulings, strict=True) if isinstance(r, Assigned)]
     await _save_drained(uow, desk, router, found)
-    await lead_store.mark_tried(uow.raw, [s.lead.lead_id for s in waiting], openings=openings)
+    scores = {s.lead.lead_id: r.subject.score for s, r in zip(waiting, rulings, strict=True)}
+    await lead_store.mark_tried(uow.raw, scores, openings=openings)
     return Drained(len(waiting), len(found))
 
 
@@ -111,14 +104,14 @@ async def _of_living_customers(raw: asyncpg.Connection, leads: Sequence[Lead]) -
     ]
 
 
-async def _route_all(
-    raw: asyncpg.Connection, router: Router, profiles: Sequence[Profile]
-) -> list[Ruling]:
-    """A ruling for each profile, in their order, though the heaviest are routed first."""
-    board = await rep_store.lock_board(raw, [router.candidates(profile) for profile in profiles])
-    rulings = {i: route(profiles[i], router, board) for i in heaviest_first(profiles, router.rules)}
-    await rep_store.save_board(raw, board)
-    return [rulings[i] for i in range(len(profiles))]
+async def _route_all(uow: UnitOfWork, router: Router, leads: Sequence[Lead]) -> list[Ruling]:
+    """A ruling for each lead, in their order, though the most urgent are routed first."""
+    paths = [router.path(lead) for lead in leads]
+    board = await board_store.lock_board(uow.raw, paths, now=uow.now)
+    order = most_urgent_first([path.subject for path in paths])
+    rulings = {i: route(paths[i], board) for i in order}
+    await board_store.save_board(uow.raw, board, now=uow.now)
+    return [rulings[i] for i in range(len(paths))]
 
 
 def _first_owners(
@@ -149,7 +142,8 @@ async def _save(
         for lead, ruling in routed
     ]
     decisions += [Decision(lead.lead_id, 1, Outcome.MERGED, Cause.FIRST) for lead, _ in joining]
-    await lead_store.add_leads(uow.raw, placed, openings=openings)
+    scores = {lead.lead_id: ruling.subject.score for lead, ruling in routed}
+    await lead_store.add_leads(uow.raw, placed, openings=openings, scores=scores)
     await decision_store.add_decisions(uow.raw, decisions, router=router, decided_at=uow.now)
     await decision_store.start_timers(uow.raw, owners)
 
@@ -161,16 +155,16 @@ def _publish_routed(
     *,
     owners: dict[LeadId, Owned],
 ) -> None:
-    known_refusals: dict[tuple[Candidates, tuple[int, ...]], list[Refusal]] = {}
+    known_refusals: dict[tuple[Step, ...], list[Refusal]] = {}
     for lead, ruling in routed:
         owned = owners.get(lead.lead_id)
-        if owned is not None:
+        _publish_score(uow, router, lead, ruling, owned)
+        if owned is not None and isinstance(ruling, Assigned):
             _publish_assigned(uow, router, lead, ruling, owned=owned, cause=Cause.FIRST)
             continue
-        key = (ruling.candidates, ruling.counts)
-        if key not in known_refusals:
-            known_refusals[key] = _refusals(router, ruling, lead.profile)
-        found = known_refusals[key]
+        if ruling.steps not in known_refusals:
+            known_refusals[ruling.steps] = _refusals(uow, router, ruling)
+        found = known_refusals[ruling.steps]
         event = wire.lead_unassignable(
             lead,
             ruling,
@@ -181,14 +175,35 @@ def _publish_routed(
         uow.publish(event, key=str(lead.lead_id), cause=lead.traceparent)
 
 
-def _refusals(router: Router, ruling: Ruling, profile: Profile) -> list[Refusal]:
-    candidates = ruling.candidates
-    grounds = Grounds(candidates.rule.rule_id, candidates.verdicts, ruling.counts)
-    return refusals(grounds, router.roster.reps, profile)
+def _refusals(uow: UnitOfWork, router: Router, ruling: Ruling) -> list[Refusal]:
+    around = Circumstances(router.roster, ruling.subject.profile, uow.now)
+    return [refusal for step in ruling.steps for refusal in refusals(_grounds(step), around)]
+
+
+def _grounds(step: Step) -> Grounds:
+    rule = step.candidates.rule
+    return Grounds(rule.rule_id, step.candidates.verdicts, step.counts, rule)
+
+
+def _publish_score(
+    uow: UnitOfWork, router: Router, lead: Lead, ruling: Ruling, owned: Owned | None
+) -> None:
+    """States that a lead lies above the threshold (AS-16)."""
+    scoring = router.rules.scoring
+    if scoring is None or ruling.subject.score <= scoring.threshold:
+        return
+    event = wire.lead_scored(
+        lead,
+        scoring,
+        score=ruling.subject.score,
+        assignee=owned.assignee_id if owned else None,
+        version=router.rules.version,
+    )
+    uow.publish(event, key=str(lead.lead_id), cause=lead.traceparent)
 
 
 def _publish_assigned(
-    uow: UnitOfWork, router: Router, lead: Lead, ruling: Ruling, *, owned: Owned, cause: Cause
+    uow: UnitOfWork, router: Router, lead: Lead, ruling: Assigned, *, owned: Owned, cause: Cause
 ) -> None:
     event = wire.lead_assigned(
         lead, owned, ruling, cause=cause, previous=None, version=router.rules.version

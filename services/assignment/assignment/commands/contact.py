@@ -18,6 +18,7 @@ from assignment.domain.contact import (
 from assignment.domain.decisions import Cause, Decision, Outcome
 from assignment.domain.leads import LeadId, Owned, RepId
 from assignment.domain.routing import Assigned, release, route
+from assignment.store import boards as board_store
 from assignment.store import decisions as decision_store
 from assignment.store import leads as lead_store
 from assignment.store import reps as rep_store
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
     from servicekit.database import UnitOfWork
 
     from assignment.commands.desk import Desk
+    from assignment.domain.candidates import Router
     from assignment.domain.leads import Lead, StoredLead
-    from assignment.domain.routing import Router, Ruling
+    from assignment.domain.routing import Ruling
     from assignment.domain.rules import ContactSla
 
 TIMERS_BATCH_SIZE = 500
@@ -109,7 +111,7 @@ async def fire_contact_timers(uow: UnitOfWork, desk: Desk) -> Fired:
     timers = await decision_store.take_due_timers(uow.raw, now=uow.now, limit=TIMERS_BATCH_SIZE)
     overdue = await _overdue(uow.raw, timers) if timers else []
     if overdue:
-        router, _ = await desk.router(uow.raw)
+        router, _ = await desk.router(uow.raw, now=uow.now)
         hand_overs = await _decide(uow, router, desk.sla, overdue)
         await _save(uow, router, hand_overs)
         for hand_over in hand_overs:
@@ -134,22 +136,24 @@ async def _decide(
 ) -> list[_HandOver]:
     hopping = [each for each in overdue if may_hop(each.owned, sla)]
     owners = await decision_store.owners_so_far(uow.raw, [each.lead.lead_id for each in hopping])
-    board = await rep_store.lock_board(
+    paths = {each.lead.lead_id: router.path(each.lead) for each in hopping}
+    board = await board_store.lock_board(
         uow.raw,
-        [router.candidates(each.lead.profile) for each in hopping],
+        paths.values(),
+        now=uow.now,
         owners={each.owned.assignee_id for each in hopping},
     )
     hand_overs = [_HandOver(each, None, None) for each in overdue if not may_hop(each.owned, sla)]
     made_room = False
     for each in hopping:
         excluded = owners[each.lead.lead_id] | {each.owned.assignee_id}
-        ruling = route(each.lead.profile, router, board, excluded=excluded)
+        ruling = route(paths[each.lead.lead_id], board, excluded=excluded)
         next_owned = None
         if isinstance(ruling, Assigned):
             made_room |= release(router, board, each.owned.assignee_id)
             next_owned = next_owner(each.owned, ruling.rep_id, now=uow.now, sla=sla)
         hand_overs.append(_HandOver(each, ruling, next_owned))
-    await rep_store.save_board(uow.raw, board)
+    await board_store.save_board(uow.raw, board, now=uow.now)
     if made_room:
         await rep_store.open_up(uow.raw)
     return hand_overs
@@ -186,7 +190,7 @@ def _publish(uow: UnitOfWork, router: Router, hand_over: _HandOver) -> None:
         next_assignee=next_owned.assignee_id if next_owned else None,
     )
     uow.publish(event, key=str(lead.lead_id), cause=lead.traceparent)
-    if next_owned is not None and hand_over.ruling is not None:
+    if next_owned is not None and isinstance(hand_over.ruling, Assigned):
         assigned = wire.lead_assigned(
             lead,
             next_owned,

@@ -64,7 +64,7 @@ async def part_customers(uow: UnitOfWork, parts: Mapping[str, Sequence[UUID]]) -
 async def _join(
     uow: UnitOfWork, desk: Desk, joining: Sequence[StoredLead], goes_on: StoredLead
 ) -> None:
-    router, _ = await desk.router(uow.raw)
+    router, _ = await desk.router(uow.raw, now=uow.now)
     into = OpenLead(goes_on.lead.lead_id, owner_of(goes_on))
     lead_ids = [each.lead.lead_id for each in joining]
     await give_back(uow, router, joining)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from assignment.domain.leads import Owned
 from assignment.domain.routing import release
+from assignment.store import boards as board_store
 from assignment.store import reps as rep_store
 
 if TYPE_CHECKING:
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
 
     from servicekit.database import UnitOfWork
 
+    from assignment.domain.candidates import Router
     from assignment.domain.leads import RepId, StoredLead
-    from assignment.domain.routing import Router
 
 
 async def give_back(uow: UnitOfWork, router: Router, closed: Sequence[StoredLead]) -> None:
@@ -22,9 +23,9 @@ async def give_back(uow: UnitOfWork, router: Router, closed: Sequence[StoredLead
     owners = [owner for each in closed if (owner := owner_of(each)) is not None]
     if not owners:
         return
-    board = await rep_store.lock_board(uow.raw, [], owners=owners)
+    board = await board_store.lock_board(uow.raw, [], now=uow.now, owners=owners)
     made_room = [release(router, board, owner) for owner in owners]
-    await rep_store.save_board(uow.raw, board)
+    await board_store.save_board(uow.raw, board, now=uow.now)
     if any(made_room):
         await rep_store.open_up(uow.raw)
 

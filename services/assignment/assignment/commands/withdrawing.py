@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from servicekit.database import UnitOfWork
 
     from assignment.commands.desk import Desk
+    from assignment.domain.candidates import Router
     from assignment.domain.leads import Lead, LeadId, RepId, StoredLead
-    from assignment.domain.routing import Router
 
 
 async def withdraw_leads(uow: UnitOfWork, desk: Desk, imports: Mapping[LeadId, UUID]) -> int:
@@ -63,7 +63,7 @@ async def close_arrived(
     closed = {lead.lead_id: lead for lead in leads if lead.lead_id in wished}.values()
     placed = [(lead, Withdrawn(wished[lead.lead_id])) for lead in closed]
     decisions = [_decision(lead.lead_id, 1) for lead in closed]
-    await lead_store.add_leads(uow.raw, placed, openings=openings)
+    await lead_store.add_leads(uow.raw, placed, openings=openings, scores={})
     await decision_store.add_decisions(uow.raw, decisions, router=router, decided_at=uow.now)
     await withdrawal_store.settle(uow.raw, wished)
     for lead in closed:
@@ -74,7 +74,7 @@ async def close_arrived(
 async def _close(
     uow: UnitOfWork, desk: Desk, closed: Sequence[StoredLead], imports: Mapping[LeadId, UUID]
 ) -> None:
-    router, _ = await desk.router(uow.raw)
+    router, _ = await desk.router(uow.raw, now=uow.now)
     await give_back(uow, router, closed)
     lead_ids = [each.lead.lead_id for each in closed]
     decisions = [_decision(each.lead.lead_id, each.decision_count + 1) for each in closed]

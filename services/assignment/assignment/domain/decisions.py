@@ -7,16 +7,20 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from assignment.domain.leads import Merged, Withdrawn
-from assignment.domain.routing import Assigned, Grounds, Ruling, refusals, standings
+from assignment.domain.refusals import Circumstances, Grounds, refusals, standings
+from assignment.domain.routing import Assigned
+from assignment.domain.rules import TieBreaker
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from assignment.domain.leads import LeadId, RepId, Standing, StoredLead
-    from assignment.domain.reps import Rep
-    from assignment.domain.routing import Refusal
-    from assignment.domain.routing import Standing as Share
+    from assignment.domain.leads import LeadId, RepId, Standing, StoredLead, Traits
+    from assignment.domain.refusals import Refusal
+    from assignment.domain.refusals import Standing as Share
+    from assignment.domain.reps import Roster
+    from assignment.domain.routing import Ruling
+    from assignment.domain.rules import Rule, Rules
 
 
 class Outcome(IntEnum):
@@ -40,6 +44,7 @@ class Cause(IntEnum):
     DRAINED = 3
     IMPORT_UNDONE = 4
     CUSTOMERS_MERGED = 5
+    DECLINED = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +67,17 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class StepTaken:
+    """One pool that a decision asked, as it is kept; see `assignment.domain.refusals.Grounds`."""
+
+    rule_id: str
+    verdicts: bytes
+    counts: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
 class RecordedDecision:
-    """A decision read back; `grounds`, `weight` and the versions are None where no rule was asked."""
+    """A decision read back; without steps, and with None for weight, score and versions, where no rule was asked."""
 
     decided_at: datetime
     outcome: Outcome
@@ -72,7 +86,16 @@ class RecordedDecision:
     rules_version: int | None
     roster_version: int | None
     weight: float | None
-    grounds: Grounds | None
+    steps: tuple[StepTaken, ...] = ()
+    owners_before: frozenset[RepId] = frozenset()
+    score: float | None = None
+    tie_breaker: TieBreaker = TieBreaker.NONE
+    pool_id: str = ""
+
+    @property
+    def rule_id(self) -> str:
+        """The rule that decided; empty when none was asked."""
+        return self.steps[0].rule_id if self.steps else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +108,31 @@ class Explanation:
     standings: list[Share]
 
 
-def explain(decision: RecordedDecision, stored: StoredLead, reps: Sequence[Rep]) -> Explanation:
-    """Says what a decision was made of; `reps` is the roster that was in force then, by rep id."""
-    grounds = decision.grounds
-    if grounds is None:
-        return Explanation(decision, _inputs(decision, stored), [], [])
-    # The chosen one is no refusal, and neither is an eligible one whose turn it was not: the standings show those.
-    refused = refusals(grounds, reps, stored.lead.profile)
-    return Explanation(decision, _inputs(decision, stored), refused, standings(grounds, reps))
+def explain(
+    decision: RecordedDecision, stored: StoredLead, roster: Roster | None, rules: Rules | None
+) -> Explanation:
+    """Says what a decision was made of; `roster` and `rules` are those that were in force then, None if unknown."""
+    refused: list[Refusal] = []
+    shares: list[Share] = []
+    if roster is not None:
+        around = Circumstances(
+            roster, stored.lead.profile, decision.decided_at, decision.owners_before
+        )
+        deciding = len(decision.steps) - 1
+        for number, step in enumerate(decision.steps):
+            rule = _rule(rules, step.rule_id)
+            grounds = Grounds(step.rule_id, step.verdicts, step.counts, rule)
+            # The chosen one is no refusal, nor is an eligible one whose turn it was not: the standings show those.
+            refused += refusals(grounds, around)
+            chosen = decision.assignee_id if number == deciding else None
+            shares += standings(grounds, roster.reps, chosen)
+    return Explanation(decision, _inputs(decision, stored), refused, shares)
+
+
+def _rule(rules: Rules | None, rule_id: str) -> Rule | None:
+    if rules is None:
+        return None
+    return next((r for r in rules.rules if r.rule_id == rule_id), rules.pools.get(rule_id))
 
 
 def _inputs(decision: RecordedDecision, stored: StoredLead) -> dict[str, str]:
@@ -103,6 +143,7 @@ def _inputs(decision: RecordedDecision, stored: StoredLead) -> dict[str, str]:
         "city": profile.city,
         "region_precision": profile.precision.name.lower(),
         "industry": profile.industry,
+        **_traits(stored.lead.traits),
     }
     if decision.weight is not None:
         inputs["source_weight"] = f"{decision.weight:g}"
@@ -110,6 +151,14 @@ def _inputs(decision: RecordedDecision, stored: StoredLead) -> dict[str, str]:
     else:
         inputs.update(_without_rule(decision, stored.standing))
     return inputs
+
+
+def _traits(traits: Traits) -> dict[str, str]:
+    known = {"product": traits.product}
+    if traits.budget is not None:
+        known["budget"] = f"{traits.budget:g}"
+    known |= {f"attributes.{name}": value for name, value in sorted(traits.attributes.items())}
+    return {name: value for name, value in known.items() if value}
 
 
 def _without_rule(decision: RecordedDecision, standing: Standing) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple, NewType, TypeAlias
 from uuid import UUID
@@ -38,6 +38,21 @@ class Profile(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Traits:
+    """What rules may ask about one lead beside its profile; nothing of it is personal.
+
+    `budget` is in yuan, None when none was stated; `attributes` are what the channel's mapping names, as text.
+    """
+
+    product: str = ""
+    budget: float | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+NO_TRAITS = Traits()
+
+
+@dataclass(frozen=True, slots=True)
 class Lead:
     """One inquiry of a known customer. `traceparent` is the trace that its later effects continue."""
 
@@ -49,6 +64,7 @@ class Lead:
     first_action: str
     phone_display: str
     traceparent: str | None
+    traits: Traits = NO_TRAITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +103,15 @@ Standing: TypeAlias = Waiting | Owned | Merged | Withdrawn
 
 @dataclass(frozen=True, slots=True)
 class StoredLead:
-    """A lead with its standing; `decision_count` decisions have been made about it."""
+    """A lead with its standing; `decision_count` decisions have been made about it.
+
+    `accepted_at` is when its owner of now took it on; None before.
+    """
 
     lead: Lead
     standing: Standing
     decision_count: int
+    accepted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from servicekit.errors import Invalid
 
+from assignment.domain.calendars import WorkingCalendar, week_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
+    from assignment.domain.calendars import Absence, Span
     from assignment.domain.leads import RepId
 
 REPS_MAX = 10_000
 NAME_LENGTH_MAX = 64
 WEIGHT_MAX = 1000
 CAPACITY_MAX = 1_000_000
+SHIFTS_MAX = 50
+ABSENCES_MAX = 200
+FROZEN = "frozen"
+LEFT = "left"
+INACTIVE_BECAUSE = ("", FROZEN, LEFT)
+EVERY_HOUR = WorkingCalendar()
 
 _SUFFIXES = ("省", "市", "自治区", "特别行政区")
 
@@ -34,12 +44,25 @@ class TooManyReps(Invalid):
         super().__init__(f"{count} reps in one request, at most {REPS_MAX}")
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Shift:
+    """A span of working time on some weekdays, 1 for Monday."""
+
+    weekdays: tuple[int, ...]
+    span: Span
+
+    def __str__(self) -> str:
+        return f"{','.join(map(str, self.weekdays))} {self.span}"
+
+
 @dataclass(frozen=True, slots=True)
 class Rep:
     """Somebody who can take leads.
 
     `cities` empty means unknown, `industries` empty means all, `capacity` 0 means no limit of open leads; `weight`
-    is the share of leads relative to other reps. `manager_id` is empty when nobody is told.
+    is the share of leads relative to other reps. `manager_id` is empty when nobody is told. `calendar` names a team
+    calendar, empty for none; `shifts` are working hours in place of the calendar's; `inactive_because` is `frozen` or
+    `left` where somebody said.
     """
 
     rep_id: RepId
@@ -50,6 +73,11 @@ class Rep:
     capacity: int
     weight: int
     active: bool
+    skills: frozenset[str] = frozenset()
+    calendar: str = ""
+    shifts: tuple[Shift, ...] = ()
+    absences: tuple[Absence, ...] = ()
+    inactive_because: str = ""
 
     def takes_turns_like(self, other: Rep) -> bool:
         """Whether the same leads come to both at the same rate, so that turns taken can be carried over."""
@@ -58,29 +86,93 @@ class Rep:
             and self.provinces == other.provinces
             and self.cities == other.cities
             and self.industries == other.industries
+            and self.skills == other.skills
+            and (self.calendar, self.shifts) == (other.calendar, other.shifts)
         )
 
 
 @dataclass(frozen=True, slots=True)
 class RepLoad:
-    """A rep with their open leads and the leads ever given to them."""
+    """A rep with their open leads, the leads ever given to them, and whether they are there.
+
+    `seen_at` is None for one who was never seen; `is_away` holds at their own word.
+    """
 
     rep: Rep
     open_count: int
     assigned_count: int
+    seen_at: datetime | None = None
+    is_away: bool = False
+    is_on_duty: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """Who is off duty at a moment, and until when that stays so; None for ever.
+
+    `arrived` are those of them who are on duty already, and whose coming has not been noted yet.
+    """
+
+    off: frozenset[RepId] = frozenset()
+    until: datetime | None = None
+    arrived: tuple[RepId, ...] = ()
+
+
+ON_DUTY = Duty()
 
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """Every rep at one version, by rep id."""
+    """Every rep at one version, by rep id, with the calendars by which they work."""
 
     version: int
     reps: tuple[Rep, ...]
+    calendars: Mapping[str, WorkingCalendar] = field(default_factory=dict, hash=False)
 
     @classmethod
-    def of(cls, version: int, reps: Iterable[Rep]) -> Roster:
+    def of(
+        cls,
+        version: int,
+        reps: Iterable[Rep],
+        calendars: Mapping[str, WorkingCalendar] | None = None,
+    ) -> Roster:
         """The roster of these reps, in any order."""
-        return cls(version, tuple(sorted(reps, key=lambda rep: rep.rep_id)))
+        return cls(version, tuple(sorted(reps, key=lambda rep: rep.rep_id)), calendars or {})
+
+    def calendar_of(self, rep: Rep) -> WorkingCalendar | None:
+        """When a rep works; None for always. A calendar that is not known leaves the rep without one."""
+        if not (rep.calendar or rep.shifts or rep.absences):
+            return None
+        team = self.calendars.get(rep.calendar, EVERY_HOUR)
+        week = week_of((shift.weekdays, shift.span) for shift in rep.shifts)
+        return replace(team, week=week if rep.shifts else team.week, absences=rep.absences)
+
+    def duty(self, now: datetime, *, noted_at: datetime) -> Duty:
+        """Who is off duty now.
+
+        One who came on duty after `noted_at` is not counted in before that was noted: until then their turns are those
+        from before they left.
+        """
+        off: list[RepId] = []
+        arrived: list[RepId] = []
+        untils: list[datetime] = []
+        for rep_ids, calendar in self._shared_calendars():
+            if not calendar.lasts_on_duty(min(noted_at, now), now):
+                off += rep_ids
+                arrived += rep_ids if calendar.is_on_duty(now) else ()
+            change = calendar.next_change(now)
+            if change is not None:
+                untils.append(change)
+        return Duty(frozenset(off), min(untils, default=None), tuple(arrived))
+
+    def _shared_calendars(self) -> Iterable[tuple[list[RepId], WorkingCalendar]]:
+        """The reps of each calendar that there is: many work by the same."""
+        shared: dict[WorkingCalendar, list[RepId]] = {}
+        for rep in self.reps:
+            calendar = self.calendar_of(rep) if rep.active else None
+            if calendar is not None:
+                shared.setdefault(calendar, []).append(rep.rep_id)
+        return [(rep_ids, calendar) for calendar, rep_ids in shared.items()]
 
 
 def check_reps(reps: Sequence[Rep]) -> None:
@@ -103,13 +195,14 @@ def _fault_of(rep: Rep) -> str | None:
         return f"an id is not at most {NAME_LENGTH_MAX} printable characters"
     if not 1 <= rep.weight <= WEIGHT_MAX or not 0 <= rep.capacity <= CAPACITY_MAX:
         return f"the weight goes up to {WEIGHT_MAX}, the capacity up to {CAPACITY_MAX}"
-    return _fault_of_names([*rep.provinces, *rep.cities, *rep.industries]) or _fault_of_places(rep)
+    names = [*rep.provinces, *rep.cities, *rep.industries, *rep.skills]
+    return _fault_of_names(names) or _fault_of_places(rep) or _fault_of_hours(rep)
 
 
 def _fault_of_names(names: Iterable[str]) -> str | None:
     for name in names:
         if not name.strip() or not name.isprintable() or len(name) > NAME_LENGTH_MAX:
-            return f"a place or industry is not 1 to {NAME_LENGTH_MAX} printable characters"
+            return f"a place, industry or skill is not 1 to {NAME_LENGTH_MAX} printable characters"
     return None
 
 
@@ -118,6 +211,16 @@ def _fault_of_places(rep: Rep) -> str | None:
     for place in sorted(rep.provinces | rep.cities):
         if len(place) > 2 and place.endswith(_SUFFIXES):
             return f"{place} must be written without its suffix"
+    return None
+
+
+def _fault_of_hours(rep: Rep) -> str | None:
+    if len(rep.calendar) > NAME_LENGTH_MAX or len(rep.shifts) > SHIFTS_MAX:
+        return f"the calendar's name is too long, or there are more than {SHIFTS_MAX} shifts"
+    if len(rep.absences) > ABSENCES_MAX or any(each.start >= each.end for each in rep.absences):
+        return f"a time off ends before it begins, or there are more than {ABSENCES_MAX}"
+    if rep.inactive_because not in INACTIVE_BECAUSE or (rep.active and rep.inactive_because):
+        return "only an inactive rep is frozen or left"
     return None
 
 

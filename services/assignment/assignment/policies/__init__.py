@@ -3,78 +3,90 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from itertools import islice
+from typing import TYPE_CHECKING
 
-from assignment.domain.leads import Precision, RepId
-from assignment.domain.rules import Condition, ContactSla, Cover, Rule, Rules
-from assignment.policies.documents import InvalidPolicy, load_document
+from assignment.domain.rules import ContactSla, Rules
+from assignment.policies.documents import (
+    FAULTS_MAX,
+    InvalidPolicy,
+    document_text,
+    load_document,
+    parsed,
+    schema_faults,
+)
+from assignment.policies.rule_documents import RuleReader
+from assignment.policies.rule_faults import faults_of_order, faults_of_parts, faults_of_reps
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
-    from assignment.policies.documents import Document
+__all__ = [
+    "InvalidPolicy",
+    "checked_rules",
+    "kept_rules",
+    "load_rules",
+    "load_sla",
+    "read_rules",
+    "rules_text",
+]
 
-__all__ = ["InvalidPolicy", "load_rules", "load_sla"]
+FIRST_VERSION = 1
+RULES_FILE = "routing.yaml"
 
 
 def load_rules(file: Path | None = None) -> Rules:
-    """The routing rules in `file`, or the packaged ones; raises `InvalidPolicy`."""
-    document = load_document("routing", file)
-    _check_order(document)
-    content = document.content
-    return Rules(
-        version=content["version"],
-        source_weights=content["source_weights"],
-        rules=tuple(_rule(entry) for entry in content["rules"]),
-    )
+    """The routing rules in `file`, or the packaged ones, as version 1; raises `InvalidPolicy`."""
+    name, text = document_text("routing", file)
+    return read_rules(text, name, version=FIRST_VERSION)
+
+
+def rules_text(file: Path | None = None) -> str:
+    """The document of routing rules in `file`, or the packaged one; raises `InvalidPolicy` where it cannot be read."""
+    return document_text("routing", file)[1]
+
+
+def read_rules(text: str, file: str = RULES_FILE, *, version: int) -> Rules:
+    """The rules that a document states; raises `InvalidPolicy` for its first fault."""
+    rules, faults = checked_rules(text, file, version=version)
+    if rules is None:
+        raise faults[0]
+    return rules
+
+
+@lru_cache(maxsize=32)
+def kept_rules(text: str, version: int) -> Rules:
+    """The rules of a document that was in force; raises `InvalidPolicy`."""
+    return read_rules(text, version=version)
+
+
+def checked_rules(
+    text: str, file: str = RULES_FILE, *, version: int, rep_ids: AbstractSet[str] | None = None
+) -> tuple[Rules | None, list[InvalidPolicy]]:
+    """The rules of a document, or else what is wrong with it, by line, at most 100 faults.
+
+    `rep_ids` are the reps that there are; without them nobody asks whether the document names others.
+    """
+    try:
+        document = parsed(file, text)
+        faults = schema_faults(document, "routing")
+        if faults:
+            return None, faults
+        faults = list(islice(faults_of_parts(document), FAULTS_MAX))
+        rules = RuleReader(document).rules(version) if not faults else None
+    except InvalidPolicy as fault:
+        return None, [fault]
+    if rules is not None:
+        faults += islice(faults_of_order(document, rules), FAULTS_MAX)
+    if rep_ids is not None:
+        faults += islice(faults_of_reps(document, rep_ids), FAULTS_MAX)
+    faults.sort(key=lambda fault: fault.line)
+    return (None, faults[:FAULTS_MAX]) if faults else (rules, [])
 
 
 def load_sla(file: Path | None = None) -> ContactSla:
     """The contact SLA in `file`, or the packaged one; raises `InvalidPolicy`."""
     content = load_document("sla", file).content
     return ContactSla(timedelta(seconds=content["contact_within_s"]), content["max_hops"])
-
-
-def _check_order(document: Document) -> None:
-    """What a schema cannot say: unique ids, and one rule for all the rest, which is the last."""
-    rules = document.content["rules"]
-    seen: set[str] = set()
-    for index, rule in enumerate(rules):
-        if rule["id"] in seen:
-            raise document.fault(("rules", index, "id"), f"rule {rule['id']} stands here twice")
-        seen.add(rule["id"])
-        if "when" not in rule and index < len(rules) - 1:
-            raise document.fault(
-                ("rules", index), f"rule {rule['id']} fits every lead, so no later rule is reached"
-            )
-    if "when" in rules[-1]:
-        raise document.fault(
-            ("rules", len(rules) - 1), "the last rule must have no `when`: some leads fit no rule"
-        )
-
-
-def _rule(entry: dict[str, Any]) -> Rule:
-    candidates = entry["candidates"]
-    return Rule(
-        rule_id=entry["id"],
-        when=_condition(entry["when"]) if "when" in entry else None,
-        cover=Cover(candidates["cover"]),
-        same_industry=candidates["industries"] == "match",
-        rep_ids=None if entry["reps"] == "all" else frozenset(map(RepId, entry["reps"])),
-    )
-
-
-def _condition(when: dict[str, Any]) -> Condition:
-    precisions = when.get("precisions")
-    return Condition(
-        provinces=_names(when, "provinces"),
-        cities=_names(when, "cities"),
-        precisions=precisions and frozenset(Precision[name.upper()] for name in precisions),
-        industries=_names(when, "industries"),
-        source_kinds=_names(when, "source_kinds"),
-        min_weight=when.get("min_weight"),
-    )
-
-
-def _names(when: dict[str, Any], part: str) -> frozenset[str] | None:
-    return frozenset(when[part]) if part in when else None

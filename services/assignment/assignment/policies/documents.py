@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from importlib import resources
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 Step = str | int
 
+FAULTS_MAX = 100
+REASON_CHARS_MAX = 500
+TEXT_CHARS_MAX = 1_000_000
+
 _PACKAGE = "assignment.policies"
 
 
@@ -23,6 +28,9 @@ class InvalidPolicy(Invalid):
     """A policy file cannot be used; the text names file, line, path and reason."""
 
     def __init__(self, file: str, line: int, path: Sequence[Step], reason: str) -> None:
+        self.line = line
+        self.path = path_text(path)
+        self.reason = reason
         where = f"{file}:{line}: {path_text(path)}: " if path else f"{file}:{line}: "
         super().__init__(f"{where}{reason}")
 
@@ -45,19 +53,56 @@ def load_document(name: str, override: Path | None) -> Document:
 
     Raises `InvalidPolicy`, also when the file cannot be read.
     """
-    file, text = _text_of(name, override)
+    file, text = document_text(name, override)
+    document = parsed(file, text)
+    for fault in schema_faults(document, name):
+        raise fault
+    return document
+
+
+def document_text(name: str, override: Path | None) -> tuple[str, str]:
+    """The name and the text of the file at `override`, or of the packaged `<name>.yaml`; raises `InvalidPolicy`."""
+    if override is None:
+        return f"{name}.yaml", packaged(f"{name}.yaml")
     try:
+        return override.name, override.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidPolicy(override.name, 1, (), f"unreadable: {error}") from None
+
+
+def parsed(file: str, text: str) -> Document:
+    """A document whose parts nobody has checked yet; raises `InvalidPolicy` for what is no YAML, or too much of it."""
+    if len(text) > TEXT_CHARS_MAX:
+        raise InvalidPolicy(file, 1, (), f"longer than {TEXT_CHARS_MAX} characters")
+    try:
+        _refuse_aliases(file, text)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         content = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise InvalidPolicy(file, line, (), str(error.problem)) from None
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise InvalidPolicy(file, 1, (), "is not YAML") from None
     if root is None:
         raise InvalidPolicy(file, 1, (), "the file is empty")
     document = Document(file, content, root)
     _refuse_repeated_keys(document, root, ())
-    _check(document, json.loads(_packaged(f"{name}.schema.json")))
     return document
+
+
+def schema_faults(document: Document, name: str) -> list[InvalidPolicy]:
+    """Where a document is not as `<name>.schema.json` wants it, by line."""
+    validator = jsonschema.Draft202012Validator(json.loads(packaged(f"{name}.schema.json")))
+    found = []
+    for error in islice(validator.iter_errors(document.content), FAULTS_MAX):
+        fault = jsonschema.exceptions.best_match([error]) or error
+        found.append(document.fault(list(fault.absolute_path), fault.message[:REASON_CHARS_MAX]))
+    return sorted(found, key=lambda fault: fault.line)
+
+
+def packaged(name: str) -> str:
+    """The text of a file that comes with the service."""
+    return (resources.files(_PACKAGE) / name).read_text(encoding="utf-8")
 
 
 def path_text(path: Sequence[Step]) -> str:
@@ -66,24 +111,12 @@ def path_text(path: Sequence[Step]) -> str:
     return text.removeprefix(".")
 
 
-def _text_of(name: str, override: Path | None) -> tuple[str, str]:
-    if override is None:
-        return f"{name}.yaml", _packaged(f"{name}.yaml")
-    try:
-        return override.name, override.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidPolicy(override.name, 1, (), f"unreadable: {error}") from None
-
-
-def _packaged(name: str) -> str:
-    return (resources.files(_PACKAGE) / name).read_text(encoding="utf-8")
-
-
-def _check(document: Document, schema: dict[str, Any]) -> None:
-    validator = jsonschema.Draft202012Validator(schema)
-    fault = jsonschema.exceptions.best_match(validator.iter_errors(document.content))
-    if fault is not None:
-        raise document.fault(list(fault.absolute_path), fault.message)
+def _refuse_aliases(file: str, text: str) -> None:
+    """A few aliases of aliases would make a small file as large as one likes."""
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise InvalidPolicy(file, line, (), "an alias: write out what it stands for")
 
 
 def _refuse_repeated_keys(document: Document, node: yaml.Node, path: tuple[Step, ...]) -> None:

@@ -1,4 +1,4 @@
-"""What can be asked about leads, their owners and the reasons."""
+"""Who owns a lead, and the reasons."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from assignment.domain.contact import UnknownLead
 from assignment.domain.decisions import explain
 from assignment.domain.leads import Assignment, Merged, Owned
+from assignment.policies import kept_rules
 from assignment.store import decisions as decision_store
 from assignment.store import leads as lead_store
 from assignment.store import reps as rep_store
+from assignment.store import rules as rule_store
 
 if TYPE_CHECKING:
     import asyncpg
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
 
     from assignment.domain.decisions import Explanation, RecordedDecision
     from assignment.domain.leads import LeadId, StoredLead
-    from assignment.domain.reps import Rep, RepLoad
+    from assignment.domain.reps import Roster
+    from assignment.domain.rules import Rules
 
 
 async def get_assignment(database: Database, lead_id: LeadId) -> Assignment:
@@ -39,13 +42,11 @@ async def explain_assignment(database: Database, lead_id: LeadId) -> list[Explan
         stored = await _lead(raw, lead_id)
         decisions = await decision_store.list_decisions(raw, lead_id)
         rosters = await _rosters(raw, decisions)
-    return [explain(each, stored, rosters.get(each.roster_version, ())) for each in decisions]
-
-
-async def list_reps(database: Database) -> list[RepLoad]:
-    """Every rep with what they have to do, by rep id."""
-    async with database.raw() as raw:
-        return await rep_store.list_loads(raw)
+        rules = await _rules(raw, decisions)
+    return [
+        explain(each, stored, rosters.get(each.roster_version), rules.get(each.rules_version))
+        for each in decisions
+    ]
 
 
 async def _lead(raw: asyncpg.Connection, lead_id: LeadId) -> StoredLead:
@@ -57,7 +58,19 @@ async def _lead(raw: asyncpg.Connection, lead_id: LeadId) -> StoredLead:
 
 async def _rosters(
     raw: asyncpg.Connection, decisions: list[RecordedDecision]
-) -> dict[int | None, tuple[Rep, ...]]:
+) -> dict[int | None, Roster]:
     """The reps at each version by which a decision was made."""
     versions = {each.roster_version for each in decisions if each.roster_version is not None}
-    return {version: (await rep_store.roster_at(raw, version)).reps for version in sorted(versions)}
+    return {version: await rep_store.roster_at(raw, version) for version in sorted(versions)}
+
+
+async def _rules(
+    raw: asyncpg.Connection, decisions: list[RecordedDecision]
+) -> dict[int | None, Rules]:
+    """The rules of each version by which a decision was made, as far as they are kept."""
+    found: dict[int | None, Rules] = {}
+    for version in sorted({each.rules_version for each in decisions if each.rules_version}):
+        kept = await rule_store.get_rules(raw, version)
+        if kept is not None:
+            found[version] = kept_rules(kept.document, version)
+    return found

@@ -6,8 +6,9 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from assignment.domain.contact import CONTACT_TIMER, Timer
-from assignment.domain.decisions import Cause, Decision, Outcome, RecordedDecision
-from assignment.domain.routing import Grounds
+from assignment.domain.decisions import Cause, Decision, Outcome, RecordedDecision, StepTaken
+from assignment.domain.routing import Assigned
+from assignment.domain.rules import TieBreaker
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
 
     import asyncpg
 
+    from assignment.domain.candidates import Router
     from assignment.domain.leads import LeadId, Owned, RepId
-    from assignment.domain.routing import Router, Ruling
+    from assignment.domain.routing import Ruling, Step
 
 _COLUMNS = (
     "lead_id",
@@ -31,12 +33,20 @@ _COLUMNS = (
     "source_weight",
     "verdicts",
     "counts",
+    "score",
+    "tie_breaker",
+    "pool_id",
 )
+_STEP_COLUMNS = ("lead_id", "decision_no", "step_no", "rule_id", "verdicts", "counts")
 _TIMER_COLUMNS = ("lead_id", "kind", "assignment_no", "due_at")
-_NO_RULE = (None,) * 6
+_NO_RULE = (None,) * 9
 _LIST = """
-select decided_at, outcome, cause, assignee_id, rule_id, rules_version, roster_version, source_weight, verdicts, counts
+select decision_no, decided_at, outcome, cause, assignee_id, rule_id, rules_version, roster_version, source_weight,
+  verdicts, counts, score, tie_breaker, pool_id
 from decisions where lead_id = $1 order by decision_no
+"""
+_STEPS = """
+select decision_no, rule_id, verdicts, counts from decision_steps where lead_id = $1 order by decision_no, step_no
 """
 _OWNERS = """
 select lead_id, assignee_id from decisions where lead_id = any($1::uuid[]) and assignee_id is not null
@@ -82,14 +92,21 @@ async def add_decisions(
             for decision in decisions
         ],
     )
+    steps = [step for decision in decisions for step in _step_records(decision)]
+    if steps:
+        await raw.copy_records_to_table("decision_steps", columns=_STEP_COLUMNS, records=steps)
 
 
 async def list_decisions(raw: asyncpg.Connection, lead_id: LeadId) -> list[RecordedDecision]:
     """Every decision about a lead, oldest first."""
+    later: dict[int, list[StepTaken]] = {}
+    for row in await raw.fetch(_STEPS, lead_id):
+        later.setdefault(row["decision_no"], []).append(_step(row))
     owners: set[RepId] = set()
     decisions: list[RecordedDecision] = []
     for row in await raw.fetch(_LIST, lead_id):
-        decisions.append(_recorded(row, frozenset(owners)))
+        steps = () if row["rule_id"] is None else (_step(row), *later.get(row["decision_no"], ()))
+        decisions.append(_recorded(row, steps, frozenset(owners)))
         if row["assignee_id"] is not None:
             owners.add(row["assignee_id"])
     return decisions
@@ -130,15 +147,35 @@ async def cancel_timers(raw: asyncpg.Connection, lead_ids: Sequence[LeadId]) -> 
 def _grounds_columns(ruling: Ruling | None, router: Router) -> tuple[object, ...]:
     if ruling is None:
         return _NO_RULE
-    candidates = ruling.candidates
+    first = ruling.steps[0]
+    assigned = ruling if isinstance(ruling, Assigned) else None
     return (
-        candidates.rule.rule_id,
+        first.rule_id,
         router.rules.version,
         router.roster.version,
-        ruling.weight,
-        candidates.verdicts,
-        _packed(ruling.counts),
+        ruling.subject.weight,
+        first.candidates.verdicts,
+        _packed(first.counts),
+        ruling.subject.score,
+        assigned and assigned.tie_breaker,
+        (assigned and assigned.pool_id) or None,
     )
+
+
+def _step_records(decision: Decision) -> list[tuple[object, ...]]:
+    """The pools that a decision fell back to."""
+    later: tuple[Step, ...] = decision.ruling.steps[1:] if decision.ruling else ()
+    return [
+        (
+            decision.lead_id,
+            decision.decision_no,
+            number,
+            step.rule_id,
+            step.candidates.verdicts,
+            _packed(step.counts),
+        )
+        for number, step in enumerate(later, start=2)
+    ]
 
 
 def _packed(counts: Sequence[int]) -> bytes:
@@ -150,11 +187,13 @@ def _unpacked(packed: bytes) -> tuple[int, ...]:
     return struct.unpack(f"<{len(packed) // 4}I", packed)
 
 
-def _recorded(row: Any, owners_before: frozenset[RepId]) -> RecordedDecision:
-    grounds = None
-    if row["rule_id"] is not None:
-        counts = _unpacked(row["counts"])
-        grounds = Grounds(row["rule_id"], row["verdicts"], counts, owners_before)
+def _step(row: Any) -> StepTaken:
+    return StepTaken(row["rule_id"], row["verdicts"], _unpacked(row["counts"]))
+
+
+def _recorded(
+    row: Any, steps: tuple[StepTaken, ...], owners_before: frozenset[RepId]
+) -> RecordedDecision:
     return RecordedDecision(
         decided_at=row["decided_at"],
         outcome=Outcome(row["outcome"]),
@@ -163,5 +202,9 @@ def _recorded(row: Any, owners_before: frozenset[RepId]) -> RecordedDecision:
         rules_version=row["rules_version"],
         roster_version=row["roster_version"],
         weight=row["source_weight"],
-        grounds=grounds,
+        steps=steps,
+        owners_before=owners_before,
+        score=row["score"],
+        tie_breaker=TieBreaker(row["tie_breaker"] or 0),
+        pool_id=row["pool_id"] or "",
     )

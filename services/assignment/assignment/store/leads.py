@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from assignment.domain.leads import (
+    NO_TRAITS,
     Lead,
     LeadId,
     Merged,
@@ -14,6 +16,7 @@ from assignment.domain.leads import (
     Profile,
     RepId,
     StoredLead,
+    Traits,
     Waiting,
     Withdrawn,
 )
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
     import asyncpg
 
     from assignment.domain.leads import Standing
+
+PRODUCT_CHARS_MAX = 200
+NO_ATTRIBUTES = "{}"
 
 # In order of the key, so that two batches with the same customers cannot wait for each other.
 _LOCK_CUSTOMERS = """
@@ -69,21 +75,26 @@ _ADD_COLUMNS = (
     "withdrawn_import_id",
     "decision_count",
     "tried_openings",
+    "product",
+    "budget",
+    "attributes",
+    "score",
 )
-_COLUMNS = """
+COLUMNS = """
   lead_id, golden_id, channel, received_at, province, city, region_precision, industry, source_kind, first_action,
   phone_display, traceparent, assignee_id, assignment_no, contact_due_at, first_assigned_at, contacted_at,
-  into_lead_id, withdrawn_import_id, decision_count
+  into_lead_id, withdrawn_import_id, decision_count, product, budget, attributes, accepted_at
 """
-_GET = f"select {_COLUMNS} from leads where lead_id = $1"
-_LOCK = f"select {_COLUMNS} from leads where lead_id = any($1::uuid[]) order by lead_id for update"
+_GET = f"select {COLUMNS} from leads where lead_id = $1"
+_LOCK = f"select {COLUMNS} from leads where lead_id = any($1::uuid[]) order by lead_id for update"
 _LOCK_WAITING = f"""
-select {_COLUMNS} from leads where state = {STATE_WAITING} and tried_openings < $1
-order by received_at, lead_id limit $2 for update skip locked
+select {COLUMNS} from leads where state = {STATE_WAITING} and tried_openings < $1
+order by score desc, received_at, lead_id limit $2 for update skip locked
 """
 _OWN = f"""
 update leads set state = {STATE_ASSIGNED}, assignee_id = t.assignee_id, assignment_no = t.assignment_no,
-  contact_due_at = t.contact_due_at, first_assigned_at = t.first_assigned_at, decision_count = t.decision_count
+  contact_due_at = t.contact_due_at, first_assigned_at = t.first_assigned_at, decision_count = t.decision_count,
+  accepted_at = null
 from unnest($1::uuid[], $2::text[], $3::int4[], $4::timestamptz[], $5::timestamptz[], $6::int4[])
   as t (lead_id, assignee_id, assignment_no, contact_due_at, first_assigned_at, decision_count)
 where leads.lead_id = t.lead_id
@@ -97,7 +108,11 @@ update leads set state = {STATE_WITHDRAWN}, assignee_id = null, contact_due_at =
   withdrawn_import_id = t.import_id, decision_count = decision_count + 1
 from unnest($1::uuid[], $2::uuid[]) as t (lead_id, import_id) where leads.lead_id = t.lead_id
 """
-_TRIED = "update leads set tried_openings = $2 where lead_id = any($1::uuid[])"
+_TRIED = """
+update leads set tried_openings = $3, score = t.score
+from unnest($1::uuid[], $2::float8[]) as t (lead_id, score) where leads.lead_id = t.lead_id
+"""
+_ACCEPTED = "update leads set accepted_at = $2 where lead_id = $1"
 
 
 async def lock_customers(raw: asyncpg.Connection, golden_ids: Sequence[str]) -> None:
@@ -117,9 +132,16 @@ async def open_leads(raw: asyncpg.Connection, golden_ids: Sequence[str]) -> dict
 
 
 async def add_leads(
-    raw: asyncpg.Connection, placed: Sequence[tuple[Lead, Standing]], *, openings: int
+    raw: asyncpg.Connection,
+    placed: Sequence[tuple[Lead, Standing]],
+    *,
+    openings: int,
+    scores: Mapping[LeadId, float],
 ) -> None:
-    """Writes new leads as they stand, each with its first decision; `openings` is the count they were tried at."""
+    """Writes new leads as they stand, each with its first decision; `openings` is the count they were tried at.
+
+    `scores` has the scores of those that were routed.
+    """
     # COPY costs half of what one array for each column does.
     await raw.copy_records_to_table(
         "leads",
@@ -137,6 +159,10 @@ async def add_leads(
                 *_placed(standing),
                 1,
                 openings,
+                lead.traits.product[:PRODUCT_CHARS_MAX],
+                lead.traits.budget,
+                _attributes_json(lead.traits.attributes),
+                scores.get(lead.lead_id, 0.0),
             )
             for lead, standing in placed
         ],
@@ -146,7 +172,7 @@ async def add_leads(
 async def get_lead(raw: asyncpg.Connection, lead_id: LeadId) -> StoredLead | None:
     """One lead."""
     row = await raw.fetchrow(_GET, lead_id)
-    return None if row is None else _stored(row)
+    return None if row is None else stored_lead(row)
 
 
 async def lock_leads(
@@ -154,12 +180,12 @@ async def lock_leads(
 ) -> dict[LeadId, StoredLead]:
     """Leads by id, which nobody else changes until the transaction ends."""
     rows = await raw.fetch(_LOCK, lead_ids)
-    return {row["lead_id"]: _stored(row) for row in rows}
+    return {row["lead_id"]: stored_lead(row) for row in rows}
 
 
 async def lock_waiting(raw: asyncpg.Connection, *, openings: int, limit: int) -> list[StoredLead]:
-    """Waiting leads not tried since this count of openings, oldest first; none that another transaction has."""
-    return [_stored(row) for row in await raw.fetch(_LOCK_WAITING, openings, limit)]
+    """Waiting leads not tried since this count of openings, by score, then age; none that another transaction has."""
+    return [stored_lead(row) for row in await raw.fetch(_LOCK_WAITING, openings, limit)]
 
 
 async def own_leads(
@@ -192,9 +218,16 @@ async def withdraw(raw: asyncpg.Connection, imports: Mapping[LeadId, UUID]) -> N
     await raw.execute(_WITHDRAW, list(imports), list(imports.values()))
 
 
-async def mark_tried(raw: asyncpg.Connection, lead_ids: Sequence[LeadId], *, openings: int) -> None:
-    """Lets locked leads wait for the next opening."""
-    await raw.execute(_TRIED, lead_ids, openings)
+async def mark_tried(
+    raw: asyncpg.Connection, scores: Mapping[LeadId, float], *, openings: int
+) -> None:
+    """Lets locked leads wait for the next opening, each with its score of now."""
+    await raw.execute(_TRIED, list(scores), list(scores.values()), openings)
+
+
+async def mark_accepted(raw: asyncpg.Connection, lead_id: LeadId, accepted_at: datetime) -> None:
+    """Notes that the owner of a locked lead took it on."""
+    await raw.execute(_ACCEPTED, lead_id, accepted_at)
 
 
 class _Placed(NamedTuple):
@@ -230,7 +263,8 @@ def _placed(standing: Standing) -> _Placed:
             return _WAITING
 
 
-def _stored(row: Any) -> StoredLead:
+def stored_lead(row: Any) -> StoredLead:
+    """A lead from its columns."""
     profile = Profile(
         row["province"],
         row["city"],
@@ -247,8 +281,20 @@ def _stored(row: Any) -> StoredLead:
         first_action=row["first_action"],
         phone_display=row["phone_display"],
         traceparent=row["traceparent"],
+        traits=_traits(row),
     )
-    return StoredLead(lead, _standing(row), row["decision_count"])
+    return StoredLead(lead, _standing(row), row["decision_count"], row["accepted_at"])
+
+
+def _traits(row: Any) -> Traits:
+    attributes = row["attributes"]
+    if attributes == NO_ATTRIBUTES and not row["product"] and row["budget"] is None:
+        return NO_TRAITS
+    return Traits(row["product"], row["budget"], json.loads(attributes))
+
+
+def _attributes_json(attributes: Mapping[str, str]) -> str:
+    return json.dumps(dict(attributes), ensure_ascii=False) if attributes else NO_ATTRIBUTES
 
 
 def _standing(row: Any) -> Standing:

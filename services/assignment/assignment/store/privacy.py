@@ -10,12 +10,13 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-_FORGET = (
-    "update leads set phone_display = '' where lead_id = any($1::uuid[]) and phone_display <> ''"
-)
+_FORGET = """
+update leads set phone_display = '', product = '', attributes = '{}'
+where lead_id = any($1::uuid[]) and (phone_display <> '' or product <> '' or attributes <> '{}')
+"""
 _KEPT = """
 select lead_id, channel, received_at, assignee_id, assignment_no, contact_due_at, contacted_at, province, city,
-       industry, source_kind, first_action, phone_display
+       industry, source_kind, first_action, phone_display, product, budget, attributes
 from leads where lead_id = any($1::uuid[]) order by lead_id
 """
 

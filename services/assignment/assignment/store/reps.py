@@ -1,72 +1,88 @@
-"""Reps at every version of the roster, what they have to do, and whose turn it is."""
+"""Reps and their calendars at every version of the roster, and the one row that says what is in force."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from assignment.domain.reps import Rep, RepLoad, Roster
-from assignment.domain.routing import Board
+from assignment.domain.calendars import Absence, Span, WorkingCalendar, week_of
+from assignment.domain.reps import Rep, RepLoad, Roster, Shift
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import asyncpg
 
+    from assignment.domain.calendars import Spans, Week
     from assignment.domain.leads import RepId
-    from assignment.domain.routing import Candidates
 
-_MARK = "select version, openings from roster"
-_LOCK_ROSTER = "select version from roster for update"
+_MARK = "select version, openings, rules_version, duty_at from roster"
+_LOCK_ROSTER = f"{_MARK} for update"
 _OPEN_UP = "update roster set openings = openings + 1"
 _NEXT_VERSION = "update roster set version = version + 1, openings = openings + 1 returning version"
-_REP_COLUMNS = "rep_id, manager_id, provinces, cities, industries, capacity, weight, active"
+_NOTE_DUTY = "update roster set duty_at = $1, openings = openings + $2"
+_REP_COLUMNS = """
+rep_id, manager_id, provinces, cities, industries, capacity, weight, active, skills, calendar, shifts, absences,
+inactive_because
+"""
 _REPS_AT = f"""
 select {_REP_COLUMNS} from reps where since_version <= $1 and (until_version is null or until_version > $1)
 """
+_CALENDARS_AT = """
+select name, document from calendars where since_version <= $1 and (until_version is null or until_version > $1)
+"""
 _CURRENT = f"select {_REP_COLUMNS} from reps where until_version is null"
 _LOADED = f"""
-select {_REP_COLUMNS}, open_count, assigned_count from reps join loads using (rep_id)
+select {_REP_COLUMNS}, open_count, assigned_count, seen_at, is_away from reps join loads using (rep_id)
 where until_version is null order by rep_id collate "C"
 """
-_LOCK_LOADS = """
-select rep_id, open_count from loads where rep_id = any($1::text[]) order by rep_id for update
-"""
-_TURNS = """
-select rule_id, rep_id, served
-from unnest($1::text[], $2::text[]) as asked (rule_id, rep_id) join rotations using (rule_id, rep_id)
-"""
-_MOVE = """
-insert into rotations (rule_id, rep_id, served)
-select * from unnest($1::text[], $2::text[], $3::int8[])
-on conflict (rule_id, rep_id) do update set served = excluded.served
-"""
-_LOAD = """
-update loads set open_count = open_count + opened, assigned_count = assigned_count + given
-from unnest($1::text[], $2::int4[], $3::int4[]) as t (rep_id, opened, given)
-where loads.rep_id = t.rep_id
-"""
+_LOCK_LOADS = "select from loads where rep_id = any($1::text[]) order by rep_id for update"
 _END_REPS = (
     "update reps set until_version = $2 where rep_id = any($1::text[]) and until_version is null"
 )
 # Names hold no line breaks (they are one place or industry each), so a list of them fits one text.
 _ADD_REPS = """
-insert into reps (rep_id, manager_id, provinces, cities, industries, capacity, weight, active, since_version)
+insert into reps (rep_id, manager_id, provinces, cities, industries, capacity, weight, active, skills, calendar, shifts,
+  absences, inactive_because, since_version)
 select rep_id, manager_id, string_to_array(provinces, e'\\n'), string_to_array(cities, e'\\n'),
-  string_to_array(industries, e'\\n'), capacity, weight, active, $9
-from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int4[], $7::int4[], $8::bool[])
-  as t (rep_id, manager_id, provinces, cities, industries, capacity, weight, active)
+  string_to_array(industries, e'\\n'), capacity, weight, active, string_to_array(skills, e'\\n'), calendar,
+  shifts::jsonb, absences::jsonb, inactive_because, $14
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int4[], $7::int4[], $8::bool[], $9::text[],
+  $10::text[], $11::text[], $12::text[], $13::text[])
+  as t (rep_id, manager_id, provinces, cities, industries, capacity, weight, active, skills, calendar, shifts, absences,
+    inactive_because)
 """
 _ADD_LOADS = """
 insert into loads (rep_id, open_count, assigned_count)
 select rep_id, 0, 0 from unnest($1::text[]) as rep_id order by rep_id on conflict do nothing
 """
-_LEAVE_ROTATIONS = "delete from rotations where rep_id = any($1::text[])"
+_END_CALENDARS = (
+    "update calendars set until_version = $2 where name = any($1::text[]) and until_version is null"
+)
+_ADD_CALENDARS = """
+insert into calendars (name, document, since_version)
+select name, document::jsonb, $3 from unnest($1::text[], $2::text[]) as t (name, document)
+"""
 
 
-async def roster_mark(raw: asyncpg.Connection) -> tuple[int, int]:
-    """The version of the roster in force, and the count of openings."""
-    version, openings = await raw.fetchrow(_MARK)
-    return version, openings
+class Mark(NamedTuple):
+    """What is in force: versions of roster and rules, how often something opened up, until when duty was noted."""
+
+    version: int
+    openings: int
+    rules_version: int
+    duty_at: datetime
+
+
+async def roster_mark(raw: asyncpg.Connection) -> Mark:
+    """What is in force."""
+    return Mark(*await raw.fetchrow(_MARK))
+
+
+async def lock_mark(raw: asyncpg.Connection) -> Mark:
+    """What is in force, which nobody else changes until the transaction ends; loads are locked before it."""
+    return Mark(*await raw.fetchrow(_LOCK_ROSTER))
 
 
 async def open_up(raw: asyncpg.Connection) -> None:
@@ -74,15 +90,23 @@ async def open_up(raw: asyncpg.Connection) -> None:
     await raw.execute(_OPEN_UP)
 
 
+async def note_duty(raw: asyncpg.Connection, duty_at: datetime, *, opens_up: bool) -> None:
+    """Takes note of who has come and gone until a moment, under the lock of the mark."""
+    await raw.execute(_NOTE_DUTY, duty_at, int(opens_up))
+
+
 async def roster_at(raw: asyncpg.Connection, version: int) -> Roster:
     """The roster as it was at a version."""
-    return Roster.of(version, [_rep(row) for row in await raw.fetch(_REPS_AT, version)])
+    calendars = {row["name"]: _calendar(row) for row in await raw.fetch(_CALENDARS_AT, version)}
+    return Roster.of(version, [_rep(row) for row in await raw.fetch(_REPS_AT, version)], calendars)
 
 
 async def list_loads(raw: asyncpg.Connection) -> list[RepLoad]:
-    """Every rep with what they have to do, by rep id."""
-    rows = await raw.fetch(_LOADED)
-    return [RepLoad(_rep(row), row["open_count"], row["assigned_count"]) for row in rows]
+    """Every rep with what they have to do, by rep id; whether they are on duty is not told here."""
+    return [
+        RepLoad(_rep(row), row["open_count"], row["assigned_count"], row["seen_at"], row["is_away"])
+        for row in await raw.fetch(_LOADED)
+    ]
 
 
 async def lock_roster(raw: asyncpg.Connection, described: Sequence[RepId]) -> dict[RepId, Rep]:
@@ -107,46 +131,27 @@ async def put_reps(raw: asyncpg.Connection, reps: Sequence[Rep]) -> None:
         [rep.capacity for rep in reps],
         [rep.weight for rep in reps],
         [rep.active for rep in reps],
+        [_lines(rep.skills) for rep in reps],
+        [rep.calendar for rep in reps],
+        [json.dumps([_shift_json(shift) for shift in rep.shifts]) for rep in reps],
+        [json.dumps([_absence_json(each) for each in rep.absences]) for rep in reps],
+        [rep.inactive_because for rep in reps],
         version,
     )
     await raw.execute(_ADD_LOADS, rep_ids)
 
 
-async def leave_rotations(raw: asyncpg.Connection, rep_ids: Sequence[RepId]) -> None:
-    """Forgets the turns that reps with locked loads have had; they join each rule anew."""
-    await raw.execute(_LEAVE_ROTATIONS, rep_ids)
+async def current_calendars(raw: asyncpg.Connection, version: int) -> dict[str, WorkingCalendar]:
+    """The calendars at a version of the roster, by name."""
+    return {row["name"]: _calendar(row) for row in await raw.fetch(_CALENDARS_AT, version)}
 
 
-async def lock_board(
-    raw: asyncpg.Connection, candidates: Iterable[Candidates], *, owners: Iterable[RepId] = ()
-) -> Board:
-    """The board for decisions among these candidates; `owners` are reps from whom leads may be taken.
-
-    The loads are locked first: what is read after it is what the last decision about these reps has left.
-    """
-    pairs = {(c.rule.rule_id, rep.rep_id) for c in set(candidates) for rep in c.eligible}
-    rep_ids = {rep_id for _, rep_id in pairs}.union(owners)
-    loads = await raw.fetch(_LOCK_LOADS, list(rep_ids))
-    turns = await raw.fetch(_TURNS, [rule for rule, _ in pairs], [rep for _, rep in pairs])
-    return Board(turns, loads)
-
-
-async def save_board(raw: asyncpg.Connection, board: Board) -> None:
-    """Writes what decisions have changed on a locked board."""
-    moved = sorted(board.moved)
-    await raw.execute(
-        _MOVE,
-        [rule_id for rule_id, _ in moved],
-        [rep_id for _, rep_id in moved],
-        [board.turns_of(rule_id)[rep_id] for rule_id, rep_id in moved],
-    )
-    changed = sorted(board.opened)
-    await raw.execute(
-        _LOAD,
-        changed,
-        [board.opened[rep_id] for rep_id in changed],
-        [board.given.get(rep_id, 0) for rep_id in changed],
-    )
+async def put_calendars(raw: asyncpg.Connection, calendars: Mapping[str, WorkingCalendar]) -> None:
+    """Writes calendars that are new or have changed as the next version of a locked roster."""
+    version = await raw.fetchval(_NEXT_VERSION)
+    await raw.execute(_END_CALENDARS, list(calendars), version)
+    documents = [json.dumps(_calendar_json(calendar)) for calendar in calendars.values()]
+    await raw.execute(_ADD_CALENDARS, list(calendars), documents, version)
 
 
 def _lines(names: frozenset[str]) -> str:
@@ -163,4 +168,62 @@ def _rep(row: Any) -> Rep:
         capacity=row["capacity"],
         weight=row["weight"],
         active=row["active"],
+        skills=frozenset(row["skills"]),
+        calendar=row["calendar"],
+        shifts=tuple(Shift(tuple(days), Span(*span)) for days, *span in _loaded(row["shifts"])),
+        absences=tuple(
+            Absence(datetime.fromisoformat(start), datetime.fromisoformat(end))
+            for start, end in _loaded(row["absences"])
+        ),
+        inactive_because=row["inactive_because"],
+    )
+
+
+def _loaded(text: str) -> Any:
+    return () if text == "[]" else json.loads(text)
+
+
+def _shift_json(shift: Shift) -> list[Any]:
+    return [shift.weekdays, shift.span.start_minute, shift.span.end_minute]
+
+
+def _absence_json(absence: Absence) -> list[str]:
+    return [absence.start.isoformat(), absence.end.isoformat()]
+
+
+def _calendar(row: Any) -> WorkingCalendar:
+    document = json.loads(row["document"])
+    return WorkingCalendar(
+        zone=document["zone"],
+        week=_week(document["week"]),
+        holidays=frozenset(map(date.fromisoformat, document["holidays"])),
+        exceptions=tuple(
+            (date.fromisoformat(day), _spans(spans)) for day, spans in document["exceptions"]
+        ),
+    )
+
+
+def _calendar_json(calendar: WorkingCalendar) -> dict[str, Any]:
+    return {
+        "zone": calendar.zone,
+        "week": [[_span_json(span) for span in spans] for spans in calendar.week],
+        "holidays": sorted(day.isoformat() for day in calendar.holidays),
+        "exceptions": [
+            [day.isoformat(), [_span_json(span) for span in spans]]
+            for day, spans in calendar.exceptions
+        ],
+    }
+
+
+def _span_json(span: Span) -> list[int]:
+    return [span.start_minute, span.end_minute]
+
+
+def _spans(spans: Iterable[Sequence[int]]) -> Spans:
+    return tuple(Span(start, end) for start, end in spans)
+
+
+def _week(days: Sequence[Iterable[Sequence[int]]]) -> Week:
+    return week_of(
+        ((number,), span) for number, spans in enumerate(days, start=1) for span in _spans(spans)
     )

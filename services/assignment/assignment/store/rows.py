@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from servicekit.erasures import erasures_table
 from servicekit.schema import TYPES, kit_metadata
-from sqlalchemy import BigInteger, CheckConstraint, Index, SmallInteger, String, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import BigInteger, CheckConstraint, Index, SmallInteger, String, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from assignment.store.states import (
@@ -91,6 +92,11 @@ class LeadRow(Base):
     traceparent: Mapped[str | None] = mapped_column(String(64))
     decision_count: Mapped[int]
     tried_openings: Mapped[int] = mapped_column(BigInteger)
+    product: Mapped[str] = mapped_column(String(200), server_default="")
+    budget: Mapped[float | None]
+    attributes: Mapped[dict[str, str]] = mapped_column(JSONB, server_default=text("'{}'"))
+    score: Mapped[float] = mapped_column(server_default=text("0"))
+    accepted_at: Mapped[datetime | None]
 
 
 class GoldenAliasRow(Base):
@@ -128,6 +134,22 @@ class DecisionRow(Base):
     source_weight: Mapped[float | None]
     verdicts: Mapped[bytes | None]
     counts: Mapped[bytes | None]
+    score: Mapped[float | None]
+    tie_breaker: Mapped[int | None] = mapped_column(SmallInteger)
+    pool_id: Mapped[str | None] = mapped_column(String(64))
+
+
+class DecisionStepRow(Base):
+    """A pool that a decision fell back to, with its grounds as in `DecisionRow`."""
+
+    __tablename__ = "decision_steps"
+
+    lead_id: Mapped[UUID] = mapped_column(primary_key=True)
+    decision_no: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    step_no: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    rule_id: Mapped[str] = mapped_column(String(64))
+    verdicts: Mapped[bytes]
+    counts: Mapped[bytes]
 
 
 class TimerRow(Base):
@@ -168,13 +190,73 @@ class RepRow(Base):
     capacity: Mapped[int]
     weight: Mapped[int]
     active: Mapped[bool]
+    skills: Mapped[list[str]] = mapped_column(ARRAY(String(64)), server_default=text("'{}'"))
+    calendar: Mapped[str] = mapped_column(String(64), server_default="")
+    shifts: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"))
+    absences: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"))
+    inactive_because: Mapped[str] = mapped_column(String(16), server_default="")
+
+
+class CalendarRow(Base):
+    """A team's calendar as it was from one version of the roster until another."""
+
+    __tablename__ = "calendars"
+    __table_args__ = (
+        Index(
+            "uq_calendars_current",
+            "name",
+            unique=True,
+            postgresql_where=text("until_version is null"),
+        ),
+    )
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    since_version: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    until_version: Mapped[int | None] = mapped_column(BigInteger)
+    document: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
+class RuleVersionRow(Base):
+    """A document of routing rules that is or was in force."""
+
+    __tablename__ = "rule_versions"
+    __table_args__ = (
+        Index(
+            "uq_rule_versions_approval_id",
+            "approval_id",
+            unique=True,
+            postgresql_where=text("approval_id <> ''"),
+        ),
+    )
+
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    document: Mapped[str] = mapped_column(Text)
+    sha256: Mapped[bytes]
+    published_by: Mapped[str] = mapped_column(String(200))
+    approval_id: Mapped[str] = mapped_column(String(200))
+    published_at: Mapped[datetime]
+    restored_version: Mapped[int | None]
+
+
+class DeclineRow(Base):
+    """A lead that its owner gave back."""
+
+    __tablename__ = "declines"
+    __table_args__ = (Index("ix_declines_rep_id_declined_at", "rep_id", "declined_at"),)
+
+    lead_id: Mapped[UUID] = mapped_column(primary_key=True)
+    assignment_no: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    rep_id: Mapped[str] = mapped_column(String(64))
+    declined_at: Mapped[datetime]
+    reason: Mapped[str] = mapped_column(String(32))
 
 
 class RosterRow(Base):
-    """The one row that says which roster is in force.
+    """The one row that says which roster and which rules are in force.
 
-    `openings` counts what may let a waiting lead find an owner: a changed roster, a full rep with room again, a start
-    with other rules. A waiting lead remembers the count at which it was last tried.
+    `duty_at` is until when comings and goings by the calendars have been noted. `openings` counts what may let a
+    waiting lead find an owner: a changed roster, other rules, somebody who comes on duty, a full rep with room again,
+    a start. A waiting lead remembers the count at which it was last tried.
     """
 
     __tablename__ = "roster"
@@ -183,10 +265,12 @@ class RosterRow(Base):
     id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     version: Mapped[int] = mapped_column(BigInteger)
     openings: Mapped[int] = mapped_column(BigInteger)
+    rules_version: Mapped[int] = mapped_column(server_default=text("1"))
+    duty_at: Mapped[datetime] = mapped_column(server_default=text("'1970-01-01 00:00:00+00'"))
 
 
 class LoadRow(Base):
-    """What a rep has to do: open leads, and leads ever given."""
+    """What a rep has to do (open leads, and leads ever given), and whether they are there."""
 
     __tablename__ = "loads"
     __table_args__ = ({"postgresql_with": _HOT_ROWS},)
@@ -194,6 +278,9 @@ class LoadRow(Base):
     rep_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     open_count: Mapped[int]
     assigned_count: Mapped[int] = mapped_column(BigInteger)
+    seen_at: Mapped[datetime | None]
+    is_away: Mapped[bool] = mapped_column(server_default=text("false"))
+    last_given_at: Mapped[datetime | None]
 
 
 class RotationRow(Base):

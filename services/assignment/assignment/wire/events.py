@@ -1,33 +1,23 @@
-"""Protobuf to domain and back."""
+"""Leads and facts as they travel: protobuf to domain and back."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from leadchain.assignment.v1 import assignment_service_pb2 as rpc_pb
 from leadchain.assignment.v1 import events_pb2 as pb
 from leadchain.assignment.v1.privacy_events_pb2 import (
     SubjectErasedInAssignment,
     SubjectExportedFromAssignment,
 )
 from leadchain.intake.v1 import events_pb2 as intake_pb
-from servicekit.errors import Invalid, InvalidMessage
+from servicekit.errors import InvalidMessage
 
-from assignment.domain.decisions import Outcome
-from assignment.domain.leads import (
-    Lead,
-    LeadId,
-    Merged,
-    Owned,
-    Precision,
-    Profile,
-    RepId,
-    Withdrawn,
-)
-from assignment.domain.reps import Rep, RepLoad
-from assignment.domain.routing import region_display
+from assignment.domain.budgets import amount_of
+from assignment.domain.leads import NO_TRAITS, Lead, LeadId, Precision, Profile, RepId, Traits
+from assignment.domain.refusals import region_display
+from assignment.domain.reps import FROZEN, LEFT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,20 +30,16 @@ if TYPE_CHECKING:
     from servicekit.erasures import Erased, Part
 
     from assignment.domain.contact import Timer
-    from assignment.domain.decisions import Cause, Explanation
-    from assignment.domain.leads import Assignment, OpenLead
-    from assignment.domain.routing import Refusal, Ruling, Standing
+    from assignment.domain.decisions import Cause
+    from assignment.domain.leads import OpenLead, Owned
+    from assignment.domain.refusals import Refusal
+    from assignment.domain.routing import Assigned, Ruling
+    from assignment.domain.rules import Scoring
 
 REFUSALS_MAX = 200
-OFFBOARDED = "offboarded"
 
-_OUTCOMES = {
-    Outcome.ASSIGNED: "assigned",
-    Outcome.UNASSIGNABLE: "unassignable",
-    Outcome.MERGED: "merged",
-    Outcome.KEPT: "kept",
-    Outcome.WITHDRAWN: "withdrawn",
-}
+_WITHIN_CITY = frozenset({intake_pb.REGION_PRECISION_DISTRICT, intake_pb.REGION_PRECISION_ZONE})
+_ABSENCES = {"offboarded": LEFT, "suspended": FROZEN}
 
 
 def lead(event: LeadIdentified, traceparent: str | None) -> Lead:
@@ -74,11 +60,18 @@ def lead(event: LeadIdentified, traceparent: str | None) -> Lead:
         first_action=facts.first_action,
         phone_display=facts.phone_display,
         traceparent=traceparent,
+        traits=_traits(facts),
     )
 
 
 def lead_assigned(
-    lead: Lead, owned: Owned, ruling: Ruling, *, cause: Cause, previous: RepId | None, version: int
+    lead: Lead,
+    owned: Owned,
+    ruling: Assigned,
+    *,
+    cause: Cause,
+    previous: RepId | None,
+    version: int,
 ) -> pb.LeadAssigned:
     """The fact that a lead has an owner; `version` is that of the rules."""
     event = pb.LeadAssigned(
@@ -88,8 +81,10 @@ def lead_assigned(
         previous_assignee_id=previous or "",
         assignment_no=owned.assignment_no,
         cause=pb.AssignmentCause.ValueType(cause),
-        rule_id=ruling.candidates.rule.rule_id,
+        rule_id=ruling.rule.rule_id,
         rules_version=version,
+        pool_id=ruling.pool_id,
+        score=ruling.subject.score,
         channel=lead.channel,
         region_display=region_display(lead.profile),
         industry=lead.profile.industry,
@@ -97,6 +92,52 @@ def lead_assigned(
         first_action=lead.first_action,
     )
     event.contact_due_at.FromDatetime(owned.contact_due_at)
+    event.received_at.FromDatetime(lead.received_at)
+    return event
+
+
+def lead_scored(
+    lead: Lead, scoring: Scoring, *, score: float, assignee: RepId | None, version: int
+) -> pb.LeadScored:
+    """The fact that a lead's score lies above the threshold; `version` is that of the rules."""
+    event = pb.LeadScored(
+        lead_id=str(lead.lead_id),
+        golden_id=lead.golden_id,
+        score=score,
+        threshold=scoring.threshold,
+        tag=scoring.tag,
+        assignee_id=assignee or "",
+        rules_version=version,
+        channel=lead.channel,
+        region_display=region_display(lead.profile),
+        industry=lead.profile.industry,
+    )
+    event.received_at.FromDatetime(lead.received_at)
+    return event
+
+
+def lead_accepted(lead: Lead, owned: Owned) -> pb.LeadAccepted:
+    """The fact that the owner took a lead on."""
+    event = pb.LeadAccepted(
+        lead_id=str(lead.lead_id),
+        rep_id=owned.assignee_id,
+        assignment_no=owned.assignment_no,
+        channel=lead.channel,
+    )
+    event.received_at.FromDatetime(lead.received_at)
+    return event
+
+
+def lead_declined(lead: Lead, owned: Owned, *, reason: str, following: RepId) -> pb.LeadDeclined:
+    """The fact that the owner gave a lead back, and who has it now."""
+    event = pb.LeadDeclined(
+        lead_id=str(lead.lead_id),
+        rep_id=owned.assignee_id,
+        assignment_no=owned.assignment_no,
+        reason=reason,
+        next_assignee_id=following,
+        channel=lead.channel,
+    )
     event.received_at.FromDatetime(lead.received_at)
     return event
 
@@ -109,9 +150,9 @@ def lead_unassignable(
         lead_id=str(lead.lead_id),
         golden_id=lead.golden_id,
         channel=lead.channel,
-        rule_id=ruling.candidates.rule.rule_id,
+        rule_id=ruling.rule.rule_id,
         rules_version=version,
-        refusals=_refusals(refusals),
+        refusals=refusals_pb(refusals),
         refusal_count=refusal_count,
     )
     event.received_at.FromDatetime(lead.received_at)
@@ -182,24 +223,15 @@ def contact_overdue(
     return event
 
 
-def lead_id(text: str) -> LeadId:
-    """A lead's id as a caller wrote it; raises `Invalid`."""
-    try:
-        return LeadId(UUID(text))
-    except ValueError:
-        raise Invalid("lead_id is no UUID") from None
+def departed(event: SessionsRevoked) -> tuple[list[RepId], str]:
+    """Who takes no leads any longer, and why, if the event says so of anybody.
 
-
-def marked(request: rpc_pb.MarkContactedRequest) -> tuple[LeadId, RepId]:
-    """The lead that was contacted, and the rep who says so; raises `Invalid`."""
-    return lead_id(request.lead_id), RepId(request.rep_id)
-
-
-def departed(event: SessionsRevoked) -> list[RepId]:
-    """Who has left for good, if the event says so of anybody; raises `InvalidMessage` when it names nobody."""
+    Raises `InvalidMessage` when it names nobody.
+    """
     if not event.principal_id:
         raise InvalidMessage("nobody is named")
-    return [RepId(event.principal_id)] if event.reason == OFFBOARDED else []
+    reason = _ABSENCES.get(event.reason, "")
+    return ([RepId(event.principal_id)] if reason else []), reason
 
 
 def taken_back(event: LeadsWithdrawn) -> dict[LeadId, UUID]:
@@ -209,55 +241,6 @@ def taken_back(event: LeadsWithdrawn) -> dict[LeadId, UUID]:
         return dict.fromkeys((LeadId(UUID(each)) for each in event.lead_ids), import_id)
     except ValueError:
         raise InvalidMessage("an import or a lead is no UUID") from None
-
-
-def reps(request: rpc_pb.PutRepsRequest) -> list[Rep]:
-    """The reps that a caller describes."""
-    return [_rep(rep) for rep in request.reps]
-
-
-def put_reps_response(*, changed_count: int, drained_count: int) -> rpc_pb.PutRepsResponse:
-    """What the description changed."""
-    return rpc_pb.PutRepsResponse(changed_count=changed_count, drained_count=drained_count)
-
-
-def list_reps_response(loads: Iterable[RepLoad]) -> rpc_pb.ListRepsResponse:
-    """Every rep with what they have to do."""
-    return rpc_pb.ListRepsResponse(reps=[_rep_load(load) for load in loads])
-
-
-def assignment_response(assignment: Assignment) -> rpc_pb.GetAssignmentResponse:
-    """A lead's owner and clock."""
-    owned = assignment.owned
-    response = rpc_pb.GetAssignmentResponse(
-        lead_id=str(assignment.lead_id), state=_state_of(assignment)
-    )
-    if owned is not None:
-        response.assignee_id = owned.assignee_id
-        response.assignment_no = owned.assignment_no
-        response.contact_due_at.FromDatetime(owned.contact_due_at)
-        if owned.contacted_at is not None:
-            response.contacted_at.FromDatetime(owned.contacted_at)
-    return response
-
-
-_WITHIN_CITY = frozenset({intake_pb.REGION_PRECISION_DISTRICT, intake_pb.REGION_PRECISION_ZONE})
-
-
-def explanation_response(
-    lead_id: LeadId, explanations: Iterable[Explanation]
-) -> rpc_pb.ExplainAssignmentResponse:
-    """Every decision about a lead with what it was made of."""
-    return rpc_pb.ExplainAssignmentResponse(
-        lead_id=str(lead_id), decisions=[_decision(each) for each in explanations]
-    )
-
-
-def contacted_response(contacted_at: datetime) -> rpc_pb.MarkContactedResponse:
-    """When contact was first marked."""
-    response = rpc_pb.MarkContactedResponse()
-    response.contacted_at.FromDatetime(contacted_at)
-    return response
 
 
 def subject_erased(request_id: str, erased: Erased) -> SubjectErasedInAssignment:
@@ -281,65 +264,14 @@ def _profile(region: Region, industry: str, source_kind: str) -> Profile:
     return Profile(region.province, region.city, precision, industry, source_kind)
 
 
-def _rep(rep: rpc_pb.Rep) -> Rep:
-    return Rep(
-        rep_id=RepId(rep.rep_id),
-        manager_id=rep.manager_id,
-        provinces=frozenset(rep.provinces),
-        cities=frozenset(rep.cities),
-        industries=frozenset(rep.industries),
-        capacity=rep.capacity,
-        weight=rep.weight or 1,
-        active=rep.active,
-    )
+def _traits(facts: intake_pb.LeadFacts) -> Traits:
+    if not (facts.product or facts.budget or facts.attributes):
+        return NO_TRAITS
+    return Traits(facts.product, amount_of(facts.budget), dict(facts.attributes))
 
 
-def _rep_load(load: RepLoad) -> rpc_pb.RepLoad:
-    rep = load.rep
-    message = rpc_pb.Rep(
-        rep_id=rep.rep_id,
-        manager_id=rep.manager_id,
-        provinces=sorted(rep.provinces),
-        cities=sorted(rep.cities),
-        industries=sorted(rep.industries),
-        capacity=rep.capacity,
-        weight=rep.weight,
-        active=rep.active,
-    )
-    return rpc_pb.RepLoad(
-        rep=message, open_count=load.open_count, assigned_count=load.assigned_count
-    )
-
-
-def _state_of(assignment: Assignment) -> str:
-    match assignment.standing:
-        case Owned():
-            return "assigned"
-        case Merged():
-            return "merged"
-        case Withdrawn():
-            return "withdrawn"
-        case _:
-            return "waiting"
-
-
-def _decision(explanation: Explanation) -> rpc_pb.Decision:
-    decision = explanation.decision
-    message = rpc_pb.Decision(
-        outcome=_OUTCOMES[decision.outcome],
-        assignee_id=decision.assignee_id or "",
-        cause=pb.AssignmentCause.ValueType(decision.cause),
-        rule_id=decision.grounds.rule_id if decision.grounds else "",
-        rules_version=decision.rules_version or 0,
-        inputs=[f"{name}={value}" for name, value in explanation.inputs.items()],
-        refusals=_refusals(explanation.refusals),
-        standings=_standings(explanation.standings),
-    )
-    message.decided_at.FromDatetime(decision.decided_at)
-    return message
-
-
-def _refusals(refusals: Iterable[Refusal]) -> list[pb.Refusal]:
+def refusals_pb(refusals: Iterable[Refusal]) -> list[pb.Refusal]:
+    """Candidates passed over, each with the reason."""
     return [
         pb.Refusal(
             rep_id=refusal.rep_id,
@@ -348,7 +280,3 @@ def _refusals(refusals: Iterable[Refusal]) -> list[pb.Refusal]:
         )
         for refusal in refusals
     ]
-
-
-def _standings(standings: Iterable[Standing]) -> list[rpc_pb.Standing]:
-    return [rpc_pb.Standing(rep_id=standing.rep_id, share=standing.share) for standing in standings]
