@@ -7,6 +7,7 @@ from leadctl.audit import audit_app
 from leadctl.channels import channels_app
 from leadctl.dead_letters import backlog, dead_letters_app, outbox_app
 from leadctl.demo.command import demo
+from leadctl.engagement import follow_ups_app
 from leadctl.forms import forms_app
 from leadctl.identity import identity_app
 from leadctl.imports import import_file, imports_app
@@ -31,6 +32,7 @@ app.add_typer(lead_app, name="lead")
 app.command()(ledger)
 app.command()(funnel)
 app.command()(latency)
+app.add_typer(follow_ups_app, name="follow-ups")
 app.add_typer(perm_app, name="perm")
 app.add_typer(reps_app, name="reps")
 app.add_typer(recipients_app, name="recipients")
