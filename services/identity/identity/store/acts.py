@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from identity.store.locks import GATE
+from identity.store.locks import GATE, KEPT_PLANS
 from identity.store.rows import Base
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ with claimed as (
   insert into steward_acts (actor, idempotency_key, digest, outcome, made_at) values ($1, $2, $3, '', $4)
   on conflict do nothing returning true as is_new
 )
-select is_new, pg_advisory_xact_lock_shared({GATE}, 0) from claimed
+select is_new, pg_advisory_xact_lock_shared({GATE}, 0), {KEPT_PLANS} from claimed
 """
 _OUTCOME = "select digest, outcome from steward_acts where actor = $1 and idempotency_key = $2"
 _FINISH = "update steward_acts set outcome = $3 where actor = $1 and idempotency_key = $2"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from identity.store.locks import FAMILY
+from identity.store.locks import FAMILY, FAMILY_COUNT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -33,7 +33,7 @@ def locked(families: str) -> str:
     """A query that locks what a query of `family_id` gives, in the order that all keep to, and counts it."""
     return f"""
 select count(pg_advisory_xact_lock({FAMILY}, family)) as family_count from (
-  select distinct (family_id % {2**31})::int as family from ({families}) each order by family
+  select distinct (family_id % {FAMILY_COUNT})::int as family from ({families}) each order by family
 ) ordered
 """
 

@@ -21,10 +21,14 @@ STRIPE_COUNT = 2**20
 FAMILY_COUNT = 2**31
 GATE, STRIPE, FAMILY = 1, 2, 3
 
-KEPT_PLANS = "set_config('plan_cache_mode', 'force_generic_plan', true)"
-"""Lets the further statements of a transaction keep their plans, which are made for any number of rows.
+KEPT_PLANS = (
+    "(set_config('plan_cache_mode', 'force_generic_plan', true)"
+    " || set_config('enable_seqscan', 'off', true))"
+)
+"""Lets the further statements of a transaction keep their plans, made for any number of rows and look-ups by index.
 
-Left to itself, the server plans the largest of them anew for each small batch, at several times the work of its rows.
+Left to itself, the server plans the largest of them anew for each small batch, at several times the work of its rows;
+or keeps a plan that reads whole tables, since they were small when it was made.
 """
 
 # Numbers go as one text: the driver looks at each one of an array.
