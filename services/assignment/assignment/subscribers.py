@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from leadchain.engagement.v1.follow_up_events_pb2 import FollowUpRecorded
 from leadchain.identity.v1.customer_events_pb2 import CustomerMerged, CustomerSplit
 from leadchain.identity.v1.events_pb2 import LeadIdentified
 from leadchain.intake.v1.import_events_pb2 import LeadsWithdrawn
@@ -46,6 +47,12 @@ def subscribe(bus: Bus, desk: commands.Desk, erasures: Erasures) -> None:
     async def withdraw_leads(event: LeadsWithdrawn, uow: UnitOfWork) -> None:
         """Nobody shall call people who never asked."""
         await commands.withdraw_leads(uow, desk, wire.taken_back(event))
+
+    @bus.on_batch(FollowUpRecorded)
+    async def stop_clocks(events: Sequence[FollowUpRecorded], uow: UnitOfWork) -> None:
+        """Whoever records a call need not say again that contact was made."""
+        made = [wire.contact(event) for event in events if event.is_contact]
+        await commands.note_follow_ups(uow, made)
 
     @bus.on(SessionsRevoked)
     async def retire_who_left(event: SessionsRevoked, uow: UnitOfWork) -> None:

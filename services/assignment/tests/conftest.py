@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import pytest
-from assignment import commands
+from assignment import commands, subscribers
+from assignment.domain.calendars import span_of
 from assignment.domain.leads import Lead, LeadId, Precision, Profile, RepId, Traits
-from assignment.domain.reps import Rep
+from assignment.domain.reps import Rep, Shift
 from assignment.domain.rules import Condition, ContactSla, Cover, Rule, Rules
 from leadchain.assignment.v1 import events_pb2 as pb
 from leadchain.identity.v1.events_pb2 import LeadIdentified
+from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested
+from servicekit.bus import Bus
 from servicekit.database import Database
+from servicekit.erasures import Erasures
 from servicekit.events import new_id
+from servicekit.testing.hearing import Hearing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -61,6 +66,10 @@ class Build:
             )
         rest = {"manager_id": "manager-1", "capacity": 0, "weight": 1, "active": True}
         return Rep(rep_id=RepId(rep_id), **{**rest, **named})
+
+    def shift(self, start: str, end: str, *weekdays: int) -> Shift:
+        """A shift on every day of the week, or on these."""
+        return Shift(weekdays or (1, 2, 3, 4, 5, 6, 7), span_of(start, end))
 
     def rule(self, rule_id: str = "territory", **named: Any) -> Rule:
         """A rule that asks for the place and the industry; for every lead unless `when` has parts."""
@@ -221,3 +230,13 @@ async def database(migrated_url: str, clock: Clock) -> AsyncIterator[Database]:
 @pytest.fixture
 async def office(database: Database) -> Office:
     return Office(database)
+
+
+@pytest.fixture
+async def service(database: Database, build: Any) -> Hearing:
+    bus = Bus("nats://127.0.0.1:1", database=database)
+    erasures = Erasures(
+        database, commands.erase_leads, spared=[SubjectErasureRequested.DESCRIPTOR.full_name]
+    )
+    subscribers.subscribe(bus, build.desk(), erasures)
+    return Hearing("assignment", database, bus)

@@ -11,6 +11,8 @@ from assignment.domain.candidates import RefusalReason
 from assignment.domain.contact import NotTheOwner, UnknownLead
 from assignment.domain.decisions import Outcome
 from leadchain.assignment.v1 import events_pb2 as pb
+from leadchain.engagement.v1.follow_up_events_pb2 import FollowUpRecorded
+from servicekit.events import new_id
 
 
 async def test_contact_in_time_is_stated_once_with_the_response_time(
@@ -43,6 +45,30 @@ async def test_only_the_owner_can_say_that_contact_was_made(office: Any, build: 
         await office.contacted(waiting, "ana")
     with pytest.raises(UnknownLead):
         await office.contacted(build.lead(), "ana")
+
+
+async def test_the_owners_follow_up_stops_the_clock_at_its_own_time_and_a_colleagues_does_not(
+    service: Any, office: Any, build: Any, clock: Any
+) -> None:
+    await office.put_reps(build.rep("ana"))
+    lead = build.lead()
+    await office.assign(build.desk(), [lead])
+
+    def follow_up(author_id: str, **named: Any) -> FollowUpRecorded:
+        event = FollowUpRecorded(lead_id=str(lead.lead_id), author_id=author_id, **named)
+        event.occurred_at.FromDatetime(clock.now)
+        return event
+
+    clock.forward(seconds=60)
+    made = follow_up("ana", is_contact=True)
+    told = [follow_up("bo", is_contact=True), follow_up("ana"), made, made]
+    stranger = FollowUpRecorded(lead_id=new_id(), author_id="ana", is_contact=True)
+    clock.forward(seconds=5)
+    for event in (*told, stranger):
+        await service.hears(event)
+
+    contacted = [e for e in await office.published() if isinstance(e, pb.LeadContacted)]
+    assert [(e.rep_id, e.response_time_ms) for e in contacted] == [("ana", 60_000)]
 
 
 async def test_a_lead_without_contact_in_15_minutes_goes_to_somebody_else_and_the_manager_is_told(

@@ -5,30 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import pytest
-from assignment import commands, subscribers
 from leadchain.assignment.v1.privacy_events_pb2 import (
     SubjectErasedInAssignment,
     SubjectExportedFromAssignment,
 )
 from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested, SubjectExportRequested
-from servicekit.bus import Bus
-from servicekit.erasures import Erasures
 from servicekit.events import new_id
-from servicekit.testing.hearing import Hearing
 
 if TYPE_CHECKING:
-    from servicekit.database import Database
-
-
-@pytest.fixture
-async def service(database: Database, build: Any) -> Hearing:
-    bus = Bus("nats://127.0.0.1:1", database=database)
-    erasures = Erasures(
-        database, commands.erase_leads, spared=[SubjectErasureRequested.DESCRIPTOR.full_name]
-    )
-    subscribers.subscribe(bus, build.desk(), erasures)
-    return Hearing("assignment", database, bus)
+    from servicekit.testing.hearing import Hearing
 
 
 async def test_what_is_shown_of_a_phone_is_forgotten_and_the_lead_stays_owned(

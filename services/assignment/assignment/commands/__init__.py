@@ -2,7 +2,7 @@
 
 from assignment.commands.answering import accept_lead, decline_lead
 from assignment.commands.assigning import Drained, assign_leads, drain_waiting
-from assignment.commands.contact import Fired, fire_contact_timers, mark_contacted
+from assignment.commands.contact import Fired, fire_contact_timers, mark_contacted, note_follow_ups
 from assignment.commands.customers import merge_customers, part_customers
 from assignment.commands.desk import Desk
 from assignment.commands.duty import note_duty, report_presence
@@ -35,6 +35,7 @@ __all__ = [
     "mark_contacted",
     "merge_customers",
     "note_duty",
+    "note_follow_ups",
     "open_up",
     "part_customers",
     "publish_rules",

@@ -39,8 +39,10 @@ if TYPE_CHECKING:
 TIMERS_BATCH_SIZE = 500
 
 
-async def mark_contacted(uow: UnitOfWork, lead_id: LeadId, rep_id: RepId) -> datetime:
-    """Stops the clock; returns when contact was first marked.
+async def mark_contacted(
+    uow: UnitOfWork, lead_id: LeadId, rep_id: RepId, *, at: datetime | None = None
+) -> datetime:
+    """Stops the clock, for contact made just now or `at` some time; returns when contact was first marked.
 
     Raises `UnknownLead`, and `NotTheOwner` for anybody but the owner of this moment: the row lock decides whether the
     owner or the clock was first.
@@ -51,12 +53,26 @@ async def mark_contacted(uow: UnitOfWork, lead_id: LeadId, rep_id: RepId) -> dat
     owned = owner_marking_contact(stored, rep_id)
     if owned.contacted_at is not None:
         return owned.contacted_at
-    await lead_store.mark_contacted(uow.raw, lead_id, uow.now)
+    contacted_at = at or uow.now
+    await lead_store.mark_contacted(uow.raw, lead_id, contacted_at)
     event = wire.lead_contacted(
-        stored.lead, rep_id, response_time_ms=response_time_ms(owned, uow.now)
+        stored.lead, rep_id, response_time_ms=response_time_ms(owned, contacted_at)
     )
     uow.publish(event, key=str(lead_id), cause=stored.lead.traceparent)
-    return uow.now
+    return contacted_at
+
+
+async def note_follow_ups(uow: UnitOfWork, made: Sequence[tuple[LeadId, RepId, datetime]]) -> None:
+    """Stops the clocks of leads whose owners recorded that contact was made.
+
+    Somebody else's follow-up says nothing about the owner, and a lead that is not known here has no clock: both are
+    passed over.
+    """
+    stored = await lead_store.lock_leads(uow.raw, sorted({lead_id for lead_id, *_ in made}))
+    for lead_id, rep_id, at in made:
+        standing = stored[lead_id].standing if lead_id in stored else None
+        if isinstance(standing, Owned) and standing.assignee_id == rep_id:
+            await mark_contacted(uow, lead_id, rep_id, at=min(at, uow.now))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from assignment.wire.answers import (
 )
 from assignment.wire.events import (
     REFUSALS_MAX,
+    contact,
     contact_overdue,
     departed,
     lead,
@@ -34,6 +35,7 @@ __all__ = [
     "REFUSALS_MAX",
     "accepted_response",
     "assignment_response",
+    "contact",
     "contact_overdue",
     "contacted_response",
     "declined_response",

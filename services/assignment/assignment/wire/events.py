@@ -21,7 +21,9 @@ from assignment.domain.reps import FROZEN, LEFT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
+    from leadchain.engagement.v1.follow_up_events_pb2 import FollowUpRecorded
     from leadchain.identity.v1.customer_events_pb2 import CustomerSplit
     from leadchain.identity.v1.events_pb2 import LeadIdentified
     from leadchain.intake.v1.events_pb2 import Region
@@ -157,6 +159,15 @@ def lead_unassignable(
     )
     event.received_at.FromDatetime(lead.received_at)
     return event
+
+
+def contact(event: FollowUpRecorded) -> tuple[LeadId, RepId, datetime]:
+    """Who made contact about which lead, and when; raises `InvalidMessage`."""
+    try:
+        lead_id = LeadId(UUID(event.lead_id))
+    except ValueError:
+        raise InvalidMessage("lead_id is no UUID") from None
+    return lead_id, RepId(event.author_id), event.occurred_at.ToDatetime(tzinfo=UTC)
 
 
 def parts(event: CustomerSplit) -> dict[str, list[UUID]]:
