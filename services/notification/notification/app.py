@@ -11,11 +11,34 @@ from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested
 from servicekit.chassis import Chassis
 from servicekit.erasures import REPEAT_IDLE_S, Erasures
 
-from notification import commands, rpc, subscribers
-from notification.clients import WebhookClient
-from notification.commands import RecipientBook, Sender
+from notification import rpc, subscribers
+from notification.clients import Staff
+from notification.commands import health, routing
+from notification.commands.books import AddressBook
+from notification.commands.health import HealthWatch
+from notification.commands.privacy import erase_leads
+from notification.commands.routing import Router
+from notification.commands.sending import Outfit, Sender
+from notification.domain.media import Medium
+from notification.domain.receipts import Beacons
+from notification.domain.routing import Directory
+from notification.policies import load_policy
+from notification.policies.documents import load_document
+from notification.senders.aliyun_sms import AliyunSmsSender
+from notification.senders.calls import Calls
+from notification.senders.mail import MailSender
+from notification.senders.robots import DingtalkSender, FeishuSender
+from notification.senders.webhook import WebhookSender
+from notification.senders.wechat import WechatSender
+from notification.senders.wecom import WecomAppSender, WecomBotSender
+from notification.senders.words import Words
+from notification.webhooks import BeaconDoor
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from notification.domain.kinds import Policy
+    from notification.senders.envelopes import Sender as MediumSender
     from notification.settings import Settings
 
 REFRESH_S = 1.0
@@ -25,31 +48,57 @@ REFRESH_S = 1.0
 def build(settings: Settings) -> Chassis:
     """Notification, ready to be started."""
     chassis = Chassis(settings)
-    enforce(chassis, settings, permissions_grpc=settings.permissions_grpc)
-    keys = settings.key_ring()
-    recipients = RecipientBook(chassis.database, keys)
+    replica = enforce(chassis, settings, permissions_grpc=settings.permissions_grpc)
+    keys, database = settings.key_ring(), chassis.database
+    beacons = Beacons(settings.beacon_key(), settings.beacon_base_url)
+    policy, words = rules(settings, beacons)
+    book, staff, calls = AddressBook(database, keys), Staff(replica), Calls()
     sender = Sender(
-        chassis.database,
-        recipients,
-        WebhookClient(_now),
+        database,
+        book,
+        Outfit(senders(calls), words, policy, calls),
         clock=_now,
         pace_s=settings.reminder_pace_s,
         delay_scale=settings.reminder_delay_scale,
     )
     chassis.workers.append(sender)
-    chassis.work("recipient refresh", recipients.refresh, idle_s=REFRESH_S)
-    erasures = Erasures(
-        chassis.database,
-        commands.erase_leads,
-        spared=[SubjectErasureRequested.DESCRIPTOR.full_name],
-    )
+    directory = Directory(book.person, staff.standing, staff.manager)
+    router = Router(database, policy, directory, on_queued=sender.wake)
+    on_kept = chassis.work("reminder router", router.step, idle_s=routing.IDLE_S).wake
+    chassis.work("recipient refresh", book.refresh, idle_s=REFRESH_S)
+    chassis.work("reminder health", HealthWatch(database, policy).step, idle_s=health.IDLE_S)
+    spared = [SubjectErasureRequested.DESCRIPTOR.full_name]
+    erasures = Erasures(database, erase_leads, spared=spared)
     chassis.work("erasures", erasures.step, idle_s=REPEAT_IDLE_S)
-    subscribers.subscribe(chassis.bus, ZoneInfo(settings.reminder_time_zone), erasures)
+    chassis.routes = BeaconDoor(database, beacons, record_url=settings.record_url)
+    subscribers.subscribe(chassis.bus, policy, erasures, on_kept=on_kept)
     servicer = rpc.NotificationServicer(
-        chassis.database, recipients, keys, allow_loopback_http=settings.allow_loopback_http
+        database, book, keys, policy, allow_loopback_http=settings.allow_loopback_http
     )
     rpc.serve(chassis.grpc, servicer)
     return chassis
+
+
+def rules(settings: Settings, beacons: Beacons) -> tuple[Policy, Words]:
+    """What is told to whom, and in which words; raises `InvalidPolicy`."""
+    templates = load_document("templates", settings.reminder_templates_file)
+    names = frozenset(templates.content["templates"])
+    policy = load_policy(subscribers.told_fields(), names, settings.reminder_policy_file)
+    return policy, Words(ZoneInfo(str(policy.zone)), beacons, settings.reminder_templates_file)
+
+
+def senders(calls: Calls) -> Mapping[Medium, MediumSender]:
+    """How each medium is written to."""
+    return {
+        Medium.WEBHOOK: WebhookSender(calls, _now),
+        Medium.WECOM_APP: WecomAppSender(calls, _now),
+        Medium.WECOM_BOT: WecomBotSender(calls, _now),
+        Medium.DINGTALK_ROBOT: DingtalkSender(calls, _now),
+        Medium.FEISHU_BOT: FeishuSender(calls, _now),
+        Medium.WECHAT_MP: WechatSender(calls, _now),
+        Medium.SMTP: MailSender(_now),
+        Medium.ALIYUN_SMS: AliyunSmsSender(calls, _now),
+    }
 
 
 def _now() -> datetime:

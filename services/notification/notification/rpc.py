@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -10,9 +11,15 @@ from leadchain.notification.v1.notification_service_pb2_grpc import (
     NotificationServiceServicer,
     add_NotificationServiceServicer_to_server,
 )
-from servicekit.errors import Invalid
+from servicekit.auth import current_caller
+from servicekit.errors import Forbidden, Invalid
 
-from notification import commands, queries, wire
+from notification import queries
+from notification.commands import books
+from notification.commands.health import WINDOW, WINDOW_MAX
+from notification.domain.people import checked_recipient_id
+from notification.wire import recipients as recipients_wire
+from notification.wire import reminders as wire
 
 if TYPE_CHECKING:
     from grpc.aio import ServicerContext
@@ -20,7 +27,10 @@ if TYPE_CHECKING:
     from servicekit.grpc_server import GrpcServer
     from servicekit.sealing import KeyRing
 
-    from notification.commands import RecipientBook
+    from notification.commands.books import AddressBook
+    from notification.domain.kinds import Policy
+
+SERVICE_SCOPE = "service:"
 
 
 class NotificationServicer(NotificationServiceServicer):
@@ -29,38 +39,74 @@ class NotificationServicer(NotificationServiceServicer):
     def __init__(
         self,
         database: Database,
-        recipients: RecipientBook,
+        book: AddressBook,
         keys: KeyRing,
+        policy: Policy,
         *,
         allow_loopback_http: bool,
     ) -> None:
         self._database = database
-        self._recipients = recipients
+        self._book = book
         self._keys = keys
+        self._policy = policy
         self._allow_loopback_http = allow_loopback_http
 
     async def PutRecipients(
         self, request: pb.PutRecipientsRequest, context: ServicerContext[Any, Any]
     ) -> pb.PutRecipientsResponse:
         """Creates or changes recipients; they get the next reminder."""
-        wanted = wire.recipients(request, allow_loopback_http=self._allow_loopback_http)
+        wanted = recipients_wire.people(request, allow_loopback_http=self._allow_loopback_http)
         async with self._database.unit_of_work() as uow:
-            changed_count = await commands.put_recipients(uow, wanted, keys=self._keys)
-        await self._recipients.refresh()
+            changed_count = await books.put_recipients(uow, wanted, keys=self._keys)
+        await self._book.refresh()
         return pb.PutRecipientsResponse(changed_count=changed_count)
+
+    async def PutAccounts(
+        self, request: pb.PutAccountsRequest, context: ServicerContext[Any, Any]
+    ) -> pb.PutAccountsResponse:
+        """Creates or changes accounts; the next message leaves from them."""
+        wanted = recipients_wire.accounts(request, allow_loopback_http=self._allow_loopback_http)
+        async with self._database.unit_of_work() as uow:
+            written_count = await books.put_accounts(uow, wanted, keys=self._keys)
+        await self._book.refresh()
+        return pb.PutAccountsResponse(written_count=written_count)
+
+    async def ReportPresence(
+        self, request: pb.ReportPresenceRequest, context: ServicerContext[Any, Any]
+    ) -> pb.ReportPresenceResponse:
+        """Keeps what a device says of itself."""
+        seen = request.seen_at if request.HasField("seen_at") else None
+        async with self._database.unit_of_work() as uow:
+            await books.report_presence(
+                uow,
+                _whose(request.recipient_id),
+                recipients_wire.device(request.device),
+                is_online=request.is_online,
+                seen_at=seen.ToDatetime(tzinfo=UTC) if seen else datetime.now(UTC),
+            )
+        return pb.ReportPresenceResponse()
 
     async def ListReminders(
         self, request: pb.ListRemindersRequest, context: ServicerContext[Any, Any]
     ) -> pb.ListRemindersResponse:
         """Every reminder about a lead."""
-        rows = await queries.list_reminders(self._database, _uuid(request.lead_id))
-        return wire.reminders_response(rows)
+        told = await queries.list_reminders(self._database, _uuid(request.lead_id))
+        return wire.reminders_response(told)
+
+    async def ListRoutes(
+        self, request: pb.ListRoutesRequest, context: ServicerContext[Any, Any]
+    ) -> pb.ListRoutesResponse:
+        """What is told to whom."""
+        return wire.routes_response(self._policy, self._book.accounts)
 
     async def GetReminderHealth(
         self, request: pb.GetReminderHealthRequest, context: ServicerContext[Any, Any]
     ) -> pb.GetReminderHealthResponse:
-        """Counts of reminders by state."""
-        return wire.health_response(await queries.get_reminder_health(self._database))
+        """Counts of reminders by state, and each kind's rates."""
+        window = min(timedelta(seconds=request.window_s) or WINDOW, WINDOW_MAX)
+        counts = await queries.get_counts(self._database)
+        kinds = await queries.get_health(self._database, self._policy, window=window)
+        return wire.health_response(counts, kinds)
 
 
 def serve(grpc: GrpcServer, servicer: NotificationServicer) -> None:
@@ -70,6 +116,18 @@ def serve(grpc: GrpcServer, servicer: NotificationServicer) -> None:
         servicer,
         "leadchain.notification.v1.NotificationService",
     )
+
+
+def _whose(recipient_id: str) -> str:
+    """The caller themself, or whom a service speaks for; raises `Forbidden` for anybody else."""
+    caller = current_caller()
+    if caller is None:
+        raise Forbidden("unauthenticated")
+    whose = checked_recipient_id(recipient_id or caller.subject)
+    is_service = any(s.startswith(SERVICE_SCOPE) for s in caller.scopes)
+    if whose != caller.subject and not is_service:
+        raise Forbidden("a device speaks for its own user")
+    return whose
 
 
 def _uuid(text: str) -> UUID:

@@ -1,59 +1,122 @@
-"""Events that somebody must be told about."""
+"""Events that somebody must be told about, and events that say who somebody is."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from leadchain.assignment.v1.events_pb2 import ContactOverdue, LeadAssigned
-from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested, SubjectExportRequested
+from leadchain.assignment.v1.events_pb2 import (
+    ContactOverdue,
+    LeadAssigned,
+    LeadMerged,
+    LeadUnassignable,
+    LeadWithdrawn,
+)
+from leadchain.identity.v1.access_events_pb2 import CustomerAccessRequested
+from leadchain.intake.v1.channel_events_pb2 import ChannelSilent, SubscriptionLost
+from leadchain.intake.v1.config_events_pb2 import QuarantineRatioHigh
+from leadchain.intake.v1.facts_events_pb2 import ReceiptReported
+from leadchain.intake.v1.import_events_pb2 import InquiryRepeated
+from leadchain.intake.v1.privacy_events_pb2 import (
+    SubjectErasureRequested,
+    SubjectExportRequested,
+    SubjectRequestOverdue,
+)
+from leadchain.permissions.v1.events_pb2 import CustomerReleased, OwnershipDemoted, OwnershipGranted
+from leadchain.reporting.v1.events_pb2 import LedgerDiscrepancy
 from servicekit.erasures import asked, parts
 
-from notification import commands, wire
+from notification.commands import keeping, privacy, receipts
+from notification.wire import happenings as wire
+from notification.wire import privacy as privacy_wire
+from notification.wire.receipts import carrier_receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from zoneinfo import ZoneInfo
+    from collections.abc import Callable, Mapping, Sequence
 
     from servicekit.bus import Bus
     from servicekit.database import UnitOfWork
     from servicekit.erasures import Erasures
 
+    from notification.domain.kinds import Policy
+    from notification.domain.reminders import Ownership
 
-def subscribe(bus: Bus, zone: ZoneInfo, erasures: Erasures) -> None:
-    """Events this service acts on; times in reminders are of `zone`."""
+TOLD = (
+    ContactOverdue,
+    CustomerAccessRequested,
+    CustomerReleased,
+    ChannelSilent,
+    InquiryRepeated,
+    LeadAssigned,
+    LeadUnassignable,
+    LedgerDiscrepancy,
+    OwnershipDemoted,
+    QuarantineRatioHigh,
+    SubjectRequestOverdue,
+    SubscriptionLost,
+)
+"""Events that a policy may tell of."""
 
-    @bus.on_batch(LeadAssigned)
-    async def remind_owners(events: Sequence[LeadAssigned], uow: UnitOfWork) -> None:
-        """The owner must know that they have a new lead."""
-        reminders = [
-            wire.owner_reminder(event, traceparent=uow.traceparent_of(event), zone=zone)
-            for event in events
-        ]
-        await commands.keep_reminders(uow, reminders)
+OWNING: Mapping[Any, Callable[[Any], list[Ownership]]] = {
+    LeadAssigned: wire.assigned,
+    LeadMerged: wire.merged,
+    LeadWithdrawn: wire.withdrawn,
+    OwnershipGranted: wire.granted,
+    CustomerReleased: wire.released,
+}
+"""Events that say who owns what."""
 
-    @bus.on_batch(ContactOverdue)
-    async def tell_managers(events: Sequence[ContactOverdue], uow: UnitOfWork) -> None:
-        """A manager must know that a rep of theirs made no contact in time (AS-03)."""
-        reminders = [
-            wire.manager_reminder(event, traceparent=uow.traceparent_of(event), zone=zone)
-            for event in events
-            if event.manager_id
-        ]
-        await commands.keep_reminders(uow, reminders)
+
+def told_fields() -> dict[str, frozenset[str]]:
+    """The fields of every event that a policy may tell of, by the event's name."""
+    return {
+        event.DESCRIPTOR.name: wire.field_names(event.DESCRIPTOR)
+        | ({"resource"} if wire.has_resource(event.DESCRIPTOR) else frozenset())
+        for event in TOLD
+    }
+
+
+def subscribe(bus: Bus, policy: Policy, erasures: Erasures, *, on_kept: Callable[[], None]) -> None:
+    """Events this service acts on; `on_kept` is called after reminders were kept."""
+    for event_class in {*TOLD, *OWNING}:
+        _hear(bus, event_class, policy, on_kept)
+
+    @bus.on_batch(ReceiptReported)
+    async def take_receipts(events: Sequence[ReceiptReported], uow: UnitOfWork) -> None:
+        """A carrier says whether a text message reached its phone (AS-10)."""
+        await receipts.take_carrier_receipts(uow, [carrier_receipt(event) for event in events])
 
     @bus.on(SubjectErasureRequested)
     async def erase_subject(event: SubjectErasureRequested, uow: UnitOfWork) -> None:
         """A card shows what helps to say whose the lead is."""
         erased = await erasures.carry_out(uow, *asked(event.request_id, event.lead_ids))
         uow.publish(
-            wire.subject_erased(event.request_id, erased), key=event.request_id, cause=event
+            privacy_wire.subject_erased(event.request_id, erased), key=event.request_id, cause=event
         )
 
     @bus.on(SubjectExportRequested)
     async def export_subject(event: SubjectExportRequested, uow: UnitOfWork) -> None:
         """Whoever asks what is kept about them is told of this too."""
-        records = await commands.kept_about(uow, asked(event.request_id, event.lead_ids).keys)
+        records = await privacy.kept_about(uow, asked(event.request_id, event.lead_ids).keys)
         for part in parts(records):
             uow.publish(
-                wire.subject_exported(event.request_id, part), key=event.request_id, cause=event
+                privacy_wire.subject_exported(event.request_id, part),
+                key=event.request_id,
+                cause=event,
             )
+
+
+def _hear(bus: Bus, event_class: Any, policy: Policy, on_kept: Callable[[], None]) -> None:
+    owning = OWNING.get(event_class)
+    is_told = event_class.DESCRIPTOR.name in policy.events
+
+    @bus.on_batch(event_class)
+    async def hear(events: Sequence[Any], uow: UnitOfWork) -> None:
+        """Whoever owns what an event is about is known before anybody is told."""
+        if owning is not None:
+            await keeping.take_over(uow, [each for event in events for each in owning(event)])
+        if is_told:
+            told = [
+                wire.happening(event, traceparent=uow.traceparent_of(event)) for event in events
+            ]
+            await keeping.keep_reminders(uow, told, policy=policy)
+            on_kept()

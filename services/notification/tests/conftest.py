@@ -14,8 +14,15 @@ from uuid import UUID
 
 import pytest
 from leadchain.assignment.v1.events_pb2 import ContactOverdue, LeadAssigned
-from notification.domain import Kind, Recipient, Reminder
+from notification.domain.addresses import Address
+from notification.domain.kinds import Policy
+from notification.domain.media import Medium
+from notification.domain.people import Person
+from notification.domain.reminders import Reminder, Subject, Target, TargetKind
+from notification.policies import load_policy
+from notification.policies.documents import load_document
 from notification.settings import Settings
+from notification.subscribers import told_fields
 from servicekit.auth import mint_token, new_signing_key
 from servicekit.database import Database
 from servicekit.events import new_id
@@ -25,6 +32,7 @@ from servicekit.testing.databases import Migrated
 
 RECEIVED_AT = datetime(2026, 2, 7, 4, 30, tzinfo=UTC)
 SECRET = b"s" * 32
+WHSEC = f"whsec_{base64.b64encode(SECRET).decode()}"
 RING = f"test:{base64.b64encode(b'r' * 32).decode()}"
 
 
@@ -107,28 +115,31 @@ def keys() -> KeyRing:
 
 
 @pytest.fixture
-def a_recipient() -> Callable[..., Recipient]:
-    def build(recipient_id: str = "rep-01", url: str = "https://reminders.example/in") -> Recipient:
-        return Recipient(recipient_id, url, SECRET)
+def a_recipient() -> Callable[..., Person]:
+    def build(recipient_id: str = "rep-01", url: str = "https://reminders.example/in") -> Person:
+        return Person(recipient_id, [Address(Medium.WEBHOOK, url, WHSEC)])
 
     return build
 
 
 @pytest.fixture
 def a_reminder() -> Callable[..., Reminder]:
+    """Builds a reminder for one person, by default about a lead that nobody is known to own."""
+
     def build(recipient_id: str = "rep-01", **changes: Any) -> Reminder:
+        lead_id = changes.get("lead_id", UUID(new_id()))
+        subject = Subject(lead_id, "website_form", RECEIVED_AT, 1, None)
         usual: dict[str, Any] = {
             "reminder_id": UUID(new_id()),
-            "lead_id": UUID(new_id()),
-            "kind": Kind.LEAD_ASSIGNED,
-            "assignment_no": 1,
-            "channel": "website_form",
-            "received_at": RECEIVED_AT,
-            "traceparent": None,
+            "kind": "lead_assigned",
+            "dedupe_key": f"{lead_id}/1",
+            "target": Target(TargetKind.PERSON, person_id=recipient_id),
+            "subject": subject,
+            "facts": b'{"phone_display": "138****8001"}',
         }
         given = usual | changes
-        card = {"reminder_id": str(given["reminder_id"]), "lead_id": str(given["lead_id"])}
-        return Reminder(recipient_id=recipient_id, card=json.dumps(card).encode(), **given)
+        given.pop("lead_id", None)
+        return Reminder(**given)
 
     return build
 
@@ -177,6 +188,13 @@ def overdue() -> Callable[..., ContactOverdue]:
         return event
 
     return build
+
+
+@pytest.fixture
+def policy() -> Policy:
+    """The packaged policy."""
+    names = frozenset(load_document("templates").content["templates"])
+    return load_policy(told_fields(), names)
 
 
 @pytest.fixture

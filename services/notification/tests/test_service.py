@@ -86,7 +86,7 @@ async def running(settings: Settings, token: str) -> AsyncIterator[Running]:
     streams = [
         replace(definition, max_size_bytes=2**24)
         for definition in load_definitions(STREAMS)
-        if definition.name in {"INTAKE", "ASSIGNMENT", "NOTIFICATION"}
+        if definition.name != "ADVISORIES"
     ]
     await apply_streams(settings.nats_url, streams)
     chassis = build(settings)
@@ -146,16 +146,18 @@ async def test_a_burst_for_one_person_leaves_in_few_messages(
     assert len(sizes) <= 5
 
 
-async def test_a_manager_is_told_that_contact_is_overdue(
+async def test_a_manager_is_told_that_contact_is_overdue_and_a_missing_one_is_reported(
     notification: Running, system: Any, overdue: Callable[..., ContactOverdue]
 ) -> None:
     await notification.put(manager_01=system.url())
 
     await notification.deliver([overdue(manager_id=""), overdue(manager_id="manager-01")])
-    (outcome,) = await notification.published(1)
+    outcomes = {outcome.recipient_id: outcome for outcome in await notification.published(2)}
 
-    assert outcome.kind == REMINDER_KIND_CONTACT_OVERDUE
-    assert outcome.recipient_id == "manager-01"
+    assert outcomes["manager-01"].kind == REMINDER_KIND_CONTACT_OVERDUE
+    assert isinstance(outcomes["manager-01"], ReminderDelivered)
+    assert isinstance(outcomes[""], ReminderFailed)
+    assert outcomes[""].reason == "no_manager"
     assert "rep-01 未在 02-07 12:45 前联系线索" in system.webhooks[0].reminders[0]["text_zh"]
 
 
@@ -292,7 +294,8 @@ async def _forget_the_answer(settings: Settings) -> None:
     """Leaves the rows as a process leaves them that was killed between the answer and its commit."""
     connection = await asyncpg.connect(settings.database_url.get_secret_value())
     try:
-        await connection.execute("update reminders set state = 1, attempt_count = 0")
+        await connection.execute("update reminders set state = 4")
+        await connection.execute("update sends set state = 1, attempt_count = 0")
     finally:
         await connection.close()
 

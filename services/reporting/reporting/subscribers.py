@@ -77,4 +77,7 @@ def subscribe(bus: Bus, erasures: Erasures) -> None:
 def _project(bus: Bus, event_class: type[E], translate: Callable[[E, str | None], Fact]) -> None:
     @bus.on_batch(event_class, is_convergent=True)
     async def project(events: Sequence[E], uow: UnitOfWork) -> None:
-        await projections.project(uow, events, translate)
+        """Reminders may be about no lead; the others always are."""
+        about_leads = [event for event in events if getattr(event, "lead_id", "")]
+        if about_leads:
+            await projections.project(uow, about_leads, translate)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from servicekit.erasures import Erased
 
-from notification import store
+from notification.store import privacy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,9 +19,9 @@ HOLDS = ("reminders that recipients' systems took are theirs",)
 
 async def erase_leads(uow: UnitOfWork, lead_ids: Sequence[UUID]) -> Erased:
     """Takes what is shown of a phone out of the reminders about these leads."""
-    return Erased(await store.forget_phones(uow.raw, lead_ids), HOLDS)
+    return Erased(await privacy.forget_phones(uow.raw, lead_ids), HOLDS)
 
 
 async def kept_about(uow: UnitOfWork, lead_ids: Sequence[UUID]) -> list[dict[str, Any]]:
     """What is kept about these leads: who was reminded, and when."""
-    return [dict(row) for row in await store.kept_about(uow.raw, lead_ids)]
+    return [dict(row) for row in await privacy.kept_about(uow.raw, lead_ids)]

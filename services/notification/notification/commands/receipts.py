@@ -1,0 +1,88 @@
+"""Taking receipts: of beacons, of carriers, and of answers that are one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from servicekit import metrics
+
+from notification.domain.media import Medium
+from notification.domain.receipts import Receipt, ReceiptKind
+from notification.store import receipts as store
+from notification.store import reminders, sends
+from notification.store.reminders import subject_of
+from notification.wire.events import Stating
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from uuid import UUID
+
+    from servicekit.database import UnitOfWork
+
+    from notification.domain.receipts import CarrierReceipt
+
+_DELIVERED = metrics.REMINDERS.labels(outcome="delivered")
+CARRIER = "carrier"
+
+
+async def take_receipts(
+    uow: UnitOfWork,
+    receipts: Sequence[Receipt],
+    *,
+    traces: Mapping[UUID, str | None] | None = None,
+) -> None:
+    """Writes receipts once and states what they newly prove; one of a message that is not ours is left out.
+
+    `traces` replaces the trace in which a reminder's delivery is stated, by reminder.
+    """
+    for row in await store.take(uow.raw, receipts):
+        trace = (traces or {}).get(row["reminder_id"]) or row["traceparent"]
+        _state(uow, row, trace)
+
+
+async def take_carrier_receipts(uow: UnitOfWork, told: Sequence[CarrierReceipt]) -> None:
+    """Writes what carriers say of text messages; one that did not arrive lets the next route begin."""
+    found = await _messages(uow, told)
+    await take_receipts(
+        uow,
+        [
+            Receipt(
+                send_id,
+                ReceiptKind.DELIVERED if each.is_delivered else ReceiptKind.UNDELIVERED,
+                each.at,
+                CARRIER,
+            )
+            for send_id, each in found
+        ],
+    )
+    failures = [(send_id, f"carrier {r.code}") for send_id, r in found if not r.is_delivered]
+    if failures:
+        lost = await sends.refuse(uow.raw, failures)
+        await reminders.restart(uow.raw, lost, now=uow.now)
+
+
+async def _messages(
+    uow: UnitOfWork, told: Sequence[CarrierReceipt]
+) -> list[tuple[UUID, CarrierReceipt]]:
+    by_ours = {r.our_reference: r for r in told if r.our_reference is not None}
+    by_theirs = {r.message_id: r for r in told if r.message_id}
+    rows = await sends.by_reference(uow.raw, Medium.ALIYUN_SMS, list(by_ours), list(by_theirs))
+    found = []
+    for row in rows:
+        said = by_ours.get(row["send_id"]) or by_theirs.get(row["provider_message_id"])
+        if said is not None:
+            found.append((row["send_id"], said))
+    return found
+
+
+def _state(uow: UnitOfWork, row: Any, trace: str | None) -> None:
+    subject = subject_of(row)
+    stating = Stating(row["reminder_id"], row["kind_name"], row["recipient_id"], subject)
+    if row["is_new"]:
+        _DELIVERED.inc()
+        tries = max(1, row["attempt_count"])
+        event = stating.delivered(row["medium"], attempt_count=tries, at=row["at"])
+        uow.publish(event, key=stating.key, cause=trace)
+    if row["is_first_seen"]:
+        read = stating.read(row["medium"], at=row["seen_at"])
+        uow.publish(read, key=stating.key, cause=trace)

@@ -1,0 +1,102 @@
+"""The router: gives each reminder that is due to the person it is for by now, on the route that is next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from servicekit import metrics
+from servicekit.events import new_id
+
+from notification.domain.reminders import State
+from notification.domain.routing import Ended, Held, Routed, Waiting, decide
+from notification.store import reminders, sends
+from notification.wire.events import Stating
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from servicekit.database import Database, UnitOfWork
+
+    from notification.domain.addresses import Address
+    from notification.domain.kinds import Policy
+    from notification.domain.routing import Decision, Directory, Due
+
+BATCH_SIZE = 400
+IDLE_S = 0.02
+
+_FAILED = metrics.REMINDERS.labels(outcome="failed")
+
+
+class Router:
+    """Routes what is due, batch by batch; several replicas share the work.
+
+    `on_queued` is called after each transaction that put something on its way.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        policy: Policy,
+        directory: Directory,
+        *,
+        on_queued: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._policy = policy
+        self._directory = directory
+        self._on_queued = on_queued
+
+    async def step(self) -> bool:
+        """Routes one batch in one transaction; true when there may be more."""
+        async with self._database.unit_of_work() as uow:
+            due = await reminders.claim_due(uow.raw, now=uow.now, limit=BATCH_SIZE)
+            if not due:
+                return False
+            decided = [
+                (each, decide(each, self._policy, self._directory, now=uow.now)) for each in due
+            ]
+            await _write(uow, decided)
+        if any(isinstance(decision, Routed) for _, decision in decided):
+            self._on_queued()
+        return len(due) == BATCH_SIZE
+
+
+async def _write(uow: UnitOfWork, decided: Sequence[tuple[Due, Decision]]) -> None:
+    moves: list[tuple[UUID, State, int, datetime, str, str, str]] = []
+    waits: list[tuple[UUID, int, datetime]] = []
+    queued: list[tuple[UUID, UUID, int, str, str, str, str]] = []
+    for due, decision in decided:
+        id_ = due.reminder_id
+        match decision:
+            case Held(until, step):
+                moves.append((id_, State.DUE, step, until, "", "", ""))
+            case Waiting(until, step):
+                waits.append((id_, step, until))
+            case Routed(person, owner, step, addresses, next_at):
+                who = (person.recipient_id, owner)
+                moves.append((id_, State.SENDING, step, next_at, *who, ""))
+                queued += [_send(due, step, address, person.recipient_id) for address in addresses]
+            case Ended(state, reason, recipient_id):
+                owner = due.owner_id or ""
+                moves.append((id_, state, due.step, uow.now, recipient_id, owner, reason.value))
+                _state_end(uow, due, decision)
+    await reminders.move(uow.raw, moves)
+    await reminders.wait(uow.raw, waits)
+    await sends.queue(uow.raw, queued, now=uow.now)
+
+
+def _send(
+    due: Due, step: int, address: Address, recipient_id: str
+) -> tuple[UUID, UUID, int, str, str, str, str]:
+    medium, device = address.medium.value, address.device.value
+    lane = f"{medium}:{device}:{recipient_id}"
+    return UUID(new_id()), due.reminder_id, step, medium, device, recipient_id, lane
+
+
+def _state_end(uow: UnitOfWork, due: Due, ended: Ended) -> None:
+    _FAILED.inc()
+    stating = Stating(due.reminder_id, due.kind, ended.recipient_id, due.subject)
+    event = stating.failed(ended.reason, attempt_count=due.attempt_count, at=uow.now)
+    uow.publish(event, key=stating.key, cause=stating.cause)

@@ -1,0 +1,74 @@
+"""The ledger of receipts, and what they do to their reminders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from notification.domain.receipts import INTERACTIONS, ReceiptKind
+from notification.domain.reminders import State
+from notification.store.columns import columns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    import asyncpg
+
+    from notification.domain.receipts import Receipt
+
+_SEEN = ", ".join(f"{kind:d}" for kind in INTERACTIONS)
+_TAKE = f"""
+with known as (
+  select t.* from unnest($1::uuid[], $2::int2[], $3::timestamptz[], $4::text[]) as t(send_id, kind, at, source)
+  join sends s using (send_id)
+), fresh as (
+  insert into receipts (send_id, kind, at, source)
+  select distinct on (send_id, kind) send_id, kind, at, source from known order by send_id, kind, at
+  on conflict do nothing returning send_id, kind, at
+), proofs as (
+  select s.reminder_id, min(f.at) as at, bool_or(f.kind in ({_SEEN})) as is_seen,
+         min(f.at) filter (where f.kind in ({_SEEN})) as seen_at, min(s.medium) as medium
+  from fresh f join sends s using (send_id) where f.kind <> {ReceiptKind.UNDELIVERED:d} group by s.reminder_id
+), before as (
+  select r.reminder_id, r.reached_at, r.interacted_at from reminders r join proofs using (reminder_id)
+  order by r.reminder_id for update of r
+)
+update reminders r
+set reached_at = coalesce(r.reached_at, p.at), interacted_at = coalesce(r.interacted_at, p.seen_at),
+    accepted_at = coalesce(r.accepted_at, p.at),
+    state = {State.DELIVERED:d}
+from proofs p join before b using (reminder_id)
+where r.reminder_id = p.reminder_id
+returning r.reminder_id, r.kind_name, r.lead_id, r.channel, r.received_at, r.assignment_no, r.traceparent,
+          r.recipient_id, r.attempt_count, p.at, p.seen_at, p.medium,
+          b.reached_at is null as is_new, p.is_seen and b.interacted_at is null as is_first_seen
+"""
+_OF_REMINDERS = """
+select s.reminder_id, x.send_id, x.kind, x.at, x.source from receipts x join sends s using (send_id)
+where s.reminder_id = any($1::uuid[]) order by x.at
+"""
+_LEAD_OF_SEND = """
+select r.lead_id from sends s join reminders r using (reminder_id) where s.send_id = $1
+"""
+
+
+async def take(raw: asyncpg.Connection, receipts: Sequence[Receipt]) -> list[Any]:
+    """Writes receipts of messages that exist, once for each kind; returns reminders of which they prove something new.
+
+    `is_new` rows were not known to have arrived before, `is_first_seen` ones not to have been opened.
+    """
+    if not receipts:
+        return []
+    records = [(r.send_id, int(r.kind), r.at, r.source) for r in receipts]
+    return list(await raw.fetch(_TAKE, *columns(records)))
+
+
+async def of_reminders(raw: asyncpg.Connection, reminder_ids: Sequence[UUID]) -> list[Any]:
+    """The receipts of these reminders, oldest first."""
+    return list(await raw.fetch(_OF_REMINDERS, reminder_ids))
+
+
+async def lead_of(raw: asyncpg.Connection, send_id: UUID) -> UUID | None:
+    """The lead that a message is about; None for a message about none."""
+    found: UUID | None = await raw.fetchval(_LEAD_OF_SEND, send_id)
+    return found

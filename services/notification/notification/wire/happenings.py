@@ -1,0 +1,128 @@
+"""Events as policies see them: every field by its name, as text."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from notification.domain.reminders import Happening, Ownership, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from google.protobuf.message import Message
+    from leadchain.assignment.v1.events_pb2 import LeadAssigned, LeadMerged, LeadWithdrawn
+    from leadchain.permissions.v1.events_pb2 import CustomerReleased, OwnershipGranted
+
+_TIMESTAMP = Timestamp.DESCRIPTOR.full_name
+_ENTITY = "leadchain.permissions.v1.Entity"
+_LEAD_FACTS = "leadchain.intake.v1.LeadFacts"
+_UNTOLD = frozenset({"event_id", "occurred_at"})
+
+
+def happening(event: Any, *, traceparent: str | None) -> Happening:
+    """An event; what is sealed, nested or binary is left out, but for what a lead's facts say plainly."""
+    fields = dict(_fields(event))
+    received = _message_time(event, "received_at") or _message_time(event, "occurred_at")
+    return Happening(
+        event=event.DESCRIPTOR.name,
+        event_id=event.event_id,
+        fields=fields,
+        resource=_resource(event),
+        received_at=received,
+        traceparent=traceparent,
+    )
+
+
+def field_names(descriptor: Any) -> frozenset[str]:
+    """The names that an event's fields have in policies."""
+    names = {field.name for field in descriptor.fields if _is_plain(field)} - _UNTOLD
+    for field in descriptor.fields:
+        if _is_message(field, _LEAD_FACTS):
+            names |= {f.name for f in field.message_type.fields if _is_plain(f)}
+    return frozenset(names)
+
+
+def has_resource(descriptor: Any) -> bool:
+    """Whether an event names a typed resource."""
+    return any(_is_message(f, _ENTITY) and f.name == "resource" for f in descriptor.fields)
+
+
+def assigned(event: LeadAssigned) -> list[Ownership]:
+    """Who owns a lead now, and its customer."""
+    since = event.occurred_at.ToDatetime(tzinfo=UTC)
+    lead = Resource("lead", event.lead_id)
+    customer = Resource("customer", event.golden_id)
+    return [
+        Ownership(lead, event.assignee_id, event.assignment_no, since),
+        Ownership(customer, event.assignee_id, 0, since),
+    ]
+
+
+def granted(event: OwnershipGranted) -> list[Ownership]:
+    """Who owns a lead now, as permissions says."""
+    since = event.occurred_at.ToDatetime(tzinfo=UTC)
+    return [Ownership(Resource("lead", event.lead_id), event.owner_id, 0, since)]
+
+
+def released(event: CustomerReleased) -> list[Ownership]:
+    """Nobody owns what went to the public pool."""
+    since = event.occurred_at.ToDatetime(tzinfo=UTC)
+    return [Ownership(Resource(event.resource.type, event.resource.id), "", 0, since)]
+
+
+def withdrawn(event: LeadWithdrawn) -> list[Ownership]:
+    """Nobody owns a lead that was taken back."""
+    since = event.occurred_at.ToDatetime(tzinfo=UTC)
+    return [Ownership(Resource("lead", event.lead_id), "", 0, since)]
+
+
+def merged(event: LeadMerged) -> list[Ownership]:
+    """A lead that joined another has that one's owner."""
+    since = event.occurred_at.ToDatetime(tzinfo=UTC)
+    return [Ownership(Resource("lead", event.lead_id), event.assignee_id, 0, since)]
+
+
+def _fields(event: Message) -> Iterator[tuple[str, str]]:
+    for field in event.DESCRIPTOR.fields:
+        if _is_plain(field):
+            yield field.name, _text(event, field)
+        elif _is_message(field, _LEAD_FACTS):
+            yield from _fields(getattr(event, field.name))
+
+
+def _is_plain(field: Any) -> bool:
+    if field.message_type is not None:
+        return bool(field.message_type.full_name == _TIMESTAMP)
+    return bool(field.type != field.TYPE_BYTES)
+
+
+def _is_message(field: Any, name: str) -> bool:
+    return field.message_type is not None and bool(field.message_type.full_name == name)
+
+
+def _text(event: Message, field: Any) -> str:
+    value = getattr(event, field.name)
+    if field.message_type is not None:
+        return value.ToDatetime(tzinfo=UTC).isoformat() if event.HasField(field.name) else ""
+    if field.is_repeated:
+        return ", ".join(str(each) for each in value)
+    if field.enum_type is not None:
+        return str(field.enum_type.values_by_number[value].name).lower()
+    return str(value) if value or isinstance(value, str) else ""
+
+
+def _message_time(event: Message, name: str) -> datetime | None:
+    if name not in event.DESCRIPTOR.fields_by_name or not event.HasField(name):
+        return None
+    stamp: datetime = getattr(event, name).ToDatetime(tzinfo=UTC)
+    return stamp
+
+
+def _resource(event: Message) -> Resource | None:
+    if not has_resource(event.DESCRIPTOR) or not event.HasField("resource"):
+        return None
+    entity = event.resource  # type: ignore[attr-defined]  # has_resource saw it
+    return Resource(entity.type, entity.id)

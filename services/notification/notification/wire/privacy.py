@@ -1,0 +1,23 @@
+"""The answers to requests about people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from leadchain.notification.v1.privacy_events_pb2 import (
+    SubjectErasedInNotification,
+    SubjectExportedFromNotification,
+)
+
+if TYPE_CHECKING:
+    from servicekit.erasures import Erased, Part
+
+
+def subject_erased(request_id: str, erased: Erased) -> SubjectErasedInNotification:
+    """The fact that everything personal of somebody's leads is gone from here."""
+    return SubjectErasedInNotification(**erased.answer(request_id))
+
+
+def subject_exported(request_id: str, part: Part) -> SubjectExportedFromNotification:
+    """One part of what is kept here about somebody's leads."""
+    return SubjectExportedFromNotification(**part.answer(request_id))
