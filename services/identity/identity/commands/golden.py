@@ -78,14 +78,16 @@ class GoldenRecords:
         self.listeners: list[Listener] = []
 
     async def follow(self, uow: UnitOfWork, regrouped: Regrouped) -> None:
-        """Makes anew what stands about everybody whom a transaction touched; closes the records of who is gone."""
+        """Makes anew what stands about everybody whom a transaction touched; closes the records of who is gone.
+
+        Whoever was parted from a customer has no text of a steward's, unless that one's record says there are such.
+        """
         is_erasure = regrouped.reason == ERASURE
         renewal = Renewal(
             Cause.ERASED if is_erasure else Cause.NEW_STATEMENT,
             regrouped.actor,
             _causes(regrouped),
             regrouped.parted,
-            looks_for_pins=bool(regrouped.parted),
         )
         newcomers = {
             number: each
@@ -192,8 +194,6 @@ class GoldenRecords:
         await golden.keep(
             uow.raw, self.archive.golden_seals, standings, changes, at=uow.now, created=created
         )
-        if gone:
-            await golden.drop(uow.raw, [each.customer_id for each in gone])
         told = [(each.standing, _told(each, renewal)) for each in made]
         self._publish(uow, told, renewal.actor)
 
@@ -205,7 +205,7 @@ class GoldenRecords:
     ) -> None:
         for standing, changes in told:
             if changes:
-                event = wire.customer_changed(standing, changes, actor=actor)
+                event = wire.customer_changed(standing, changes, actor=actor, at=uow.now)
                 uow.publish(event, key=event.golden_id)
 
 

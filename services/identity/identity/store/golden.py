@@ -104,6 +104,8 @@ with kept as (
   set golden_id = excluded.golden_id, sealed_record = excluded.sealed_record, version = excluded.version,
       policy_version = excluded.policy_version, has_pins = excluded.has_pins,
       refreshed_at = excluded.refreshed_at
+), closed as (
+  delete from golden_records where customer_id = any((select $4::bigint[])::bigint[])
 )
 insert into golden_changes (
   customer_id, golden_id, field, cause, system, actor, modified_at, received_at, sealed_old, sealed_new, source_ids,
@@ -118,7 +120,6 @@ select g.customer_id, g.golden_id, g.sealed_record, g.version, g.has_pins, g.ref
 from golden_records g where customer_id = $1
 """
 _KEYS = "select source_id, key_digest, sealed_key from sources where source_id = any($1::bigint[])"
-_DROP = "delete from golden_records where customer_id = any($1::bigint[])"
 _BEHIND = """
 select customer_id from golden_records g
 where policy_version < $1 and exists (select from customers c where c.customer_id = g.customer_id)
@@ -217,16 +218,20 @@ async def keep(
     at: datetime,
     created: Collection[int] = (),
 ) -> None:
-    """Writes records and what changed in them; customers who were `created` in this transaction have no record yet."""
+    """Writes records and what changed in them; a record that a change closes is taken away.
+
+    Customers who were `created` in this transaction have no record yet.
+    """
+    closed = [each.customer_id for each in changes if each.whole is not None]
     change_rows = [_change_row(seals, each) for each in changes]
     if len(created) + len(changes) >= COPIED_MIN:
         fresh = [each for each in kept if each.customer_id in created]
         await _copy(raw, [_record_row(seals, each) for each in fresh], change_rows, at)
         kept, change_rows = [each for each in kept if each.customer_id not in created], []
-    if kept or change_rows:
+    if kept or change_rows or closed:
         records = [_record_row(seals, each) for each in kept]
         written = [(*row[:10], _array(row[10]), row[11]) for row in change_rows]
-        await raw.execute(_KEEP, records, written, at)
+        await raw.execute(_KEEP, records, written, at, closed)
 
 
 async def _copy(
@@ -244,11 +249,6 @@ async def _copy(
     ):
         if rows:
             await raw.copy_records_to_table(table, records=rows, columns=columns)
-
-
-async def drop(raw: asyncpg.Connection, customer_ids: Collection[int]) -> None:
-    """Takes away the records of customers who are no more; their closing changes must be written."""
-    await raw.execute(_DROP, list(customer_ids))
 
 
 async def hold_behind(raw: asyncpg.Connection, *, policy_version: int, limit: int) -> list[int]:
