@@ -1,7 +1,10 @@
 """Which TCP port a local server listens on: chosen once, kept with the server's data."""
 
+import os
 import secrets
 import socket
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 # Below the range from which Linux takes ports for outgoing connections (32768 and up), so that
@@ -19,18 +22,33 @@ def free_port(host: str = "127.0.0.1") -> int:
 
 
 def kept_port(folder: Path, name: str) -> int:
-    """The port that `folder` keeps under `name`, chosen at the first call; no two names share one."""
-    file = folder / name
+    """The port that `folder` keeps under `name`, chosen at the first call; no two names share one.
+
+    Nobody else on this machine is given it either, though its server may start much later, until the folder is gone.
+    """
+    file = folder.absolute() / name
     if not file.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        taken = {int(other.read_text()) for other in folder.iterdir()}
-        file.write_text(f"{_free_port_besides(taken)}\n")
+        _write_free_port(file)
+        while not _is_claimed_by(file):
+            _write_free_port(file)
     return int(file.read_text())
 
 
-def _free_port_besides(taken: set[int]) -> int:
-    port = free_port()
-    return port if port not in taken else _free_port_besides(taken)
+def _write_free_port(file: Path) -> None:
+    file.write_text(f"{free_port()}\n")
+
+
+def _is_claimed_by(file: Path) -> bool:
+    """Whether the port in `file` is this file's: the first that links to itself has it, while it exists."""
+    claims = Path(tempfile.gettempdir()) / f"leadchain-ports-{os.geteuid()}"
+    claims.mkdir(mode=0o700, exist_ok=True)
+    claim = claims / file.read_text().strip()
+    if claim.is_symlink() and not claim.exists():
+        claim.unlink(missing_ok=True)
+    with suppress(FileExistsError):
+        claim.symlink_to(file)
+    return claim.exists() and claim.samefile(file)
 
 
 def _can_listen(host: str, port: int) -> bool:
