@@ -1,7 +1,8 @@
-"""`python -P -m leadctl.stack.migrating FILE`: brings the databases of several services up to date, side by side.
+"""`python -P -m leadctl.stack.migrating`: brings the databases of several services up to date, side by side.
 
-What a migration imports costs more than the migration itself. Here it is imported once; each service is then migrated
-in a fork of its own, with its own environment and log, as `python -m SERVICE migrate` would do it.
+What a migration imports costs more than the migration itself. Here it is imported once, before the orders come by
+standard input; each service is then migrated in a fork of its own, with its own environment and log, as
+`python -m SERVICE migrate` would do it.
 """
 
 import json
@@ -29,14 +30,12 @@ class Migration:
 
 
 def written(migrations: Iterable[Migration]) -> str:
-    """The text of the file that tells this program what to do; it holds passwords."""
+    """What tells this program what to do; it holds passwords."""
     return json.dumps([asdict(each) for each in migrations])
 
 
 def migrate_all(migrations: Iterable[Migration]) -> int:
     """Migrates them side by side; 0, or the number from 1 of the first that failed."""
-    for name in PRELOADED:
-        import_module(name)
     pids = [_forked(each) for each in migrations]
     codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
     return next((number for number, code in enumerate(codes, start=1) if code != 0), 0)
@@ -77,5 +76,7 @@ def _write_to(log: Path) -> None:
 
 
 if __name__ == "__main__":
-    told = json.loads(Path(sys.argv[1]).read_text())
-    sys.exit(migrate_all([Migration(**each) for each in told]))
+    for name in PRELOADED:
+        import_module(name)
+    told = sys.stdin.read()
+    sys.exit(migrate_all([Migration(**each) for each in json.loads(told or "[]")]))

@@ -68,7 +68,8 @@ class Servers:
 
     def remove(self) -> None:
         """Stop what is ours and delete PostgreSQL's data, which may be outside of the stack."""
-        self.stop()
+        if self.nats is not None:
+            self.nats.stop()
         if self.postgres is not None:
             self.postgres.remove()
 

@@ -11,7 +11,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,10 +20,11 @@ import aiohttp
 from servicekit.local.nats_server import NatsServer
 from servicekit.local.ports import kept_port
 from servicekit.local.postgres_server import PostgresServer
-from servicekit.local.processes import Exited, KeptProcess, ProcessState, Running
+from servicekit.local.processes import KeptProcess, ProcessState, Running
 
 from leadctl.identities import AUDIENCE, ISSUER, OPERATOR, Identities
-from leadctl.stack.migrating import Migration, written
+from leadctl.stack.head_start import HeadStart, head_start
+from leadctl.stack.migrating import Migration
 from leadctl.stack.programs import SERVICES, Program
 from leadctl.stack.readiness import readiness, wait_until_ready
 from leadctl.stack.servers import Servers
@@ -95,10 +96,13 @@ class Stack:
         `DidNotStart` with the last words of what did not come up, and leaves the rest running.
         """
         with self._locked():
-            await self.servers.start(report)
-            self._write_tokens()
-            await self._prepare(report)
-            await together(*(self._bring_up(p, report) for p in self._programs.values()))
+            idle = [p for p in self._programs.values() if not self._runs(p)]
+            with self._ahead(idle) as ahead:
+                await self.servers.start(report)
+                self._write_tokens()
+                await self._prepare(idle, ahead, report)
+                await asyncio.to_thread(self._start_all, idle, ahead)
+            await together(*(self._ready(name, report) for name in self._programs))
 
     async def down(self, *, purge: bool = False) -> None:
         """Stop the programs (SIGTERM, then SIGKILL after the grace period), then the servers.
@@ -201,41 +205,46 @@ class Stack:
             nats_files=self._nats_files,
         )
 
-    async def _prepare(self, report: Callable[[str], None]) -> None:
+    def _ahead(self, idle: Sequence[Program]) -> AbstractContextManager[HeadStart | None]:
+        """Processes that import for what does not run, while the servers come up; None when all runs."""
+        if not idle:
+            return nullcontext()
+        services = sum(program.is_service for program in idle)
+        return head_start(passed_on(self._environment), self._folder("logs"), services=services)
+
+    async def _prepare(
+        self, idle: Sequence[Program], ahead: HeadStart | None, report: Callable[[str], None]
+    ) -> None:
         """Keep the environment of what does not run yet, and give its services their tables."""
-        idle = [p for p in self._programs.values() if not self._runs(p)]
         for program in idle:
             _write_privately(self._env_file(program.name), json.dumps(self.env(program.name)))
         services = [program for program in idle if program.is_service]
-        if services:
-            await self._migrate(services)
+        if services and ahead is not None:
+            await self._migrate(services, ahead)
         for service in services:
             report(f"{service.name} has its tables")
 
-    async def _migrate(self, services: Sequence[Program]) -> None:
+    async def _migrate(self, services: Sequence[Program], ahead: HeadStart) -> None:
         steps = [
             Migration(each.module, self.env(each.name), str(self.log_file(each.name)))
             for each in services
         ]
-        file = self.directory / "secrets" / "migrations.json"
-        _write_privately(file, written(steps))
-        migration = self._kept_process("migrations")
-        env = passed_on(self._environment)
-        migration.start([*_python("leadctl.stack.migrating"), str(file)], env=env)
-        ended = await asyncio.to_thread(migration.wait, MIGRATION_TIMEOUT_S)
-        file.unlink()
-        match migration.state():
-            case Exited(0) if ended:
+        match await ahead.migrate(steps, timeout_s=MIGRATION_TIMEOUT_S):
+            case 0:
                 return
-            case Exited(int(number)) if number <= len(services):
+            case int(number) if 0 < number <= len(services):
                 raise self.process(services[number - 1].name).did_not_start("was not migrated")
-            case state:
-                raise migration.did_not_start(f"failed: {state}")
+            case code:
+                said = self.process("leadctl.stack.migrating")
+                raise said.did_not_start(f"failed: {code}")
 
-    async def _bring_up(self, program: Program, report: Callable[[str], None]) -> None:
-        if not self._runs(program):
-            self._start_process(program.name, self.env(program.name))
-        await self._ready(program.name, report)
+    def _start_all(self, idle: Sequence[Program], ahead: HeadStart | None) -> None:
+        for program in idle:
+            env = self.env(program.name)
+            if ahead is not None and ahead.can_run(env):
+                ahead.run(self.process(program.name), program.module, env)
+            else:
+                self._start_process(program.name, env)
 
     def _runs(self, program: Program) -> bool:
         return isinstance(self.process(program.name).state(), Running)

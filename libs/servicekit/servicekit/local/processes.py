@@ -31,6 +31,10 @@ code=$?
 echo $code > "$exit_file.new" && mv "$exit_file.new" "$exit_file"
 """
 POLL_S = 0.005
+FORK_TIMEOUT_S = 60.0
+"""How long another keeper may take to start a program: it may have to import first."""
+LAST_WORD_S = 2.0
+"""How long a keeper that is no child of this process may take to write the exit code."""
 
 
 class DidNotStart(RuntimeError):  # noqa: N818 - errors are named by what is wrong
@@ -97,6 +101,19 @@ class KeptProcess:
                 self._spawn(command, env=env, cwd=cwd)
                 return self._record_birth()
 
+    def start_by(self, keeper: Callable[[Path, Path], None]) -> int:
+        """Let another keeper start the program unless it runs already; the program's process id.
+
+        `keeper` is told the files for the process id and, at the end, the exit code, as KEEPER writes them.
+        """
+        match self.state():
+            case Running(pid):
+                return pid
+            case _:
+                self._clear()
+                keeper(self._pid_file, self._exit_file)
+                return self._record_birth(FORK_TIMEOUT_S)
+
     def state(self) -> ProcessState:
         """What is known about the program now."""
         try:
@@ -119,8 +136,9 @@ class KeptProcess:
         """Whether the program has ended, and its exit code is on file, within `timeout_s`."""
         ended = wait_until(lambda: not isinstance(self.state(), Running), timeout_s=timeout_s)
         if ended and self._keeper is not None:
-            self._keeper.wait(timeout=10)
             self._forget_keeper()
+        elif ended and self._pid_file.exists():
+            wait_until(self._exit_file.exists, timeout_s=LAST_WORD_S)
         return ended
 
     def stop(self, *, grace_s: float, with_signal: signal.Signals = signal.SIGTERM) -> None:
@@ -162,8 +180,8 @@ class KeptProcess:
                 start_new_session=True,
             )
 
-    def _record_birth(self) -> int:
-        if not wait_until(self._pid_file.exists, timeout_s=10):
+    def _record_birth(self, timeout_s: float = 10) -> int:
+        if not wait_until(self._pid_file.exists, timeout_s=timeout_s):
             raise self.did_not_start("was not started by its keeper")
         pid = int(self._pid_file.read_text())
         self._born_file.write_text(_birth_of(pid) or "ended at once")
