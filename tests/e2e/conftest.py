@@ -1,7 +1,11 @@
 """One stack for the modules that neither break it nor count all that is on it; each has accounts of its own."""
 
 import asyncio
+import os
+import shutil
+import tempfile
 from collections.abc import Awaitable, Callable, Collection, Iterator
+from pathlib import Path
 from typing import Any
 
 import nats
@@ -9,15 +13,42 @@ import pytest
 from leadchain.intake.v1 import events_pb2, facts_events_pb2
 from leadctl.demo.environment import demo_stack
 from leadctl.stack.stack import Stack
+from servicekit.testing.servers import MEMORY
 
 PATIENT = "contact_within_s: 900\nmax_hops: 2\n"
 """No clock runs out during the tests, so that a lead of one module stays where it is while another module looks."""
 
 
+MEMORY_BYTES_MIN = 3 * 2**30
+"""What the data of several stacks may come to."""
+
+
 @pytest.fixture(scope="session")
-def shared_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def place() -> Iterator[Path]:
+    """A folder for the data of stacks: in memory, where they outlive a kill and wait for no disk, if that is roomy."""
+    is_roomy = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > MEMORY_BYTES_MIN
+    folder = Path(tempfile.mkdtemp(prefix="leadchain-e2e-", dir=MEMORY if is_roomy else None))
+    folder.chmod(0o711)  # PostgreSQL may run as another user
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def stack(place: Path, request: pytest.FixtureRequest) -> Iterator[Stack]:
+    """A running stack for the tests of one module."""
+    running = demo_stack(place / request.module.__name__.rpartition(".")[2])
+    try:
+        asyncio.run(running.up())
+        yield running
+    finally:
+        asyncio.run(running.down(purge=True))
+
+
+@pytest.fixture(scope="session")
+def shared_stack(place: Path) -> Iterator[Stack]:
     """A running stack that other modules use too; a module asks for it by making it its `stack`."""
-    folder = tmp_path_factory.mktemp("shared")
+    folder = place / "shared"
+    folder.mkdir(mode=0o711)
     (folder / "sla.yaml").write_text(PATIENT)
     settings = {"assignment": {"SLA_POLICY_FILE": str(folder / "sla.yaml")}}
     running = demo_stack(folder / "stack", settings=settings)

@@ -29,11 +29,11 @@ CONTACT_WITHIN_S = 15
 
 
 @pytest.fixture
-async def patient_stack(tmp_path):
+async def patient_stack(tmp_path, place):
     """A stack whose reps have time enough for a person at the command line."""
     sla = tmp_path / "sla.yaml"
     sla.write_text(f"contact_within_s: {CONTACT_WITHIN_S}\nmax_hops: 2\n")
-    running = demo_stack(tmp_path / "stack", settings={"assignment": {"SLA_POLICY_FILE": str(sla)}})
+    running = demo_stack(place / "imports", settings={"assignment": {"SLA_POLICY_FILE": str(sla)}})
     try:
         await running.up()
         yield running

@@ -41,7 +41,7 @@ GRAPH = {
 }
 
 
-async def test_one_lead_makes_one_trace_with_the_expected_service_graph(tmp_path: Path):
+async def test_one_lead_makes_one_trace_with_the_expected_service_graph(place: Path):
     spans = []
     async with AsyncExitStack() as taps, asyncio.TaskGroup() as tasks:
         endpoints, listening = {}, []
@@ -51,7 +51,7 @@ async def test_one_lead_makes_one_trace_with_the_expected_service_graph(tmp_path
             listening.append(tasks.create_task(_collect(service, tap, spans)))
             endpoint = f"http://127.0.0.1:{settings.http_port}"
             endpoints[service] = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
-        stack = demo_stack(tmp_path / "stack", settings=endpoints)
+        stack = demo_stack(place / "trace", settings=endpoints)
         try:
             await stack.up()
             await _deliver_one(stack)
