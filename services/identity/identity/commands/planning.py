@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import product
 from typing import TYPE_CHECKING
 
 from matchkit.scoring import posterior
@@ -328,14 +329,18 @@ class Plan:
 
 def _levels(model: Model, one: Record, other: Record) -> bytes:
     """The level of each field, 255 where a side says nothing; of several values, that of the most alike."""
-    return bytes(
-        255
-        if mine is None or theirs is None
-        else min(kind.compare(a, b) for a in field.values(mine) for b in field.values(theirs))
-        for field, kind, mine, theirs in zip(
-            model.fields, model.kinds, one.features, other.features, strict=True
-        )
-    )
+    levels = bytearray()
+    for compared, kind, mine, theirs in zip(
+        model.fields, model.kinds, one.features, other.features, strict=True
+    ):
+        if mine is None or theirs is None:
+            levels.append(255)
+        elif compared.many:
+            pairs = product(compared.values(mine), compared.values(theirs))
+            levels.append(min(kind.compare(a, b) for a, b in pairs))
+        else:
+            levels.append(kind.compare(mine, theirs))
+    return bytes(levels)
 
 
 def _families(around: Surroundings) -> dict[int, int]:

@@ -49,7 +49,7 @@ _RULES = {
 
 
 def customer_changed(
-    standing: Standing, changes: Sequence[FieldChange], *, actor: str
+    standing: Standing, changes: Sequence[FieldChange], *, actor: str, at: datetime
 ) -> CustomerChanged:
     """The event that tells which fields changed; of several values the one that was changed last names its system.
 
@@ -61,6 +61,7 @@ def customer_changed(
         actor=actor,
         version=standing.version,
     )
+    _put(event.occurred_at, at)
     news = [each.new for each in changes if each.new is not None]
     if news:
         newest = max(news, key=lambda value: (value.modified_at, value.system, value.text))
