@@ -39,6 +39,12 @@ if TYPE_CHECKING:
 RATES = (100, 500, 1_000)
 TIMEOUT_S = 30.0
 TOKEN_LIFETIME_S = 3600
+REFUSALS = {
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+}
+"""How a server says that it cannot keep up; they are counted, and have no time."""
 
 
 def main() -> None:
@@ -84,7 +90,7 @@ async def _at_rate(
                 request, timeout=TIMEOUT_S, metadata=(("authorization", f"Bearer {token}"),)
             )
         except grpc.aio.AioRpcError as error:
-            if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED:
+            if error.code() not in REFUSALS:
                 raise
             refused += 1
         else:
