@@ -12,6 +12,7 @@ from assignment.domain.calendars import span_of
 from assignment.domain.leads import Lead, LeadId, Precision, Profile, RepId, Traits
 from assignment.domain.reps import Rep, Shift
 from assignment.domain.rules import Condition, ContactSla, Cover, Rule, Rules
+from assignment.policies import load_rules
 from leadchain.assignment.v1 import events_pb2 as pb
 from leadchain.identity.v1.events_pb2 import LeadIdentified
 from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested
@@ -89,6 +90,10 @@ class Build:
     def desk_by(self, rules: Rules, *, max_hops: int = 2) -> commands.Desk:
         """A desk with a contact time of 15 minutes, where nothing has been published."""
         return commands.Desk(rules, ContactSla(timedelta(minutes=15), max_hops))
+
+    def packaged_rules(self) -> Rules:
+        """The rules that the service comes with."""
+        return load_rules()
 
     def identified(self, lead: Lead) -> LeadIdentified:
         """The event by which a lead arrives."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 USUAL_ZONE = "Asia/Shanghai"
 DAY_MINUTES = 24 * 60
 SEARCHED_DAYS_MAX = 400
-MONDAY = 0
+LOOKED_BACK = timedelta(days=30)
 NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -91,7 +91,8 @@ class WorkingCalendar:
         return None
 
     def lasts_on_duty(self, start: datetime, end: datetime) -> bool:
-        """Whether everything from `start` to `end` is working time."""
+        """Whether everything from `start` to `end` is working time; of a longer time, the last 30 days of it."""
+        start = max(start, end - LOOKED_BACK)
         if start >= end:
             return self.is_on_duty(end)
         change = self.next_change(start) if self.is_on_duty(start) else start
