@@ -84,8 +84,11 @@ class KeyPlan:
         found: list[tuple[str, str]] = []
         identifying: list[int] = []
         for name, head, tail, identifies in self._rules:
+            texts = pieces[head]
+            if not texts:
+                continue
             start = len(found)
-            for text in pieces[head]:
+            for text in texts:
                 for further in tails[tail]:
                     found.append((name, text + further))  # noqa: PERF401 - twice as fast as a comprehension of one
             if identifies:

@@ -2,7 +2,6 @@
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
 
 from matchkit.chinese.places import take
 from matchkit.chinese.script import fold
@@ -11,14 +10,9 @@ NUMBERS_MAX = 8
 """Most numbers of an address that are compared."""
 
 
-class Address(NamedTuple):
-    """An address as compared; parts not found are empty, `street` holds what the others leave."""
-
-    province: str
-    city: str
-    district: str
-    street: str
-    numbers: tuple[str, ...]
+Address = tuple[str, str, str, str, tuple[str, ...]]
+"""(province, city, district, street, numbers); parts not found are empty, the street holds what the others leave. A
+plain tuple, which the garbage collector need not follow."""
 
 
 @lru_cache(maxsize=16384)
@@ -36,7 +30,7 @@ def read(raw: str) -> Address | None:
     if place is None and not street and not district:
         return None
     province, city = place or ("", "")
-    return Address(province, city, district[1] if district else "", street, numbers)
+    return province, city, district[1] if district else "", street, numbers
 
 
 def _street_and_numbers(text: str) -> tuple[str, tuple[str, ...]]:

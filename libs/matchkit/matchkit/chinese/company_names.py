@@ -6,7 +6,6 @@ A branch (`...深圳分公司`) is another unit of the same firm, so it is kept 
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
 
 from matchkit.chinese.endings import Table, ending, ending_with
 from matchkit.chinese.places import (
@@ -27,16 +26,9 @@ BRANCH_CHARACTERS_MAX = 12
 """Longest place or number that names a branch."""
 
 
-class Company(NamedTuple):
-    """A company as compared; every part but the name may be empty.
-
-    `name` is without place, legal form and branch; `brand` is the name without its trade.
-    """
-
-    name: str
-    brand: str
-    place: str
-    branch: str
+Company = tuple[str, str, str, str]
+"""(name, brand, place, branch); every part but the name may be empty. The name is without place, legal form and
+branch, the brand is the name without its trade. A plain tuple, which the garbage collector need not follow."""
 
 
 @lru_cache(maxsize=65536)
@@ -46,7 +38,7 @@ def read(raw: str) -> Company | None:
     if text in _NOBODY:
         return None
     found = _read_han(text) if has_han(text) else _read_latin(text)
-    brand = found.brand
+    brand = found[1]
     return (
         None
         if len(brand) < 2 or brand.isdecimal() or ending(brand, _LEGAL_FORMS) == len(brand)
@@ -63,7 +55,7 @@ def _read_han(text: str) -> Company:
     text = _without_legal_form(text)
     place, rest = _cut_place(text)
     text, tail_place = _cut_tail_place(rest)
-    return Company(text, _brand(text), place or bracket_place or tail_place, branch)
+    return text, _brand(text), place or bracket_place or tail_place, branch
 
 
 def _take_brackets(text: str) -> tuple[str, str]:
@@ -182,9 +174,8 @@ def _read_latin(text: str) -> Company:
     names = [each for each in kept if each not in places] or kept
     brands = [each for each in names if each not in _LATIN_TRADES] or names
     place = romanised_place(places[0]) if places and places != names else None
-    return Company(
-        " ".join(names), " ".join(brands), (place.city or place.province) if place else "", ""
-    )
+    city = (place.city or place.province) if place else ""
+    return " ".join(names), " ".join(brands), city, ""
 
 
 @lru_cache(maxsize=65536)
