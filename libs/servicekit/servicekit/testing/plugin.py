@@ -4,8 +4,9 @@ A test that asks for no server starts none. See `servicekit.testing.servers` for
 from, and `servicekit.testing.thoroughness` for how long tests go on.
 """
 
+import gc
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,7 @@ from servicekit.testing import thoroughness
 if TYPE_CHECKING:
     from servicekit.local.nats_server import NatsServer
     from servicekit.local.postgres_server import PostgresServer
-    from servicekit.testing.databases import Migrated
+    from servicekit.testing.databases import Administrator, Migrated
     from servicekit.testing.servers import TestNats, TestPostgres
 
 
@@ -24,6 +25,17 @@ def pytest_configure(config: pytest.Config) -> None:
     """Makes the mark known that goes before others, and how examples are drawn."""
     config.addinivalue_line("markers", "soak: goes on longer in `make chaos`; its file comes first")
     thoroughness.draw_examples()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collects no garbage while tests are collected, and spares what was collected afterwards: it stays to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -53,29 +65,40 @@ def nats_server() -> "Iterator[TestNats]":
         yield server
 
 
+@pytest.fixture(scope="session")
+def administrator(postgres_server: "TestPostgres") -> "Iterator[Administrator]":
+    """Makes and drops databases of `postgres_server`."""
+    from servicekit.testing.databases import Administrator
+
+    administrator = Administrator(postgres_server)
+    administrator.start()
+    yield administrator
+    administrator.stop()
+
+
 @pytest_asyncio.fixture
 async def database_url(
-    request: pytest.FixtureRequest, postgres_server: "TestPostgres"
+    request: pytest.FixtureRequest,
+    postgres_server: "TestPostgres",
+    administrator: "Administrator",
 ) -> AsyncIterator[str]:
     """The URL (`postgresql://...`) of an empty database of this test's own.
 
     Where the test asks for `migrated` too, that makes the database, and there is none before.
     """
-    from servicekit.testing.databases import create_database, drop_database
-
     name = f"test_{secrets.token_hex(6)}"
     if "migrated" not in request.fixturenames:
-        await create_database(postgres_server.admin_url, name)
+        await administrator.create(name)
     yield postgres_server.url(name)
-    await drop_database(postgres_server.admin_url, name)
+    await administrator.drop(name)
 
 
 @pytest.fixture(scope="session")
-def migrated(postgres_server: "TestPostgres") -> "Migrated":
+def migrated(postgres_server: "TestPostgres", administrator: "Administrator") -> "Migrated":
     """Gives databases the tables of a package."""
     from servicekit.testing.databases import Migrated
 
-    return Migrated(postgres_server)
+    return Migrated(postgres_server, administrator)
 
 
 @pytest_asyncio.fixture
