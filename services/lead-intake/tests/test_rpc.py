@@ -114,3 +114,22 @@ async def test_a_replayed_item_that_repeats_a_known_id_stays_in_quarantine(
     assert sorted((item["state"], item["detail"]) for item in items if item["reason"]) == [
         (4, "external_id repeated")
     ]
+
+
+async def test_a_fetch_that_always_fails_ends_in_quarantine_and_can_be_replayed(
+    start_intake: Any, samples: Any
+) -> None:
+    async with start_intake(fetch_retry_scale=0.0005) as intake:
+        intake.graph.fail(500, count=6)
+        await intake.post_page(samples.page_event("51"))
+        (item,) = await intake.settled(1)
+        assert (item["state"], item["reason"]) == (4, "enrich_exhausted")
+        assert item["detail"] == "status 500"
+
+        replay = await intake.rpc.ReplayQuarantined(pb.ReplayQuarantinedRequest())
+
+        assert replay.replayed_count == 1
+        (again,) = await intake.settled(1)
+        assert (again["state"], again["lead_id"]) == (2, item["lead_id"])
+        names = [name for name, _ in await intake.events()]
+        assert names == ["DeliveryQuarantined", "LeadReceived"]
