@@ -3,18 +3,21 @@
 Customers of 50 records each, all of whose pairs are linked, are merged and unmerged again and again on a PostgreSQL
 with fsync: by going back to before the merge, and by a split. Golden records follow in the same transaction; after each
 unmerge they are compared byte for byte with those of before. The raw limit updates 100 rows of the same width by their
-keys in one transaction with the same driver.
+keys in one transaction with the same driver. Beside the times are the statements that a decision takes, its first and
+last of the transaction among them, and the time of the processor that this process had for it.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 import time
 from base64 import b64encode
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from statistics import quantiles
+from statistics import median, quantiles
 from typing import TYPE_CHECKING, NamedTuple
 
 import uvloop
@@ -40,7 +43,7 @@ from servicekit.local.postgres_server import PostgresServer
 from servicekit.sealing import KeyRing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from identity.domain.stewardship import Outcome
 
@@ -52,6 +55,38 @@ create table bare (record_id bigint primary key, customer_id bigint, record byte
 """
 RAW_FILL = "insert into bare select i, i / 100, decode(repeat('ab', 400), 'hex') from generate_series(0, $1) i"
 RAW_UPDATE = "update bare set customer_id = $2 where record_id = any($1::bigint[])"
+
+
+class Taken(NamedTuple):
+    """What one decision took."""
+
+    seconds: float
+    cpu_seconds: float
+    statements: int
+
+
+class Meter:
+    """Measures decisions, one at a time."""
+
+    def __init__(self) -> None:
+        self.taken: dict[str, list[Taken]] = {}
+        self._statements = 0
+
+    def count(self, _: object) -> None:
+        """A statement was run."""
+        self._statements += 1
+
+    @contextmanager
+    def measured(self, name: str) -> Iterator[None]:
+        """Takes what is done meanwhile for one decision of this name."""
+        begun, cpu_begun, statements = time.perf_counter(), time.process_time(), self._statements
+        yield
+        taken = Taken(
+            time.perf_counter() - begun,
+            time.process_time() - cpu_begun,
+            self._statements - statements,
+        )
+        self.taken.setdefault(name, []).append(taken)
 
 
 class Pair(NamedTuple):
@@ -158,58 +193,58 @@ async def _measure(url: str, pairs: int, rounds: int) -> None:
         bench = Bench(database)
         made = [await bench.pair(number) for number in range(pairs)]
         before = [await bench.golden(pair) for pair in made]
+        meter = Meter()
         async with database.raw() as raw:
             await raw.execute("analyze")
-        times: dict[str, list[float]] = {"merge": [], "restore": [], "split": []}
+            raw.add_query_logger(meter.count)  # one after the other, all use this one connection
         differing = 0
         for _ in range(rounds):
             for pair, golden in zip(made, before, strict=True):
-                await _round(bench, pair, times)
+                await _round(bench, pair, meter)
                 differing += await bench.golden(pair) != golden
-        times["bare update of 100 rows"] = await _bare(database, pairs * rounds)
+        await _bare(database, meter, pairs * rounds)
     finally:
         await database.stop()
-    _print(times, differing, pairs * rounds)
+    _print(meter.taken, differing, pairs * rounds)
 
 
-async def _round(bench: Bench, pair: Pair, times: Mapping[str, list[float]]) -> None:
+async def _round(bench: Bench, pair: Pair, meter: Meter) -> None:
     """A merge that is undone, and one that is split; what the split said is revoked."""
-    begun = time.perf_counter()
-    merged = await bench.merge(pair)
-    times["merge"].append(time.perf_counter() - begun)
-    begun = time.perf_counter()
-    await bench.restore(pair, merged)
-    times["restore"].append(time.perf_counter() - begun)
+    with meter.measured("merge"):
+        merged = await bench.merge(pair)
+    with meter.measured("restore"):
+        await bench.restore(pair, merged)
     await bench.merge(pair)
-    begun = time.perf_counter()
-    split = await bench.split(pair)
-    times["split"].append(time.perf_counter() - begun)
+    with meter.measured("split"):
+        split = await bench.split(pair)
     for judgement_id in split.judgement_ids:
         await bench.stewardship.revoke(bench.act(), judgement_id)
 
 
-async def _bare(database: Database, count: int) -> list[float]:
-    times = []
+async def _bare(database: Database, meter: Meter, count: int) -> None:
     async with database.raw() as raw:
         await raw.execute(RAW_TABLE)
         await raw.execute(RAW_FILL, 10_000)
     for number in range(count):
         records = list(range(number % 100 * 100, number % 100 * 100 + 100))
-        begun = time.perf_counter()
-        async with database.unit_of_work() as uow:
-            await uow.raw.execute(RAW_UPDATE, records, number)
-        times.append(time.perf_counter() - begun)
-    return times
+        with meter.measured("bare update of 100 rows"):
+            async with database.unit_of_work() as uow:
+                await uow.raw.execute(RAW_UPDATE, records, number)
 
 
-def _print(times: Mapping[str, list[float]], differing: int, count: int) -> None:
-    table = Table("of 100 records", "p50 ms", "p99 ms", "max ms", box=None)
-    for name, seconds in times.items():
+def _print(taken: Mapping[str, Sequence[Taken]], differing: int, count: int) -> None:
+    columns = ("p50 ms", "p99 ms", "max ms", "own CPU p50 ms", "statements p50")
+    table = Table("of 100 records", *columns, box=None)
+    for name, each in taken.items():
+        seconds, cpu_seconds, statements = zip(*each, strict=True)
         cuts = quantiles(seconds, n=100)
-        cells = (cuts[49], cuts[98], max(seconds))
-        table.add_row(name, *(f"{1000 * each:.1f}" for each in cells))
+        times = (cuts[49], cuts[98], max(seconds), median(cpu_seconds))
+        table.add_row(name, *(f"{1000 * time:.1f}" for time in times), f"{median(statements):g}")
     console = Console(highlight=False)
     console.print(f"{count} of each; golden records that differ after two unmerges: {differing}")
+    console.print(
+        f"load of the machine meanwhile: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    )
     console.print(table)
 
 

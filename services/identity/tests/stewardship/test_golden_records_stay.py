@@ -69,7 +69,7 @@ async def test_a_restore_gives_back_the_golden_records_of_then(
 
 @pytest.mark.parametrize("is_split", [True, False])
 async def test_what_a_steward_set_parts_with_whom_it_was_set_for(
-    office: "Office", records: GoldenRecords, is_split: bool
+    office: "Office", records: GoldenRecords, *, is_split: bool
 ) -> None:
     ones = await office.person("A", rows=2, name="Zhang Wei", phone="13800138001")
     others = await office.person("B", rows=2, name="Li Na", phone="13800138002")
