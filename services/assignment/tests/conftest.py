@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
+import nats
 import pytest
 from assignment import commands, subscribers
+from assignment.app import build as build_service
 from assignment.domain.calendars import span_of
 from assignment.domain.leads import Lead, LeadId, Precision, Profile, RepId, Traits
 from assignment.domain.reps import Rep, Shift
 from assignment.domain.rules import Condition, ContactSla, Cover, Rule, Rules
 from assignment.policies import load_rules
+from assignment.settings import Settings
 from leadchain.assignment.v1 import events_pb2 as pb
+from leadchain.assignment.v1.assignment_service_pb2_grpc import AssignmentServiceStub
+from leadchain.assignment.v1.rules_service_pb2_grpc import RulesServiceStub
 from leadchain.identity.v1.events_pb2 import LeadIdentified
 from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested
+from servicekit.auth import mint_token, new_signing_key
 from servicekit.bus import Bus
 from servicekit.database import Database
 from servicekit.erasures import Erasures
-from servicekit.events import new_id
+from servicekit.events import new_id, subject_of
+from servicekit.grpc_client import connect
+from servicekit.streams import apply_streams, load_definitions
 from servicekit.testing.hearing import Hearing
+from servicekit.testing.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
+    import grpc
+    from nats.aio.client import Client
     from servicekit.testing.databases import Migrated
 
+STREAMS = Path(__file__).parents[3] / "deploy" / "nats" / "streams.yaml"
 NOON = datetime(2026, 2, 7, 12, 0, tzinfo=UTC)
 IMPORT = UUID("0199c0de-0000-7000-8000-000000000001")
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -245,3 +261,115 @@ async def service(database: Database, build: Any) -> Hearing:
     )
     subscribers.subscribe(bus, build.desk(), erasures)
     return Hearing("assignment", database, bus)
+
+
+@dataclass
+class Running:
+    """The running service, seen from outside."""
+
+    bus: Client
+    channel: grpc.aio.Channel
+
+    @property
+    def stub(self) -> AssignmentServiceStub:
+        """The service's own RPCs."""
+        return AssignmentServiceStub(self.channel)
+
+    @property
+    def rules(self) -> RulesServiceStub:
+        """Its RPCs about rules."""
+        return RulesServiceStub(self.channel)
+
+    async def deliver(self, event: LeadIdentified, **headers: str) -> None:
+        """Publishes an event as identity would; each delivery under a message id of its own."""
+        await self.state(event, event.lead_id, **headers)
+
+    async def state(self, event: Any, key: str, **headers: str) -> None:
+        """Publishes an event as its service would."""
+        subject = subject_of(event.DESCRIPTOR.full_name, key)
+        await self.bus.jetstream().publish(
+            subject, event.SerializeToString(), headers={"Nats-Msg-Id": new_id(), **headers}
+        )
+
+    async def published(self, count: int) -> list[Any]:
+        """The first `count` events on assignment's stream, once they are there."""
+        jetstream = self.bus.jetstream()
+
+        async def enough() -> bool:
+            return (await jetstream.stream_info("ASSIGNMENT")).state.messages >= count
+
+        await eventually(enough, what=f"{count} events")
+        kinds = {kind.DESCRIPTOR.full_name: kind for kind in EVENTS}
+        messages = [await jetstream.get_msg("ASSIGNMENT", seq) for seq in range(1, count + 1)]
+        return [kinds[m.headers["ce-type"]].FromString(m.data) for m in messages]  # type: ignore[index]
+
+
+@pytest.fixture
+def signing_key(tmp_path: Path) -> dict[str, Any]:
+    private, public = new_signing_key("leadchain")
+    (tmp_path / "jwks.json").write_text(json.dumps(public))
+    return private
+
+
+@pytest.fixture
+def settings(
+    migrated_url: str,
+    nats_url: str,
+    tmp_path: Path,
+    signing_key: dict[str, Any],
+    permissions_grpc: str,
+) -> Settings:
+    return Settings.model_validate(
+        {
+            "database_url": migrated_url,
+            "nats_url": nats_url,
+            "http_port": 0,
+            "grpc_port": 0,
+            "permissions_grpc": permissions_grpc,
+            "jwks_file": tmp_path / "jwks.json",
+        }
+    )
+
+
+@asynccontextmanager
+async def running(settings: Settings, token: str) -> AsyncIterator[Running]:
+    streams = [
+        replace(definition, max_size_bytes=2**24)
+        for definition in load_definitions(STREAMS)
+        if definition.name in {"INTAKE", "IDENTITY", "ASSIGNMENT", "PERMISSIONS", "ENGAGEMENT"}
+    ]
+    await apply_streams(settings.nats_url, streams)
+    chassis = build_service(settings)
+    service = chassis.service()
+    await service.start()
+    bus = await nats.connect(settings.nats_url)
+    try:
+        async with connect(f"127.0.0.1:{chassis.grpc.port}", token=lambda: token) as channel:
+            yield Running(bus, channel)
+    finally:
+        await bus.close()
+        assert await service.stop() == 0
+
+
+@pytest.fixture
+def token(signing_key: dict[str, Any]) -> str:
+    return mint_token(
+        signing_key,
+        subject="leadctl",
+        scopes=[],
+        audience="leadchain",
+        lifetime_s=600,
+        now=datetime.now(UTC),
+    )
+
+
+@pytest.fixture
+def run() -> Any:
+    """Makes the service run with other settings, as a context."""
+    return running
+
+
+@pytest.fixture
+async def assignment(settings: Settings, token: str) -> AsyncIterator[Running]:
+    async with running(settings, token) as service:
+        yield service

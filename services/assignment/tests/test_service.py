@@ -2,160 +2,36 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import grpc
-import nats
 import pytest
 from accesskit.changes import FactPut, PrincipalPut
 from accesskit.facts import Fact
 from assignment.app import build as build_service
 from assignment.policies import InvalidPolicy
-from assignment.settings import Settings
 from leadchain.assignment.v1 import assignment_service_pb2 as pb
 from leadchain.assignment.v1 import events_pb2
-from leadchain.assignment.v1.assignment_service_pb2_grpc import AssignmentServiceStub
 from leadchain.intake.v1.events_pb2 import RegionPrecision
 from leadchain.intake.v1.import_events_pb2 import LeadsWithdrawn
 from leadchain.permissions.v1.events_pb2 import SessionsRevoked
-from servicekit.auth import mint_token, new_signing_key
-from servicekit.events import new_id, subject_of
-from servicekit.grpc_client import connect
-from servicekit.streams import apply_streams, load_definitions
+from servicekit.events import new_id
 from servicekit.testing.waiting import eventually
 from servicekit.v1 import book_service_pb2, operations_service_pb2
 from servicekit.v1.book_service_pb2_grpc import BookServiceStub
 from servicekit.v1.operations_service_pb2_grpc import OperationsServiceStub
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from accesskit.testing.stand_in import StandIn
-    from leadchain.identity.v1.events_pb2 import LeadIdentified
-    from nats.aio.client import Client
+    from assignment.settings import Settings
 
-STREAMS = Path(__file__).parents[3] / "deploy" / "nats" / "streams.yaml"
-EVENTS = {
-    kind.DESCRIPTOR.full_name: kind
-    for kind in (
-        events_pb2.LeadAssigned,
-        events_pb2.LeadUnassignable,
-        events_pb2.LeadMerged,
-        events_pb2.LeadWithdrawn,
-        events_pb2.LeadContacted,
-        events_pb2.ContactOverdue,
-    )
-}
 SHENZHEN = pb.Rep(rep_id="ana", manager_id="m", provinces=["广东"], cities=["深圳"], active=True)
 
 
-@dataclass
-class Running:
-    """The running service, seen from outside."""
-
-    bus: Client
-    channel: grpc.aio.Channel
-
-    @property
-    def stub(self) -> AssignmentServiceStub:
-        """The service's own RPCs."""
-        return AssignmentServiceStub(self.channel)
-
-    async def deliver(self, event: LeadIdentified, **headers: str) -> None:
-        """Publishes an event as identity would; each delivery under a message id of its own."""
-        await self.state(event, event.lead_id, **headers)
-
-    async def state(self, event: Any, key: str, **headers: str) -> None:
-        """Publishes an event as its service would."""
-        subject = subject_of(event.DESCRIPTOR.full_name, key)
-        await self.bus.jetstream().publish(
-            subject, event.SerializeToString(), headers={"Nats-Msg-Id": new_id(), **headers}
-        )
-
-    async def published(self, count: int) -> list[Any]:
-        """The first `count` events on assignment's stream, once they are there."""
-        jetstream = self.bus.jetstream()
-
-        async def enough() -> bool:
-            return (await jetstream.stream_info("ASSIGNMENT")).state.messages >= count
-
-        await eventually(enough, what=f"{count} events")
-        messages = [await jetstream.get_msg("ASSIGNMENT", seq) for seq in range(1, count + 1)]
-        return [EVENTS[m.headers["ce-type"]].FromString(m.data) for m in messages]  # type: ignore[index]
-
-
-@pytest.fixture
-def signing_key(tmp_path: Path) -> dict[str, Any]:
-    private, public = new_signing_key("leadchain")
-    (tmp_path / "jwks.json").write_text(json.dumps(public))
-    return private
-
-
-@pytest.fixture
-def settings(
-    migrated_url: str,
-    nats_url: str,
-    tmp_path: Path,
-    signing_key: dict[str, Any],
-    permissions_grpc: str,
-) -> Settings:
-    return Settings.model_validate(
-        {
-            "database_url": migrated_url,
-            "nats_url": nats_url,
-            "http_port": 0,
-            "grpc_port": 0,
-            "permissions_grpc": permissions_grpc,
-            "jwks_file": tmp_path / "jwks.json",
-        }
-    )
-
-
-@asynccontextmanager
-async def running(settings: Settings, token: str) -> AsyncIterator[Running]:
-    streams = [
-        replace(definition, max_size_bytes=2**24)
-        for definition in load_definitions(STREAMS)
-        if definition.name in {"INTAKE", "IDENTITY", "ASSIGNMENT", "PERMISSIONS"}
-    ]
-    await apply_streams(settings.nats_url, streams)
-    chassis = build_service(settings)
-    service = chassis.service()
-    await service.start()
-    bus = await nats.connect(settings.nats_url)
-    try:
-        async with connect(f"127.0.0.1:{chassis.grpc.port}", token=lambda: token) as channel:
-            yield Running(bus, channel)
-    finally:
-        await bus.close()
-        assert await service.stop() == 0
-
-
-@pytest.fixture
-def token(signing_key: dict[str, Any]) -> str:
-    return mint_token(
-        signing_key,
-        subject="leadctl",
-        scopes=[],
-        audience="leadchain",
-        lifetime_s=600,
-        now=datetime.now(UTC),
-    )
-
-
-@pytest.fixture
-async def assignment(settings: Settings, token: str) -> AsyncIterator[Running]:
-    async with running(settings, token) as service:
-        yield service
-
-
 async def test_an_identified_lead_leaves_assigned_in_its_own_trace(
-    assignment: Running, build: Any
+    assignment: Any, build: Any
 ) -> None:
     lead = build.lead()
     await assignment.stub.PutReps(pb.PutRepsRequest(reps=[SHENZHEN]))
@@ -181,7 +57,7 @@ async def test_an_identified_lead_leaves_assigned_in_its_own_trace(
     ids=["a district lies in its city", "a hint of the phone is no place"],
 )
 async def test_a_lead_goes_by_the_place_that_was_said(
-    assignment: Running, build: Any, region: dict[str, Any]
+    assignment: Any, build: Any, region: dict[str, Any]
 ) -> None:
     lead = build.lead()
     event = build.identified(lead)
@@ -202,7 +78,7 @@ async def test_a_lead_goes_by_the_place_that_was_said(
     assert answer.assignee_id == "ana"
 
 
-async def test_an_event_delivered_twice_assigns_once(assignment: Running, build: Any) -> None:
+async def test_an_event_delivered_twice_assigns_once(assignment: Any, build: Any) -> None:
     first, second = build.identified(build.lead()), build.identified(build.lead())
     await assignment.stub.PutReps(pb.PutRepsRequest(reps=[SHENZHEN]))
 
@@ -217,7 +93,7 @@ async def test_an_event_delivered_twice_assigns_once(assignment: Running, build:
 
 
 async def test_a_lead_nobody_covers_names_each_rep_and_why_not_until_somebody_does(
-    assignment: Running, build: Any
+    assignment: Any, build: Any
 ) -> None:
     lead = build.lead(province="海南", city="三沙")
     await assignment.stub.PutReps(pb.PutRepsRequest(reps=[SHENZHEN]))
@@ -238,9 +114,7 @@ async def test_a_lead_nobody_covers_names_each_rep_and_why_not_until_somebody_do
     assert (drained.assignee_id, drained.cause) == ("bo", events_pb2.ASSIGNMENT_CAUSE_DRAINED)
 
 
-async def test_who_has_left_the_company_gets_no_further_lead(
-    assignment: Running, build: Any
-) -> None:
+async def test_who_has_left_the_company_gets_no_further_lead(assignment: Any, build: Any) -> None:
     bo = pb.Rep(rep_id="bo", cities=["深圳"], active=True)
     await assignment.stub.PutReps(pb.PutRepsRequest(reps=[SHENZHEN, bo]))
 
@@ -263,7 +137,7 @@ async def _is(ask: Any, expected: Any) -> bool:
     return await ask() == expected
 
 
-async def test_the_book_says_how_each_lead_stands(assignment: Running, build: Any) -> None:
+async def test_the_book_says_how_each_lead_stands(assignment: Any, build: Any) -> None:
     await assignment.stub.PutReps(pb.PutRepsRequest(reps=[SHENZHEN]))
     leads = [build.lead(golden_id="g1"), build.lead(golden_id="g1"), build.lead(city="三沙")]
     for lead in leads:
@@ -281,7 +155,7 @@ async def test_the_book_says_how_each_lead_stands(assignment: Running, build: An
 
 
 async def test_an_undone_import_closes_its_leads_even_those_that_come_later(
-    assignment: Running, build: Any
+    assignment: Any, build: Any
 ) -> None:
     await assignment.stub.PutReps(pb.PutRepsRequest(reps=[SHENZHEN]))
     here, late, bystander = build.lead(), build.lead(), build.lead()
@@ -313,7 +187,7 @@ async def test_an_undone_import_closes_its_leads_even_those_that_come_later(
 
 
 async def test_the_worker_hands_an_overdue_lead_on_and_its_new_owner_marks_contact(
-    settings: Settings, token: str, tmp_path: Path, build: Any, permissions: StandIn
+    settings: Settings, token: str, tmp_path: Path, build: Any, permissions: StandIn, run: Any
 ) -> None:
     member = Fact("role", "colleague", "member", "user", "bo")
     await permissions.apply([PrincipalPut("bo", "user", "active", 1), FactPut(member)])
@@ -323,7 +197,7 @@ async def test_the_worker_hands_an_overdue_lead_on_and_its_new_owner_marks_conta
     bo = pb.Rep(rep_id="bo", cities=["深圳"], active=True)
     lead = build.lead()
 
-    async with running(fast, token) as assignment:
+    async with run(fast, token) as assignment:
         await assignment.stub.PutReps(pb.PutRepsRequest(reps=[SHENZHEN, bo]))
         await assignment.deliver(build.identified(lead), traceparent=lead.traceparent)
         _, overdue, assigned = await assignment.published(3)
@@ -349,7 +223,7 @@ async def test_the_worker_hands_an_overdue_lead_on_and_its_new_owner_marks_conta
     ],
 )  # fmt: skip
 async def test_a_question_that_has_no_answer_says_why(
-    assignment: Running, method: str, request_: Any, code: str
+    assignment: Any, method: str, request_: Any, code: str
 ) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await getattr(assignment.stub, method)(request_)
@@ -359,7 +233,7 @@ async def test_a_question_that_has_no_answer_says_why(
 
 
 async def test_a_lead_without_a_usable_id_is_set_aside_and_holds_nobody_up(
-    assignment: Running, build: Any
+    assignment: Any, build: Any
 ) -> None:
     broken, fine = build.identified(build.lead()), build.identified(build.lead())
     broken.lead_id = "no uuid"

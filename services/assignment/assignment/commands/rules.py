@@ -129,7 +129,8 @@ async def _proposed(database: Database, wanted: Publication) -> _Proposed | None
     digest = sha256_of(document)
     if base is not None and base.sha256 == digest:
         return None
-    rep_ids = {rep.rep_id for rep in roster.reps}
+    # What was in force once may come back although somebody it names has gone: the gaps tell of it.
+    rep_ids = None if wanted.version else {rep.rep_id for rep in roster.reps}
     rules, faults = checked_rules(document, wanted.file_name, version=0, rep_ids=rep_ids)
     if rules is None:
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
