@@ -7,14 +7,19 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 from uuid import UUID
 
 import grpc
 import nats
 import pytest
+import pytest_asyncio
 from accesskit.changes import Change, PolicyPut, PrincipalPut
-from identity.app import shipped_model
+from accesskit.testing.plugin import COLLEAGUES
+from accesskit.testing.stand_in import StandIn, colleagues
+from accesskit.testing.stand_in import serving as permitting
+from identity.app import build, shipped_model
 from identity.commands.resolving import Resolver
 from identity.domain.golden_ids import FIRST_KEY_ID, GoldenIdKeys
 from identity.seals import Digests, Seals
@@ -31,7 +36,9 @@ from servicekit.events import new_id
 from servicekit.grpc_client import connect
 from servicekit.sealing import KeyRing
 from servicekit.streams import apply_streams, load_definitions
-from servicekit.testing.databases import Migrated
+from servicekit.testing.accounts import empty_account
+from servicekit.testing.databases import Administrator, Migrated
+from servicekit.testing.servers import TestNats, TestPostgres
 
 CRM = Path(__file__).parents[2] / "permissions" / "permissions" / "policies" / "crm.yaml"
 STREAMS = Path(__file__).parents[3] / "deploy" / "nats" / "streams.yaml"
@@ -135,17 +142,21 @@ async def database(migrated_url: str) -> AsyncIterator[Database]:
     await opened.stop()
 
 
-@pytest.fixture
-def signing_key(tmp_path: Path) -> dict[str, Any]:
-    """The private key whose public half is where `settings` looks for it."""
+def write_key(folder: Path) -> dict[str, Any]:
+    """A new private key; its public half is in `folder`, where settings look for it."""
     private, public = new_signing_key("leadchain")
-    (tmp_path / "jwks.json").write_text(json.dumps(public))
+    (folder / "jwks.json").write_text(json.dumps(public))
     return private
 
 
 @pytest.fixture
-def token_of(signing_key: dict[str, Any]) -> Callable[..., str]:
-    """Makes a token of somebody's, perhaps on a device."""
+def signing_key(tmp_path: Path) -> dict[str, Any]:
+    """The private key whose public half is where `settings` looks for it."""
+    return write_key(tmp_path)
+
+
+def minting(signing_key: dict[str, Any]) -> Callable[..., str]:
+    """Makes tokens of a key."""
 
     def mint(subject: str, *, device_id: str = "") -> str:
         return mint_token(
@@ -162,6 +173,24 @@ def token_of(signing_key: dict[str, Any]) -> Callable[..., str]:
 
 
 @pytest.fixture
+def token_of(signing_key: dict[str, Any]) -> Callable[..., str]:
+    """Makes a token of somebody's, perhaps on a device."""
+    return minting(signing_key)
+
+
+def settings_of(**named: Any) -> Settings:
+    """Settings of a service whose servers and keys are `named`."""
+    usual = {
+        "http_port": 0,
+        "grpc_port": 0,
+        "field_keys": RING,
+        "index_key": INDEX_KEY,
+        "golden_id_key": base64.b64encode(GOLDEN_ID_KEY).decode(),
+    }
+    return Settings.model_validate(usual | named)
+
+
+@pytest.fixture
 def settings(
     migrated_url: str,
     nats_url: str,
@@ -169,18 +198,11 @@ def settings(
     signing_key: dict[str, Any],
     permissions_grpc: str,
 ) -> Settings:
-    return Settings.model_validate(
-        {
-            "database_url": migrated_url,
-            "nats_url": nats_url,
-            "http_port": 0,
-            "grpc_port": 0,
-            "permissions_grpc": permissions_grpc,
-            "jwks_file": tmp_path / "jwks.json",
-            "field_keys": RING,
-            "index_key": INDEX_KEY,
-            "golden_id_key": base64.b64encode(GOLDEN_ID_KEY).decode(),
-        }
+    return settings_of(
+        database_url=migrated_url,
+        nats_url=nats_url,
+        permissions_grpc=permissions_grpc,
+        jwks_file=tmp_path / "jwks.json",
     )
 
 
@@ -209,22 +231,51 @@ class Served:
         return await self.channels.enter_async_context(opened)
 
 
+@asynccontextmanager
+async def serving(
+    chassis: Chassis, nats_url: str, token_of: Callable[..., str]
+) -> AsyncIterator[Served]:
+    """Runs a chassis on the streams that identity reads; it must end without a fault."""
+    definitions = [each for each in load_definitions(STREAMS) if each.name in READ_FROM]
+    await apply_streams(nats_url, [replace(each, max_size_bytes=2**24) for each in definitions])
+    service = chassis.service()
+    await service.start()
+    async with AsyncExitStack() as channels:
+        bus = await nats.connect(nats_url)
+        channels.push_async_callback(bus.close)
+        yield Served(bus, chassis.grpc.port, token_of, channels)
+    assert await service.stop() == 0
+
+
 @pytest.fixture
 def serve(
     nats_url: str, token_of: Callable[..., str]
 ) -> Callable[[Chassis], AbstractAsyncContextManager[Served]]:
-    """Runs a chassis on the streams that identity reads; it must end without a fault."""
+    """Runs a chassis; see `serving`."""
+    return lambda chassis: serving(chassis, nats_url, token_of)
 
-    @asynccontextmanager
-    async def serving(chassis: Chassis) -> AsyncIterator[Served]:
-        definitions = [each for each in load_definitions(STREAMS) if each.name in READ_FROM]
-        await apply_streams(nats_url, [replace(each, max_size_bytes=2**24) for each in definitions])
-        service = chassis.service()
-        await service.start()
-        async with AsyncExitStack() as channels:
-            bus = await nats.connect(nats_url)
-            channels.push_async_callback(bus.close)
-            yield Served(bus, chassis.grpc.port, token_of, channels)
-        assert await service.stop() == 0
 
-    return serving
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def lasting_identity(
+    postgres_server: TestPostgres,
+    administrator: Administrator,
+    migrated: Migrated,
+    nats_server: TestNats,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Served]:
+    """The whole service for all tests of a module that keep nothing in it."""
+    name, nats_url = f"identity_{token_hex(6)}", nats_server.next_url()
+    url, folder = postgres_server.url(name), tmp_path_factory.mktemp("identity")
+    key = write_key(folder)
+    await migrated.migrate(url, "identity")
+    await empty_account(nats_url)
+    async with permitting(StandIn(colleagues(*COLLEAGUES))) as permissions_grpc:
+        settings = settings_of(
+            database_url=url,
+            nats_url=nats_url,
+            permissions_grpc=permissions_grpc,
+            jwks_file=folder / "jwks.json",
+        )
+        async with serving(build(settings), nats_url, minting(key)) as served:
+            yield served
+    await administrator.drop(name)
