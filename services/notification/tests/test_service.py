@@ -19,11 +19,13 @@ from leadchain.notification.v1.events_pb2 import (
     ReminderFailed,
 )
 from leadchain.notification.v1.notification_service_pb2_grpc import NotificationServiceStub
+from leadctl.fakes.message_vendors import MessageVendors
 from nats.aio.client import Client
 from notification.app import build
 from notification.settings import Settings
 from servicekit.events import new_id, subject_of
 from servicekit.grpc_client import connect
+from servicekit.http_host import HttpHost
 from servicekit.streams import apply_streams, load_definitions
 from servicekit.testing.waiting import eventually
 
@@ -351,3 +353,87 @@ async def test_a_lead_id_that_is_none_is_refused(notification: Running) -> None:
 
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert await notification.reminders(new_id()) == []
+
+
+WECOM = {"corp_id": "ww1", "agent_id": "1000002", "secret": "vendor-secret"}
+
+
+async def test_five_test_leads_are_told_in_wecom_within_ten_seconds(
+    notification: Running, assigned: Assigned
+) -> None:
+    vendors = MessageVendors()
+    async with serving(vendors) as url:
+        account = pb.Account(account_id="wecom", medium="wecom_app", url=url, settings=WECOM)
+        await notification.rpc.PutAccounts(pb.PutAccountsRequest(accounts=[account]), timeout=5)
+        people = [
+            pb.Recipient(
+                recipient_id=f"rep-{n}",
+                addresses=[pb.Address(medium="wecom_app", to=f"user-{n}", account_id="wecom")],
+            )
+            for n in range(5)
+        ]
+        await notification.rpc.PutRecipients(pb.PutRecipientsRequest(recipients=people), timeout=5)
+        events = [assigned(f"rep-{n}") for n in range(5)]
+
+        await notification.deliver(events)
+        await eventually(lambda: len(vendors.messages) == 5, deadline_s=10)
+
+        async def accepted() -> list[pb.Reminder]:
+            listed = await notification.reminders(events[0].lead_id)
+            return [reminder for reminder in listed if reminder.state == "awaiting"]
+
+        (reminder,) = await eventually(accepted)
+
+    assert {message.to for message in vendors.messages} == {f"user-{n}" for n in range(5)}
+    (send,) = reminder.sends
+    assert (send.medium, send.step) == ("wecom_app", 1)
+    assert [receipt.kind for receipt in send.receipts] == ["accepted"]
+    routes = await notification.rpc.ListRoutes(pb.ListRoutesRequest(), timeout=5)
+    assert [(each.account_id, dict(each.settings)) for each in routes.accounts] == [("wecom", {})]
+    told = {kind.kind_name: kind for kind in routes.kinds}
+    assert told["lead_assigned"].recipient == "owner lead"
+    assert list(told["lead_assigned"].routes)[1] == "all_of smtp, aliyun_sms"
+
+
+@asynccontextmanager
+async def serving(vendors: MessageVendors) -> AsyncIterator[str]:
+    host = HttpHost("127.0.0.1", 0, vendors)
+    await host.start()
+    try:
+        yield f"http://127.0.0.1:{host.port}"
+    finally:
+        await host.stop()
+
+
+async def test_a_device_speaks_for_its_own_user_only(
+    notification: Running, settings: Settings
+) -> None:
+    own = pb.ReportPresenceRequest(device="ios", is_online=True)
+    another = pb.ReportPresenceRequest(recipient_id="rep-01", device="pc", is_online=True)
+
+    await notification.rpc.ReportPresence(own, timeout=5)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await notification.rpc.ReportPresence(another, timeout=5)
+    with pytest.raises(grpc.aio.AioRpcError) as unreadable:
+        await notification.rpc.ReportPresence(pb.ReportPresenceRequest(device="tv"), timeout=5)
+
+    assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
+    assert unreadable.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    connection = await asyncpg.connect(settings.database_url.get_secret_value())
+    try:
+        rows = await connection.fetch("select recipient_id, device, is_online from presences")
+    finally:
+        await connection.close()
+    assert [tuple(row) for row in rows] == [("leadctl", "ios", True)]
+
+
+async def test_an_account_that_cannot_be_is_refused_without_its_secret(
+    notification: Running,
+) -> None:
+    account = pb.Account(account_id="a", medium="wecom_app", settings={"secret": "very-secret"})
+
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await notification.rpc.PutAccounts(pb.PutAccountsRequest(accounts=[account]), timeout=5)
+
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "very-secret" not in str(refused.value.details())
