@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 from servicekit.sealing import BlindIndex
 
+from engagement.domain.behaviours import Line, Mark
 from engagement.domain.places import Place
 
 if TYPE_CHECKING:
@@ -49,6 +50,26 @@ class Seals:
             self.ring.open(sealed, lead_id.bytes), type=tuple[float, float]
         )
         return Place(latitude, longitude)
+
+    def seal_transcript(
+        self, contact_id: UUID, lines: Sequence[Line], marks: Sequence[Mark]
+    ) -> bytes:
+        """What was said in a contact, and where something was found in it."""
+        return self.ring.seal(msgspec.json.encode((lines, marks)), contact_id.bytes)
+
+    def open_transcript(
+        self, contact_id: UUID, sealed: bytes
+    ) -> tuple[tuple[Line, ...], tuple[Mark, ...]]:
+        """What `seal_transcript` sealed."""
+        lines, marks = msgspec.json.decode(
+            self.ring.open(sealed, contact_id.bytes),
+            type=tuple[tuple[Line, ...], tuple[Mark, ...]],
+        )
+        return lines, marks
+
+    def open_content(self, item_id: UUID, sealed: bytes) -> bytes:
+        """What lead-intake sealed of an interaction: a serialised `InteractionContent`."""
+        return self.ring.open(sealed, item_id.bytes)
 
     def contact_id(self, channel: str, account: str, own_id: str) -> UUID:
         """The id of a contact that a system calls `own_id`: each telling of it has the same."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 from engagement import subscribers
 from engagement.app import FactTaker
 from engagement.commands.privacy import erase_leads
+from engagement.policies.behaviours import load_behaviour_policy
 from engagement.policies.follow_ups import load_follow_up_policy
 from engagement.seals import Seals
 from leadchain.assignment.v1.events_pb2 import LeadAssigned
@@ -82,6 +84,17 @@ class Build:
         event.occurred_at.FromDatetime(happened_at)
         return event
 
+    def said(self, ring: KeyRing, *words: str, **named: Any) -> FactIdentified:
+        """A call in which the customer said something; what begins with `we:` our own person said."""
+        event = self.interaction(**named)
+        content = intake.InteractionContent()
+        for each in words:
+            text = each.removeprefix("we:")
+            content.lines.add(is_customer=text == each, text=text)
+        item_id = UUID(event.item_id)
+        event.interaction.sealed_content = ring.seal(content.SerializeToString(), item_id.bytes)
+        return event
+
 
 @pytest.fixture(scope="session")
 def build() -> Build:
@@ -128,5 +141,5 @@ async def service(database: Database, seals: Seals, policy: FollowUpPolicy) -> H
     erasures = Erasures(
         database, erase_leads, spared=[SubjectErasureRequested.DESCRIPTOR.full_name]
     )
-    subscribers.subscribe(bus, erasures, seals, [FactTaker(policy, seals)])
+    subscribers.subscribe(bus, erasures, seals, [FactTaker(policy, load_behaviour_policy(), seals)])
     return Hearing("engagement", database, bus)

@@ -18,8 +18,10 @@ from accesskit.changes import DevicePut, FactPut, LeasePut, PolicyPut, Principal
 from accesskit.facts import Fact
 from engagement.app import build as build_service
 from engagement.settings import Settings
+from leadchain.engagement.v1 import behaviours_service_pb2 as behaviours_pb
 from leadchain.engagement.v1 import follow_ups_service_pb2 as pb
 from leadchain.engagement.v1 import opportunities_service_pb2 as opportunities_pb
+from leadchain.engagement.v1.behaviours_service_pb2_grpc import BehavioursServiceStub
 from leadchain.engagement.v1.follow_ups_service_pb2_grpc import FollowUpsServiceStub
 from leadchain.engagement.v1.opportunities_service_pb2_grpc import OpportunitiesServiceStub
 from servicekit.auth import mint_token, new_signing_key
@@ -226,6 +228,35 @@ async def test_follow_ups_are_turned_over_page_by_page(reached: Reached, lead_id
     assert (answer.follow_up.version, answer.follow_up.statement.next_action.word) == (2, "visit")
     point = pb.PutAddressPointRequest(lead_id=lead_id, latitude=22.5, longitude=114, datum="wgs84")
     await ana.PutAddressPoint(point)
+
+
+async def test_what_a_customer_says_is_read_by_the_owner_and_nobody_else(
+    reached: Reached, lead_id: str, build: Any, ring: Any
+) -> None:
+    ana = BehavioursServiceStub(await reached.channel("ana"))
+    ben = BehavioursServiceStub(await reached.channel("ben"))
+    call = build.said(ring, "我们先试试", "we:好的，签合同吧", happened_at=datetime.now(UTC))
+    listing = behaviours_pb.ListBehavioursRequest(lead_id=lead_id)
+    await reached.states(call, call.golden_id)
+
+    async def found() -> behaviours_pb.Behaviour | None:
+        behaviours = (await ana.ListBehaviours(listing)).behaviours
+        return behaviours[0] if behaviours else None
+
+    behaviour = await eventually(found, what="the behaviour")
+    assert (behaviour.name_zh, behaviour.rule_id) == ("试用意向", "trial")
+    asked = behaviours_pb.GetTranscriptRequest(lead_id=lead_id, contact_id=behaviour.contact_id)
+    told = await ana.GetTranscript(asked)
+    assert [[mark.rule_id for mark in line.marks] for line in told.lines] == [["trial"], ["red"]]
+    mark = behaviours_pb.MarkBehaviourRequest(lead_id=lead_id, tag="involves_boss")
+    assert [(await ana.MarkBehaviour(mark)).is_repeated for _ in range(2)] == [False, True]
+    refused = [
+        await refusal(ben.GetTranscript(asked)),
+        await refusal(ben.ListBehaviours(listing)),
+        await refusal(ben.MarkBehaviour(mark)),
+        await refusal(ana.TryRules(behaviours_pb.TryRulesRequest(text="先试试"))),
+    ]
+    assert {code.name for code, _ in refused} == {"PERMISSION_DENIED"}
 
 
 async def refusal(call: Any) -> tuple[grpc.StatusCode, str]:

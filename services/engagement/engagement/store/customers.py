@@ -18,6 +18,9 @@ on conflict (golden_id) do update set into_golden_id = excluded.into_golden_id
 """
 _REKEY = """
 with contacts_follow as (update contacts set golden_id = $2 where golden_id = any($1::text[])),
+transcripts_follow as (update transcripts set golden_id = $2 where golden_id = any($1::text[])),
+behaviours_follow as (update behaviours set golden_id = $2 where golden_id = any($1::text[])),
+banners_fall as (delete from banners where golden_id = any($1::text[])),
 points as (
   delete from address_points where golden_id = any($1::text[]) returning lead_id, sealed_point, put_by, put_at
 ), point_follows as (

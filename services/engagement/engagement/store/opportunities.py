@@ -66,6 +66,10 @@ on conflict (lead_id) do update set state = excluded.state, into_lead_id = exclu
 """
 _GET = f"select {_COLUMNS} from opportunities where lead_id = $1 and opened_at is not null"
 _LOCK = f"{_GET} for update"
+_NEWEST_OPEN = f"""
+select {_COLUMNS} from opportunities where golden_id = $1 and state = {State.OPEN} and opened_at is not null
+order by opened_at desc, lead_id limit 1
+"""
 _TOUCH = """
 update opportunities as o set last_touched_at = t.at, is_stale_told = false
 from (
@@ -140,6 +144,12 @@ async def get(raw: asyncpg.Connection, lead_id: UUID) -> Opportunity | None:
 async def lock(raw: asyncpg.Connection, lead_id: UUID) -> Opportunity | None:
     """One opportunity, which nobody else changes until the transaction ends."""
     row = await raw.fetchrow(_LOCK, lead_id)
+    return None if row is None else _opportunity(row)
+
+
+async def newest_open(raw: asyncpg.Connection, golden_id: str) -> Opportunity | None:
+    """The newest open opportunity of a customer."""
+    row = await raw.fetchrow(_NEWEST_OPEN, golden_id)
     return None if row is None else _opportunity(row)
 
 

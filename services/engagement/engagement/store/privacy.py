@@ -22,6 +22,15 @@ _FOLLOW_UPS = """
 select follow_up_id, lead_id, author_id, recorded_at, objection, response, next_action, due_at, sealed_details
 from follow_ups where lead_id = any($1::uuid[]) order by recorded_at, follow_up_id
 """
+_THEIRS = "select golden_id from opportunities where lead_id = any($1::uuid[])"
+_SAID = f"""
+select contact_id, happened_at, sealed_lines, tags from transcripts where golden_id in ({_THEIRS})
+order by happened_at, contact_id
+"""
+_DONE = f"""
+select tag, rule_id, happened_at, marked_by from behaviours where golden_id in ({_THEIRS})
+order by happened_at, behaviour_id
+"""
 _FORGET = """
 with words as (
   update follow_ups set sealed_details = '' where lead_id = any($1::uuid[]) and sealed_details <> '' returning 1
@@ -30,13 +39,25 @@ with words as (
   where w.follow_up_id = f.follow_up_id and f.lead_id = any($1::uuid[]) and w.sealed_details <> '' returning 1
 ), points as (
   delete from address_points where lead_id = any($1::uuid[]) returning 1
+), theirs as (
+  select distinct golden_id from opportunities where lead_id = any($1::uuid[]) and golden_id is not null
+), said as (
+  delete from transcripts where golden_id in (select golden_id from theirs) returning 1
+), done as (
+  delete from behaviours where golden_id in (select golden_id from theirs) returning 1
+), shown as (
+  delete from banners where golden_id in (select golden_id from theirs) returning 1
 )
 select (select count(*) from words) + (select count(*) from earlier) + (select count(*) from points)
+  + (select count(*) from said) + (select count(*) from done) + (select count(*) from shown)
 """
 
 
 async def forget(raw: asyncpg.Connection, lead_ids: Sequence[UUID]) -> int:
-    """Forgets what was written about whoever these leads are, and where they are; returns how many rows that were."""
+    """Forgets what was written about whoever these leads are, what they said and did, and where they are.
+
+    Returns how many rows that were.
+    """
     count: int = await raw.fetchval(_FORGET, lead_ids)
     return count
 
@@ -50,6 +71,18 @@ async def follow_ups_about(
         details = seals.open_details(row["follow_up_id"], row.pop("sealed_details"))
         row["details"] = [told for told in details if told]
     return rows
+
+
+async def said_by(
+    raw: asyncpg.Connection, lead_ids: Sequence[UUID], seals: Seals
+) -> list[dict[str, Any]]:
+    """What whoever these leads are said, and the behaviours found in it or marked."""
+    said = []
+    for row in await raw.fetch(_SAID, lead_ids):
+        lines, _ = seals.open_transcript(row["contact_id"], row["sealed_lines"])
+        words = [line.text for line in lines]
+        said.append({"happened_at": row["happened_at"], "said": words, "tags": row["tags"]})
+    return said + [dict(row) for row in await raw.fetch(_DONE, lead_ids)]
 
 
 async def kept_about(raw: asyncpg.Connection, lead_ids: Sequence[UUID]) -> list[Any]:
