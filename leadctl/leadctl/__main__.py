@@ -7,6 +7,7 @@ from leadctl.audit import audit_app
 from leadctl.channels import channels_app
 from leadctl.dead_letters import backlog, dead_letters_app, outbox_app
 from leadctl.demo.command import demo
+from leadctl.drill import drill_app
 from leadctl.engagement import follow_ups_app
 from leadctl.forms import forms_app
 from leadctl.identity import identity_app
@@ -18,7 +19,9 @@ from leadctl.perm import perm_app
 from leadctl.privacy import privacy_app
 from leadctl.quarantine import quarantine_app
 from leadctl.recipients import recipients_app
+from leadctl.reminders import reminders_app
 from leadctl.reps import reps_app
+from leadctl.rules import rules_app
 from leadctl.stack.commands import stack_app, streams_app
 
 app = typer.Typer(
@@ -35,7 +38,9 @@ app.command()(latency)
 app.add_typer(follow_ups_app, name="follow-ups")
 app.add_typer(perm_app, name="perm")
 app.add_typer(reps_app, name="reps")
+app.add_typer(rules_app, name="rules")
 app.add_typer(recipients_app, name="recipients")
+app.add_typer(reminders_app, name="reminders")
 app.add_typer(accounts_app, name="accounts")
 app.add_typer(audit_app, name="audit")
 app.add_typer(channels_app, name="channels")
@@ -50,6 +55,7 @@ app.add_typer(dead_letters_app, name="dead-letters")
 app.add_typer(outbox_app, name="outbox")
 app.command()(backlog)
 app.command()(demo)
+app.add_typer(drill_app, name="drill")
 
 
 def main() -> None:

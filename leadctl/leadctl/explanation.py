@@ -38,8 +38,14 @@ def _render_decision(console: Console, number: int, decision: Decision) -> None:
         f"  because: {_words(cause)}"
     )
     if decision.rule_id:
-        console.print(f"   rule      {escape(decision.rule_id)}, version {decision.rules_version}")
+        fell_back = f", fell back to {escape(decision.pool_id)}" if decision.pool_id else ""
+        console.print(
+            f"   rule      {escape(decision.rule_id)}, version {decision.rules_version}{fell_back}"
+            f"  score {decision.score:g}"
+        )
     console.print(f"   inputs    {escape('  '.join(decision.inputs)) or '-'}")
+    if decision.tie_breaker:
+        console.print(f"   equals by {_words(decision.tie_breaker)}")
     if decision.standings:
         console.print(f"   standings {escape(_listed(decision.standings))}")
     _render_refusals(console, decision.refusals)
@@ -55,7 +61,16 @@ def _render_refusals(console: Console, refusals: Iterable[Refusal]) -> None:
 
 
 def _listed(standings: Iterable[Standing]) -> str:
-    return "  ".join(f"{standing.rep_id} {standing.share:g}" for standing in standings)
+    return "  ".join(
+        f"{standing.rep_id} {standing.share:g} (turns {_turns(standing)}, {standing.open_count} open)"
+        for standing in standings
+    )
+
+
+def _turns(standing: Standing) -> str:
+    """The turns before, and after where this one was taken."""
+    before, after = standing.turns_before, standing.turns_after
+    return str(before) if before == after else f"{before} -> {after}"
 
 
 def _words(constant: str) -> str:
