@@ -124,6 +124,7 @@ select
 _HELD = """
 with sources_asked as (select unnest($1::bigint[]) as source_id), theirs as materialized (
   select distinct st.source_id, st.record_id from sources_asked join statements st using (source_id)
+  where st.record_id <> 0  -- of a row that was deleted nothing is held
 ), asked as materialized (
   select r.record_id, r.keys from records r
   where r.record_id in (select record_id from theirs)

@@ -42,3 +42,15 @@ async def test_whoever_comes_back_under_another_id_takes_the_former_one_along(
         )
         == []
     )
+
+
+async def test_a_row_goes_as_often_as_it_comes(office: "Office") -> None:
+    await office.goes("A")
+    one = await office.states("A", name="Zhang Wei", phone="13800138001")
+    assert await office.parts() == [[one]]
+
+    await office.goes("A")
+    assert await office.parts() == []
+    again = await office.states("A", name="Zhang Wei", phone="13800138001")
+
+    assert await office.parts() == [[again]]
