@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import pytest_asyncio
 from accesskit.changes import Change, FactPut, LeasePut, PrincipalPut
 from accesskit.facts import Fact
 from leadchain.permissions.v1 import changes_pb2
@@ -155,11 +157,8 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-def open_office(
-    settings: Settings, migrated_url: str, signing_key: dict[str, Any], clock: Clock
-) -> Callable[..., Any]:
-    """Opens an office; a second one is another process on the same database."""
+def opener(settings: Settings, signing_key: dict[str, Any], clock: Clock) -> Callable[..., Any]:
+    """Opens offices on one database."""
 
     def token(subject: str, **session: Any) -> str:
         return mint_token(
@@ -181,7 +180,9 @@ def open_office(
         doors = authzen.routes(checks, live, chassis.verifier, base_url="https://pdp.example.com/")
         http = HttpHost("127.0.0.1", 0, doors)
         writer = Database(
-            migrated_url, service="tests", clock=lambda: datetime.fromtimestamp(clock(), UTC)
+            chassis.database.url,
+            service="tests",
+            clock=lambda: datetime.fromtimestamp(clock(), UTC),
         )
         async with AsyncExitStack() as stack:
             for part in (chassis.database, *chassis.workers, chassis.grpc, http, writer):
@@ -201,19 +202,41 @@ def open_office(
 
 
 @pytest.fixture
+def open_office(
+    settings: Settings, signing_key: dict[str, Any], clock: Clock
+) -> Callable[..., Any]:
+    """Opens an office; a second one is another process on the same database."""
+    return opener(settings, signing_key, clock)
+
+
+@pytest.fixture
 async def empty_office(open_office: Callable[..., Any]) -> AsyncIterator[Office]:
     """An office that knows nobody and has no policy."""
     async with open_office() as office:
         yield office
 
 
+async def furnish(office: Office) -> Office:
+    """Gives an office the default policy and its staff."""
+    await start_policy(office.writer, default_policy())
+    token = await office.state(*staff())
+    await office.live.at_least(token)
+    return office
+
+
 @pytest.fixture
 async def office(empty_office: Office) -> Office:
     """An office with the default policy and its staff."""
-    await start_policy(empty_office.writer, default_policy())
-    token = await empty_office.state(*staff())
-    await empty_office.live.at_least(token)
-    return empty_office
+    return await furnish(empty_office)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def lasting_office(
+    lasting_settings: Settings, lasting_key: tuple[dict[str, Any], Path]
+) -> AsyncIterator[Office]:
+    """An office with the default policy and its staff, for all tests of a module that leave it as it is."""
+    async with opener(lasting_settings, lasting_key[0], Clock())() as opened:
+        yield await furnish(opened)
 
 
 @pytest.fixture

@@ -4,6 +4,9 @@ from typing import Any
 
 import aiohttp
 import pytest
+import pytest_asyncio
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 class Pdp:
@@ -34,9 +37,9 @@ class Pdp:
             return await answer.json()
 
 
-@pytest.fixture
-def pdp(office: Any) -> Pdp:
-    return Pdp(office)
+@pytest_asyncio.fixture(loop_scope="module")
+async def pdp(lasting_office: Any) -> Pdp:
+    return Pdp(lasting_office)
 
 
 def evaluation(subject: str, action: str, lead: str, **rest: Any) -> dict[str, Any]:

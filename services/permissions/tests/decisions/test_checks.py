@@ -144,53 +144,6 @@ async def test_a_person_who_is_milliseconds_old_is_known(office, state_fact) -> 
     assert (await office.check("eve", "read", "lead:lead-a")).allowed
 
 
-@pytest.mark.parametrize(
-    ("token", "code"),
-    [
-        ("v1.{log}.999999", grpc.StatusCode.FAILED_PRECONDITION),
-        ("v1.another.1", grpc.StatusCode.INVALID_ARGUMENT),
-        ("v2.{log}.1", grpc.StatusCode.INVALID_ARGUMENT),
-        ("1", grpc.StatusCode.INVALID_ARGUMENT),
-    ],
-)
-async def test_a_token_that_cannot_be_kept_is_refused(office, ask, token: str, code) -> None:
-    request = ask("ana", "edit", "lead:lead-a")
-    request.consistency.at_least = token.format(log=office.live.log_id)
-
-    refused = await refusal_of(office.stub.Check(request))
-
-    assert refused.code() is code
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"subject_id": ""},
-        {"subject_id": "a\u202eb"},
-        {"subject_id": "a:b"},
-        {"action": "x" * 201},
-        {"resource": None},
-        {"lead_id": "lead-1"},
-        {"context_json": "[1]"},
-        {"context_json": '{"a":'},
-        {"context_json": "[" * 5000},
-        {"params_hash": "abc"},
-        {"fields": ["e\u0301"]},
-    ],
-)
-async def test_what_is_no_question_is_refused(office, ask, change) -> None:
-    request = ask("ana", "edit", "lead:lead-a")
-    for name in change:
-        request.ClearField(name)
-    request.MergeFrom(
-        pb.CheckRequest(**{name: value for name, value in change.items() if value is not None})
-    )
-
-    refused = await refusal_of(office.stub.Check(request))
-
-    assert refused.code() is grpc.StatusCode.INVALID_ARGUMENT
-
-
 async def test_without_a_policy_nothing_is_allowed(empty_office, ask) -> None:
     ana = await empty_office.as_caller("ana")
 

@@ -144,18 +144,6 @@ async def test_a_tree_shows_the_facts_behind_a_relation(office) -> None:
     assert json.loads(answer.tree_json)["facts"][0]["subject_id"] == "ana"
 
 
-@pytest.mark.parametrize("column", ["id; drop table x", "", "1d", "a.b.c.d", "id--", 'i"d'])
-async def test_a_filter_over_what_is_no_column_is_refused(office, column: str) -> None:
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await office.stub.Filter(
-            pb.FilterRequest(
-                subject_id="ana", action="read", resource_type="lead", id_column=column
-            )
-        )
-
-    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-
-
 @settings(
     max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 import msgspec
 import pytest
+import pytest_asyncio
 from accesskit.changes import FactPut, PolicyPut, PrincipalPut
 from accesskit.decisions import Decision, Outcome, Question
 from accesskit.facts import Entity, Fact
@@ -246,10 +247,11 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-async def office(
-    settings: Settings, signing_key: dict[str, Any], tmp_path: Path, clock: Clock
+@asynccontextmanager
+async def open_office(
+    settings: Settings, signing_key: dict[str, Any], clock: Clock
 ) -> AsyncIterator[Office]:
+    """An office with the default policy and its staff."""
     chassis = Chassis(settings)
     database = Database(chassis.database.url, service="permissions", clock=clock.now)
     chassis.database = database
@@ -269,3 +271,20 @@ async def office(
         office = Office(database, live, clock, signing_key, [stub(channel) for stub in stubs])
         await office.state(PolicyPut(1, default_policy(), "live"), *staff())
         yield office
+
+
+@pytest.fixture
+async def office(
+    settings: Settings, signing_key: dict[str, Any], clock: Clock
+) -> AsyncIterator[Office]:
+    async with open_office(settings, signing_key, clock) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def lasting_office(
+    lasting_settings: Settings, lasting_key: tuple[dict[str, Any], Path]
+) -> AsyncIterator[Office]:
+    """An office for all tests of a module that leave it as it is."""
+    async with open_office(lasting_settings, lasting_key[0], Clock()) as opened:
+        yield opened
