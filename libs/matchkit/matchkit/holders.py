@@ -47,12 +47,12 @@ class Holders:
 
     def join(self, keys: Iterable[int], record_id: int) -> list[int]:
         """Makes a record a holder of these keys; returns those that had a holder before."""
-        claim, shared = self._first.setdefault, []
+        claim, unloaded, shared = self._first.setdefault, self._unloaded, []
         for key in keys:
             if claim(key, record_id) != record_id:
                 self._further.setdefault(key, []).append(record_id)
                 shared.append(key)
-            elif self._unloaded and key in self._unloaded:
+            elif unloaded and key in unloaded:
                 shared.append(key)
         return shared
 

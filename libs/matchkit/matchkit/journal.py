@@ -33,6 +33,10 @@ class Journal:
             self.regrouped(record_id)
         self._records.setdefault(record.id, record)
 
+    def link_added(self, link: Link) -> None:
+        """A link of a record that is new came."""
+        self._links.setdefault((link.a, link.b), None)
+
     def link_changed(self, link: Link) -> None:
         """A link is about to come, to go or to change."""
         self._links.setdefault((link.a, link.b), self._around.link(link.a, link.b))

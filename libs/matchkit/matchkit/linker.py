@@ -14,6 +14,7 @@ import msgspec
 from matchkit.errors import JudgementsContradict, RecordKnown, RecordUnknown, SameRecord
 from matchkit.families import Judgement, Link, Member, Verdict, obstacle, partition, undivided
 from matchkit.journal import Journal
+from matchkit.keys import KeyRule
 from matchkit.neighbourhood import Neighbourhood
 from matchkit.scoring import Hubs, bits_of, contradiction
 from matchkit.weighing import weigher
@@ -49,6 +50,7 @@ class Linker:
         self._bits = weigher(model).bits
         self._accept_bits = bits_of(model.accept)
         self._review_bits = bits_of(model.review)
+        self._owned = KeyRule(model.owned, model.fields) if model.owned else None
         self._exclusive = any(field.exclusive for field in model.fields)
         self._journal = Journal(self.neighbourhood)
         self._unsettled: set[int] = set()
@@ -69,12 +71,13 @@ class Linker:
             self._make_hub(key)
         if crowded:
             candidates = self._candidates(record)
-        links = self._link_all(record, candidates)
-        self._unsettled.add(record.id)
+        links = self._link_all(record, candidates) if candidates else []
+        if around.is_judged(record.id):
+            self._unsettled.add(record.id)
         return Placement(
             record.id,
-            tuple(link for link in links if link.accepted),
-            tuple(link for link in links if not link.accepted),
+            tuple([link for link in links if link.accepted]) if links else (),
+            tuple([link for link in links if not link.accepted]) if links else (),
             tuple(crowded),
         )
 
@@ -174,7 +177,7 @@ class Linker:
                 self._journal.regrouped(alone)
                 del around.parts[alone]
             return
-        members = {at: Member.of(around.records[at]) for at in family}
+        members = {at: self._member(around.records[at]) for at in family}
         words = list(around.judgements_among(family))
         size_max = self.model.customer_size_max
         if undivided(members, words, size_max=size_max):
@@ -182,6 +185,10 @@ class Linker:
             return
         for part in partition(members, around.links_among(family), words, size_max=size_max):
             self._put_part(part)
+
+    def _member(self, record: Record) -> Member:
+        owned = () if self._owned is None else tuple(self._owned.texts(record.features))
+        return Member.of(record, owned)
 
     def _put_part(self, part: frozenset[int]) -> None:
         for record_id in part:
@@ -200,13 +207,15 @@ class Linker:
         """Makes the record a holder of its keys: whom they propose, and which are hubs' from now."""
         around = self.neighbourhood
         candidates: set[int] = set()
-        crowded = []
-        for key in around.holders.join(record.keys, record.id):
+        crowded: list[int] = []
+        shared = around.holders.join(record.keys, record.id)
+        for key in shared:
             if key not in around.generic:
                 candidates.update(around.holders.of(key))
                 if self._is_hub(key, record):
                     crowded.append(key)
-        candidates.discard(record.id)
+        if shared:
+            candidates.discard(record.id)
         return candidates, crowded
 
     def _is_hub(self, key: int, record: Record) -> bool:
@@ -266,9 +275,15 @@ class Linker:
         for other in candidates:
             link = self._weigh(record, records[other])
             if link is not None:
-                self._put(link)
                 found.append(link)
-        return sorted(found, key=lambda link: (link.a, link.b))
+                self._journal.link_added(link)
+                self.neighbourhood.put_link(link)
+                if link.accepted:
+                    self._unsettled.add(link.a)
+                    self._unsettled.add(link.b)
+        if len(found) > 1:
+            found.sort(key=lambda link: (link.a, link.b))
+        return found
 
     def _weigh(self, one: Record, other: Record) -> Link | None:
         """The link of two records, always looked at from the lesser digest's side."""
@@ -282,23 +297,24 @@ class Linker:
             return None
         if self._exclusive and contradiction(self.model, a, b):
             return None
-        return Link(min(one.id, other.id), max(one.id, other.id), bits, bits >= self._accept_bits)
+        first, second = (one.id, other.id) if one.id < other.id else (other.id, one.id)
+        return Link(first, second, bits, bits >= self._accept_bits)
 
     def _share_hub(self, one: Record, other: Record) -> bool:
         generic = self.neighbourhood.generic
-        if not generic:
+        if generic.isdisjoint(one.identifiers):
             return False
         return any(token in generic and token in other.identifiers for token in one.identifiers)
 
     def _put(self, link: Link) -> None:
         self._journal.link_changed(link)
         self.neighbourhood.put_link(link)
-        self._unsettled |= {link.a, link.b}
+        self._unsettled.update((link.a, link.b))
 
     def _drop(self, link: Link) -> None:
         self._journal.link_changed(link)
         self.neighbourhood.drop_link(link)
-        self._unsettled |= {link.a, link.b}
+        self._unsettled.update((link.a, link.b))
 
     def _refuse_contradiction(self, word: Judgement) -> None:
         """Raises `JudgementsContradict` when everything said so far cannot stand beside this."""

@@ -74,6 +74,9 @@ class Model(
     `records_max` records, or an identifier held under more than `names_max` different full names (`names` is the key
     part that tells a full name), is a hub's: it proposes nobody, and agreement on it weighs nothing.
 
+    `owned` is the key part of what a customer mostly has one of (a mobile): it keeps parts of a family apart
+    (`matchkit.families`).
+
     `shared` says of a group of fields how likely two different customers have in common what the group tells of:
     colleagues their firm, someone at two firms the person. Its fields add up, and no more than that chance allows.
     Of a group that is not in `shared` only the largest positive and the largest negative weight count.
@@ -88,6 +91,7 @@ class Model(
     records_max: int = 64
     names: str = ""
     names_max: int = 4
+    owned: str = ""
     customer_size_max: int = 50
     crossings: tuple[Crossing, ...] = ()
     shared: dict[str, float] = {}
@@ -179,7 +183,7 @@ class Model(
         return tuple(rule for rule in self.rules if rule.name in names)
 
     @cached_property
-    def _exclusive_terms(self) -> tuple[tuple[int, str, Term], ...]:
+    def exclusive_terms(self) -> tuple[tuple[int, str, Term], ...]:
         """Position of each exclusive field, and what its values are hashed as."""
         return tuple(
             (position, f"exclusive {field.name}", kind.term)
@@ -231,7 +235,7 @@ class Model(
         """Position and token of each value that excludes every other value of its field."""
         return tuple(
             (position, hasher(kind, term(features[position]) or ""))
-            for position, kind, term in self._exclusive_terms
+            for position, kind, term in self.exclusive_terms
             if features[position] is not None
         )
 
@@ -246,7 +250,7 @@ class Model(
         texts, identifying = self._key_plan.texts(features)
         keys_end = len(texts)
         excluding = []
-        for position, kind, term in self._exclusive_terms:
+        for position, kind, term in self.exclusive_terms:
             value = features[position]
             if value is not None:
                 texts.append((kind, term(value) or ""))

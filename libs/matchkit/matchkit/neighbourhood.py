@@ -107,6 +107,10 @@ class Neighbourhood:
             if not ends:
                 del self._links[mine]
 
+    def is_judged(self, record_id: int) -> bool:
+        """Whether anything was said of a record."""
+        return record_id in self._judgements
+
     def judgement(self, a: int, b: int) -> Judgement | None:
         """What was said of two records."""
         return self._judgements.get(a, {}).get(b)

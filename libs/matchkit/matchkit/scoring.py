@@ -132,11 +132,10 @@ def assess(model: Model, a: Features, b: Features, hubs: Hubs | None = None) -> 
 
 def contradiction(model: Model, a: Features, b: Features) -> str:
     """The first exclusive field in which both records have values, and different ones; or nothing."""
-    for position, field in enumerate(model.fields):
-        if field.exclusive and a[position] is not None and b[position] is not None:
-            term = model.kinds[position].term
-            if term(a[position]) != term(b[position]):
-                return field.name
+    for position, _, term in model.exclusive_terms:
+        mine, theirs = a[position], b[position]
+        if mine is not None and theirs is not None and term(mine) != term(theirs):
+            return model.fields[position].name
     return ""
 
 
