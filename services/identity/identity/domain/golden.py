@@ -5,7 +5,7 @@ pins. Hence a merge that is undone gives the records back as they were.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -153,16 +153,22 @@ def _candidates(
     sources: Iterable[Source], policy: SurvivorshipPolicy
 ) -> dict[str, list[_Candidate]]:
     found: dict[str, list[_Candidate]] = {}
+    lists = policy.lists
     for source in sources:
         rank, chain = policy.rank(source.system), source.chain
-        last = chain[-1]
-        last_at = _believed_at(last, policy)
+        said = last = chain[-1]
+        at = last_at = _believed_at(last, policy)
         for name, raw in last.fields.items():
-            said = last if len(chain) == 1 else _begun(chain, name, raw)
-            at = last_at if said is last else _believed_at(said, policy)
-            for text in raw.split(SEPARATOR) if name in policy.lists else (raw,):
+            if len(chain) > 1:
+                said = _begun(chain, name, raw)
+                at = last_at if said is last else _believed_at(said, policy)
+            for text in raw.split(SEPARATOR) if name in lists else (raw,):
                 if plain := text.strip():
-                    found.setdefault(name, []).append(_Candidate(plain, at, rank, source, said))
+                    candidate = _Candidate(plain, at, rank, source, said)
+                    if name in found:
+                        found[name].append(candidate)
+                    else:
+                        found[name] = [candidate]
     return found
 
 
@@ -189,23 +195,20 @@ def _pinned(pins: Iterable[Pin], policy: SurvivorshipPolicy) -> dict[str, Pin]:
 
 def _standing(among: list[_Candidate], rules: FieldPolicy) -> Value | None:
     """The value that stands; none if nobody who counts says any."""
-    if not rules.owners and len({each.text for each in among}) == 1:
-        return _value(_first(among), Rule.ONLY_VALUE)
-    formed = _formed(among, rules)
-    counted = formed
+    counted = among
     if rules.owners:
-        counted = [each for each in formed if each.source.system in rules.owners]
-    return _chosen(formed, counted, rules) if counted else None
+        counted = [each for each in among if each.source.system in rules.owners]
+    elif len(among) == 1 or len({each.text for each in among}) == 1:
+        return _value(_first(among), Rule.ONLY_VALUE)
+    _form(among, rules)
+    return _chosen(among, counted, rules) if counted else None
 
 
-def _formed(candidates: Iterable[_Candidate], rules: FieldPolicy) -> list[_Candidate]:
+def _form(candidates: Iterable[_Candidate], rules: FieldPolicy) -> None:
+    """Notes how each is compared by these rules; another field may gather the same ones and compare them otherwise."""
     comparison = rules.comparison
-    return [
-        _Candidate(
-            each.text, each.at, each.rank, each.source, each.said, same_form(each.text, comparison)
-        )
-        for each in candidates
-    ]
+    for each in candidates:
+        each.form = same_form(each.text, comparison)
 
 
 def _chosen(among: list[_Candidate], counted: list[_Candidate], rules: FieldPolicy) -> Value:
@@ -251,9 +254,10 @@ def _value(
     )
 
 
-def _of_pin(pin: Pin, candidates: Iterable[_Candidate], rules: FieldPolicy) -> Value:
+def _of_pin(pin: Pin, candidates: Sequence[_Candidate], rules: FieldPolicy) -> Value:
     form = same_form(pin.text, rules.comparison)
-    loser_count = sum(each.form != form for each in _formed(candidates, rules))
+    _form(candidates, rules)
+    loser_count = sum(each.form != form for each in candidates)
     return Value(pin.text, Rule.PIN, "", None, pin.pinned_at, pin.pinned_at, pin.actor, loser_count)
 
 
@@ -270,7 +274,8 @@ def _gathered(
         return {}
     stand = {same_form(text, rules.comparison) for text in texts}
     found: dict[str, _Candidate] = {}
-    for candidate in sorted(_formed(among, rules), key=_precedence):
+    _form(among, rules)
+    for candidate in sorted(among, key=_precedence):
         if candidate.form not in stand:
             found.setdefault(candidate.form, candidate)
     kept = list(found.values())[: rules.values_max]
