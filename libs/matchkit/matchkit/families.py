@@ -2,12 +2,14 @@
 
 A family is what accepted links and `must` judgements connect. Almost every family is one customer. Where its members
 contradict each other it is put together anew, strongest evidence first, never joining what contradicts; no order of
-arrival enters into it.
+arrival enters into it. The evidence between two parts is that of all their links together (greedy additive edge
+contraction), so that a record which two contradicting ones claim goes where the rest of its like goes.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Self
 
 import msgspec
@@ -16,6 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from matchkit.model import Record
+
+
+STEPS_OF_BIT = 1 << 16
+OWNERS_MIN = 2
+"""Records with a mobile of its own that make a part somebody by itself: one may be a slip, or a second number."""
 
 
 class Verdict(StrEnum):
@@ -43,16 +50,20 @@ class Link(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Member(msgspec.Struct, frozen=True, array_like=True):
-    """What of a record a partition depends on; `names` are the tokens of its full names."""
+    """What of a record a partition depends on.
+
+    `names` are the tokens of its full names, `owned` what a customer mostly has one of: mobiles.
+    """
 
     digest: bytes
     exclusives: tuple[tuple[int, int], ...] = ()
     names: tuple[int, ...] = ()
+    owned: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, record: Record) -> Self:
+    def of(cls, record: Record, owned: tuple[str, ...] = ()) -> Self:
         """What of this record a partition depends on."""
-        return cls(record.digest, record.exclusives, record.names)
+        return cls(record.digest, record.exclusives, record.names, owned)
 
 
 def partition(
@@ -64,11 +75,13 @@ def partition(
 ) -> list[frozenset[int]]:
     """The customers among these records, by least id; links and judgements of others are ignored.
 
-    First what must be together, then accepted links by falling weight (equal ones by the records'
-    digests). Two parts never join when their exclusive values differ, a `never` stands between
-    them, or they would have more than `size_max` records. Nor does a record that gives no full
-    name bring together parts whose full names have none in common: "Mr. Song of this firm" may be
-    either, and only evidence between the two themselves makes them one.
+    First what must be together, then the two parts whose accepted links weigh most together (equal
+    ones by the records' digests), again and again. Two parts never join when their exclusive values
+    differ, a `never` stands between them, or they would have more than `size_max` records. Nor does
+    a record that gives no full name bring together parts whose full names have none in common: "Mr.
+    Song of this firm" may be either, and only evidence between the two themselves makes them one. So
+    it is with one that gives no mobile and parts whose mobiles are others; and two parts which have
+    each at least two records with mobiles, none in common, are two of one name.
     """
     known = [word for word in judgements if word.a in members and word.b in members]
     parts = _Parts(members, known, size_max)
@@ -76,11 +89,21 @@ def partition(
     for a, b in sorted(must, key=lambda pair: _by_digest(members, *pair)):
         parts.join(a, b)
     accepted = [link for link in links if link.accepted and link.a in members and link.b in members]
-    for link in sorted(accepted, key=lambda link: _strongest_first(members, link)):
-        direct = bool(members[link.a].names and members[link.b].names)
-        if direct or parts.may_share_a_name(link.a, link.b):
-            parts.join(link.a, link.b)
+    _contract(_Evidence(members, parts, accepted), parts)
     return parts.found()
+
+
+def _contract(evidence: _Evidence, parts: _Parts) -> None:
+    """Joins parts, those first between which there is most evidence."""
+    while (pair := evidence.strongest()) is not None:
+        a, b = pair
+        if not evidence.names_meet(a, b) and not parts.may_share_a_name(a, b):
+            continue
+        if parts.own_others(a, b, met=evidence.owned_meet(a, b)):
+            continue
+        if parts.join(a, b):
+            kept = parts.root(a)
+            evidence.merge(kept, b if kept == a else a)
 
 
 def undivided(
@@ -94,6 +117,9 @@ def undivided(
             return False
     names = [set(member.names) for member in members.values() if member.names]
     if 0 < len(names) < len(members) and not set.intersection(*names):
+        return False
+    owned = [set(member.owned) for member in members.values() if member.owned]
+    if owned and not set.intersection(*owned) and not len(owned) == len(members) < 2 * OWNERS_MIN:
         return False
     values: dict[int, int] = {}
     return all(
@@ -137,6 +163,8 @@ class _Parts:
             record_id: dict(member.exclusives) for record_id, member in members.items()
         }
         self._names = {record_id: set(member.names) for record_id, member in members.items()}
+        self._owned = {record_id: set(member.owned) for record_id, member in members.items()}
+        self._owners = {record_id: int(bool(member.owned)) for record_id, member in members.items()}
         self._barred: dict[int, set[int]] = {}
         for word in judgements:
             if word.verdict is Verdict.NEVER:
@@ -147,11 +175,11 @@ class _Parts:
         """The record that stands for this one's part."""
         return self._root[record_id]
 
-    def join(self, a: int, b: int) -> None:
-        """Makes one part of two, unless something speaks against it."""
+    def join(self, a: int, b: int) -> bool:
+        """Makes one part of two, unless something speaks against it; whether it did."""
         mine, theirs = self._root[a], self._root[b]
         if mine == theirs or self.refusal(mine, theirs):
-            return
+            return False
         if len(self._members[mine]) < len(self._members[theirs]):
             mine, theirs = theirs, mine
         for record_id in self._members[theirs]:
@@ -159,14 +187,24 @@ class _Parts:
         self._members[mine] |= self._members.pop(theirs)
         self._exclusives[mine].update(self._exclusives.pop(theirs))
         self._names[mine] |= self._names.pop(theirs)
+        self._owned[mine] |= self._owned.pop(theirs)
+        self._owners[mine] += self._owners.pop(theirs)
         barred = self._barred.pop(theirs, None)
         if barred:
             self._barred.setdefault(mine, set()).update(barred)
+        return True
 
     def may_share_a_name(self, a: int, b: int) -> bool:
         """Whether the parts of two records have a full name in common, or one of them has none."""
         mine, theirs = self._names[self._root[a]], self._names[self._root[b]]
         return not mine or not theirs or not mine.isdisjoint(theirs)
+
+    def own_others(self, a: int, b: int, *, met: bool) -> bool:
+        """Whether two parts, by their roots, own other mobiles: `met` when records with mobiles link them."""
+        mine, theirs = self._owned[a], self._owned[b]
+        if not mine or not theirs or not mine.isdisjoint(theirs):
+            return False
+        return not met or min(self._owners[a], self._owners[b]) >= OWNERS_MIN
 
     def refusal(self, mine: int, theirs: int) -> str:
         """What speaks against joining two parts, by their roots; empty when nothing does."""
@@ -189,12 +227,68 @@ class _Parts:
         return sorted(map(frozenset, self._members.values()), key=min)
 
 
+class _Evidence:
+    """The links between parts, added up in whole steps so that no order of adding shows."""
+
+    def __init__(self, members: Mapping[int, Member], parts: _Parts, links: Iterable[Link]) -> None:
+        """Parts stand under their roots as they are now."""
+        self._least: dict[int, tuple[bytes, int]] = {}
+        for record_id, member in members.items():
+            root, mark = parts.root(record_id), (member.digest, record_id)
+            self._least[root] = min(mark, self._least.get(root, mark))
+        self._steps: dict[int, dict[int, int]] = {root: {} for root in self._least}
+        self._names: set[tuple[int, int]] = set()
+        self._owned: set[tuple[int, int]] = set()
+        for link in links:
+            a, b = parts.root(link.a), parts.root(link.b)
+            if a != b:
+                self._add(a, b, round(link.bits * STEPS_OF_BIT))
+                self._note(a, b, members[link.a], members[link.b])
+        self._ahead = [self._entry(a, b) for a in self._steps for b in self._steps[a] if a < b]
+        heapify(self._ahead)
+
+    def strongest(self) -> tuple[int, int] | None:
+        """The two parts with most evidence between them that were not told yet as they are now."""
+        while self._ahead:
+            steps, *_, a, b = heappop(self._ahead)
+            if self._steps.get(a, {}).get(b) == -steps:
+                return a, b
+        return None
+
+    def names_meet(self, a: int, b: int) -> bool:
+        """Whether a link between two records that both give a full name is among it."""
+        return (a, b) in self._names
+
+    def owned_meet(self, a: int, b: int) -> bool:
+        """Whether a link between two records that both give a mobile is among it."""
+        return (a, b) in self._owned
+
+    def merge(self, kept: int, gone: int) -> None:
+        """Lets one part stand for two that were joined."""
+        self._least[kept] = min(self._least[kept], self._least.pop(gone))
+        for other, steps in self._steps.pop(gone).items():
+            del self._steps[other][gone]
+            if other != kept:
+                self._add(kept, other, steps)
+                for met in (self._names, self._owned):
+                    if (gone, other) in met:
+                        met |= {(kept, other), (other, kept)}
+                heappush(self._ahead, self._entry(kept, other))
+
+    def _add(self, a: int, b: int, steps: int) -> None:
+        self._steps[a][b] = self._steps[b][a] = self._steps[a].get(b, 0) + steps
+
+    def _note(self, a: int, b: int, one: Member, other: Member) -> None:
+        if one.names and other.names:
+            self._names |= {(a, b), (b, a)}
+        if one.owned and other.owned:
+            self._owned |= {(a, b), (b, a)}
+
+    def _entry(self, a: int, b: int) -> tuple[int, tuple[bytes, int], tuple[bytes, int], int, int]:
+        first, second = sorted((self._least[a], self._least[b]))
+        return -self._steps[a][b], first, second, a, b
+
+
 def _by_digest(members: Mapping[int, Member], a: int, b: int) -> tuple[bytes, bytes, int, int]:
     first, second = sorted((members[a].digest, members[b].digest))
     return first, second, a, b
-
-
-def _strongest_first(
-    members: Mapping[int, Member], link: Link
-) -> tuple[float, tuple[bytes, bytes, int, int]]:
-    return -link.bits, _by_digest(members, link.a, link.b)

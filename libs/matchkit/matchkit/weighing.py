@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     Weigh = Callable[[Value, Value], float]
     GroupPlan = tuple[tuple[int, Weigh], ...]
+    Retold = dict[int, int]
 
 
 class Piece(NamedTuple):
@@ -78,6 +79,59 @@ class FieldWeigher:
         return level, self.weigh(one, other), None if level else self.frequency(one, other)
 
 
+class Telling:
+    """A field of a shared group, of which accounts may tell what its own value leaves unsaid."""
+
+    def __init__(self, model: Model, at: int, field: FieldWeigher) -> None:
+        """Raises `ModelInvalid` when nothing can tell this field more, or it is of no shared group."""
+        kind, told = model.kinds[at], model.kinds[at].told
+        positions = {each.name: place for place, each in enumerate(model.fields)}
+        names = model.fields[at].told_by
+        if told is None or not positions.keys() >= set(names):
+            raise ModelInvalid(f"field {model.fields[at].name}: {', '.join(names)} cannot tell it")
+        if model.fields[at].group not in model.shared:
+            raise ModelInvalid(f"field {model.fields[at].name}: only shared groups are told more")
+        self.at, self.field = at, field
+        self._told, self._partial = told, kind.partial
+        self._tellers = tuple(
+            (positions[each], model.fields[positions[each]].group == model.fields[at].group)
+            for each in names
+        )
+
+    def more(self, a: Features, b: Features) -> float:
+        """The bits that accounts add to what the values say by themselves."""
+        said, level = self.levels(a, b)
+        if said == level:
+            return 0.0
+        bits = self.field.bits
+        return bits[level] - (bits[said] if said >= 0 else 0.0)
+
+    def levels(self, a: Features, b: Features) -> tuple[int, int]:
+        """The level of the values by themselves and with what is told; -1 where a side says nothing."""
+        mine, theirs = a[self.at], b[self.at]
+        said = -1 if mine is None or theirs is None else self.field.compare(mine, theirs)
+        if said not in self._partial:
+            return said, said
+        by_me, by_them = self._accounts(a, b), self._accounts(b, a)
+        if not by_me and not by_them:
+            return said, said
+        return said, self._told(mine, theirs, by_me, by_them)
+
+    def show(self, pieces: list[Piece | None], a: Features, b: Features) -> None:
+        """Puts what is told in the place of what the values say by themselves."""
+        said, level = self.levels(a, b)
+        if level != said:
+            pieces[self.at] = Piece(level, self.field.bits[level], None, counted=True)
+
+    def _accounts(self, a: Features, b: Features) -> list[Value]:
+        """What accounts of the first record tell; one that both have, if it counts in this group already, is silent."""
+        return [
+            a[at]
+            for at, counts in self._tellers
+            if a[at] is not None and not (counts and a[at] == b[at])
+        ]
+
+
 class CrossingWeigher:
     """Two fields that may stand in each other's place.
 
@@ -130,13 +184,23 @@ class Weigher:
             for at, (field, weigh) in enumerate(zip(model.fields, self.fields, strict=True))
         )
         groups = _groups(model)
+        self._tellings = tuple(
+            Telling(model, at, self.fields[at])
+            for at, field in enumerate(model.fields)
+            if field.told_by
+        )
         self._strongest = tuple(
             self._group_plan(model, group)
             for name, group in groups.items()
             if name not in model.shared
         )
         self._limited = tuple(
-            (self._group_plan(model, groups[name]), chance) for name, chance in model.shared.items()
+            (
+                self._group_plan(model, groups[name]),
+                tuple(each for each in self._tellings if each.at in groups[name]),
+                chance,
+            )
+            for name, chance in model.shared.items()
         )
 
     def _group_plan(self, model: Model, group: Iterable[int]) -> GroupPlan:
@@ -155,8 +219,8 @@ class Weigher:
             total += crossing.weigh((a[one], a[other]), (b[one], b[other]))
         for group in self._strongest:
             total += _strongest_bits(group, a, b)
-        for group, chance in self._limited:
-            total += _limited_bits(group, chance, a, b)
+        for group, tellings, chance in self._limited:
+            total += _limited_bits(group, tellings, chance, a, b)
         return total
 
     def levels(self, a: Features, b: Features) -> tuple[int, ...]:
@@ -171,9 +235,11 @@ class Weigher:
                 found.append(None)
             else:
                 found.append(Piece(*field.piece(mine, theirs), counted=True))
+        for telling in self._tellings:
+            telling.show(found, a, b)
         for group in self._strongest:
             _hide(found, [at for at, _ in group])
-        for group, chance in self._limited:
+        for group, _, chance in self._limited:
             _limit(found, [at for at, _ in group], chance)
         for one, other, crossing in self.crossings:
             bits, crossed = crossing.read((a[one], a[other]), (b[one], b[other]))
@@ -182,8 +248,12 @@ class Weigher:
         return found
 
 
-def _limited_bits(group: GroupPlan, chance: float, a: Features, b: Features) -> float:
+def _limited_bits(
+    group: GroupPlan, tellings: Iterable[Telling], chance: float, a: Features, b: Features
+) -> float:
     bits = 0.0
+    for telling in tellings:
+        bits += telling.more(a, b)
     for at, weigh in group:
         mine, theirs = a[at], b[at]
         if mine is not None and theirs is not None:

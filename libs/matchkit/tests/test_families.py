@@ -10,12 +10,13 @@ IDS = range(8)
 members = st.fixed_dictionaries(
     {
         at: st.builds(
-            lambda at, value, names: Member(
-                bytes([at]), ((0, value),) if value else (), tuple(sorted(names))
+            lambda at, value, names, owned: Member(
+                bytes([at]), ((0, value),) if value else (), tuple(sorted(names)), owned
             ),
             st.just(at),
             st.integers(0, 2),
             st.sets(st.integers(1, 3), max_size=2),
+            st.sampled_from([(), (), ("a",), ("b",), ("a", "b")]),
         )
         for at in IDS
     }
@@ -108,3 +109,38 @@ def test_a_record_without_a_full_name_does_not_make_two_names_one():
     assert partition({1: one, 2: other, 3: neither}, bridges) == [{1, 3}, {2}]
     assert partition({1: one, 2: one, 3: neither}, bridges) == [{1, 2, 3}]
     assert partition({1: one, 2: other, 3: neither}, [*bridges, direct]) == [{1, 2, 3}]
+
+
+def test_a_record_that_two_contradicting_ones_claim_goes_where_its_like_goes():
+    claims = {1: ((0, 7),), 2: ((0, 8),), 3: (), 4: ()}
+    members = {at: Member(bytes([at]), claim) for at, claim in claims.items()}
+    links = [(1, 3, 20.0), (2, 4, 19.0), (3, 4, 18.0), (1, 4, 18.0), (2, 3, 18.0)]
+
+    found = partition(members, [Link(a, b, bits, accepted=True) for a, b, bits in links])
+
+    assert found == [{1, 3, 4}, {2}]
+
+
+def test_a_record_without_a_mobile_does_not_make_two_mobiles_one():
+    one, other, neither = (
+        Member(bytes([at]), owned=owned) for at, owned in enumerate([("a",), ("b",), ()])
+    )
+    bridges = [Link(1, 3, 9.0, accepted=True), Link(2, 3, 4.0, accepted=True)]
+    direct = Link(1, 2, 3.0, accepted=True)
+
+    assert partition({1: one, 2: other, 3: neither}, bridges) == [{1, 3}, {2}]
+    assert partition({1: one, 2: one, 3: neither}, bridges) == [{1, 2, 3}]
+    assert partition({1: one, 2: other, 3: neither}, [*bridges, direct]) == [{1, 2, 3}]
+
+
+def test_two_of_one_name_with_mobiles_of_their_own_stay_apart():
+    members = {at: Member(bytes([at]), owned=("a" if at < 3 else "b",)) for at in (1, 2, 3, 4)}
+    links = [
+        Link(a, b, bits, accepted=True) for a, b, bits in [(1, 2, 9.0), (3, 4, 9.0), (2, 3, 3.0)]
+    ]
+    both = Member(bytes([5]), owned=("a", "b"))
+
+    assert partition(members, links) == [{1, 2}, {3, 4}]
+    assert partition({1: members[1], 3: members[3]}, [Link(1, 3, 3.0, accepted=True)]) == [{1, 3}]
+    bridged = [*links, Link(2, 5, 8.0, accepted=True), Link(3, 5, 8.0, accepted=True)]
+    assert partition({**members, 5: both}, bridged) == [{1, 2, 3, 4, 5}]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from rapidfuzz.distance import OSA
 
 from matchkit.chinese.company_names import Company, read, sound
-from matchkit.chinese.script import has_han
-from matchkit.kinds.kind import Kind
+from matchkit.chinese.script import has_han, words
+from matchkit.kinds.kind import UNSAID, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,6 +37,16 @@ SLIP_CHARACTERS_MIN = 3
 
 SHORT_BRAND_CHARACTERS = 2
 
+PUBLIC_MAIL = frozenset(
+    words(
+        "qq foxmail 163 126 yeah 188 139 189 wo sina sohu tom 21cn 263 aliyun alibaba-inc gmail googlemail hotmail "
+        "outlook live msn yahoo ymail icloud me mac mail email proton protonmail gmx example"
+    )
+)
+"""Domains at which anybody may have a mailbox."""
+
+_REGISTRIES = frozenset(("com", "net", "org", "co", "gov", "edu", "ac"))
+_LETTERS = re.compile("[a-z]{4,}")
 _edits = OSA.distance
 
 
@@ -56,6 +68,39 @@ def compare(a: Company, b: Company) -> int:
     if a[0] == a[1] or b[0] == b[1]:
         return SAME_BRAND
     return OTHER_TRADE
+
+
+def told(
+    a: Company | None, b: Company | None, accounts_a: Iterable[str], accounts_b: Iterable[str]
+) -> int:
+    """The level of two companies, different or not both named, by the domains of their people's mail.
+
+    A firm's domain mostly spells its brand. A domain of both, or one that spells the other's brand,
+    is worth as much as the brand.
+    """
+    domains_a, domains_b = _domains(accounts_a), _domains(accounts_b)
+    brands_a, brands_b = _with_brand(domains_a, a), _with_brand(domains_b, b)
+    if domains_a.isdisjoint(brands_b) and domains_b.isdisjoint(brands_a):
+        return UNSAID if a is None or b is None else DIFFERS
+    return SAME_BRAND
+
+
+def _domains(accounts: Iterable[str]) -> set[str]:
+    return {name for account in accounts if (name := _firm_of(account))}
+
+
+def _with_brand(domains: set[str], company: Company | None) -> set[str]:
+    return domains if company is None else {*domains, sound(company[1])}
+
+
+@lru_cache(maxsize=8192)
+def _firm_of(account: str) -> str:
+    """The letters that a firm's mail domain begins with; empty for a public one and for a short one."""
+    labels = account.rpartition("@")[2].split(".")[:-1]
+    while len(labels) > 1 and labels[-1] in _REGISTRIES:
+        labels.pop()
+    found = _LETTERS.match(labels[-1]) if labels else None
+    return "" if found is None or labels[-1] in PUBLIC_MAIL else found[0]
 
 
 def _says_enough(a: Company, b: Company) -> bool:
@@ -113,5 +158,7 @@ COMPANY = Kind(
     compare=compare,
     term=term,
     parts={"value": _value, "brand": _brand, "full": _full},
+    partial=frozenset((UNSAID, DIFFERS)),
+    told=told,
 )
 """Part `brand` is by sound and crosses scripts; `full` holds place, name and branch."""

@@ -13,6 +13,10 @@ Normalise = Callable[[str], Value | None]
 Compare = Callable[[Value, Value], int]
 Term = Callable[[Value], str | None]
 Part = Callable[[Value], Iterable[str]]
+Told = Callable[[Value, Value, Iterable[str], Iterable[str]], int]
+
+UNSAID = -1
+"""The level where a side says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,9 @@ class Kind:
     `levels` begin with the strongest agreement and end with "differs"; `compare` gives an index
     into them. `term` is the value whose frequency adjusts the first level; `parts` are what keys
     are made of.
+
+    At a level of `partial` (`UNSAID` where a side has no value) accounts of the records may tell the
+    rest: `told` takes both values and each side's accounts, and gives the level that they agree at.
     """
 
     name: str
@@ -30,6 +37,8 @@ class Kind:
     compare: Compare
     term: Term
     parts: Mapping[str, Part]
+    partial: frozenset[int] = frozenset()
+    told: Told | None = None
 
 
 def whole(value: str) -> tuple[str, ...]:

@@ -64,6 +64,10 @@ def _prefix7(value: str) -> Iterable[str]:
     return (value[3 : 3 + PREFIX_DIGITS],) if is_mobile(value) else ()
 
 
+def _mobile(value: str) -> Iterable[str]:
+    return (value,) if is_mobile(value) else ()
+
+
 def _last4(value: str) -> Iterable[str]:
     return (value[-4:],) if is_mobile(value) else ()
 
@@ -91,6 +95,7 @@ PHONE = Kind(
         "value": whole,
         "switchboard": _switchboard,
         "prefix7": _prefix7,
+        "mobile": _mobile,
         "last4": _last4,
         "deletions": _deletions,
     },

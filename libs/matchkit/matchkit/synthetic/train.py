@@ -6,7 +6,8 @@ the same name beside another firm's name, or a surname at one firm, weighs what 
 generated records cannot tell is then put right:
 
 * a surname, or a name of the same sound, beside no more than a firm's brand is a clerk's to judge, since brands repeat;
-  one of the twenty commonest surnames is so beside the firm itself, and neither outweighs another telephone;
+  one of the five commonest surnames (each of over 4 % of all people: of five colleagues every fifth time one bears it)
+  is so beside the firm itself, and neither outweighs another telephone;
 * another city does not make another customer of a person who names no other firm, whose telephone and name agree;
 * a switchboard is the firm's, which company and code say already;
 * numbers are handed out in rows: one with a digit wrong is a neighbour's as easily as a slip and must not join a name

@@ -107,7 +107,7 @@ def test_what_is_written_agrees_with_zhang_wei_so_far(written: str, expected: st
         ("吕布", "Lv Bu", "same_pinyin"),
         ("吕布", "Lyu Bu", "same_pinyin"),
         ("李天宇", "Tianyu Li", "same_pinyin"),
-        ("黄国伟", "Wong Kwok-wai", "common_surname"),
+        ("黄国伟", "Wong Kwok-wai", "surname"),
         ("曾志伟", "Tsang Chi Wai", "surname"),
         ("王建国", "王建帼", "homophone"),
         ("王建国", "王建军", "one_character"),

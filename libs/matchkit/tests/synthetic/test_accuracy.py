@@ -14,6 +14,7 @@ import pytest
 from matchkit.hashing import Hasher
 from matchkit.linker import Linker
 from matchkit.model import Model
+from matchkit.scoring import explain
 from matchkit.synthetic import generate
 from matchkit.synthetic.records import raw
 from matchkit.synthetic.train import MODEL
@@ -116,10 +117,67 @@ def test_a_romanised_name_meets_the_chinese_one(model) -> None:
 def test_a_surname_at_a_firm_is_its_bearer_unless_the_surname_is_common(model) -> None:
     firm = "深圳市华信科技有限公司"
     rare = [statement(name=name, company=firm) for name in ("阮伟", "阮先生")]
+    sixth = [statement(name=name, company=firm) for name in ("杨伟", "杨先生")]
     common = [statement(name=name, company=firm) for name in ("张伟", "张先生")]
 
     assert together(model, *rare)
+    assert together(model, *sixth)
     assert not together(model, *common)
+
+
+@pytest.mark.parametrize(
+    "account",
+    [
+        {"email": "zhang.wei@huaxin.example"},
+        {"email": "weizhang88@qq.com"},
+        {"wechat": "zhangwei_1988"},
+    ],
+    ids=lambda account: next(iter(account)),
+)
+def test_an_account_that_spells_the_name_tells_more_than_the_surname(model, account) -> None:
+    firm = "深圳市华信科技有限公司"
+    full = statement(name="张伟", phone="0755-26000001", company=firm)
+    partial = statement(name="张先生", company=firm, **account)
+
+    assert together(model, full, partial)
+
+
+@pytest.mark.parametrize("mailbox", ["zhang.fang", "sales", "li.wei", "zhangzong"])
+def test_an_account_that_spells_something_else_does_not_name_a_common_surname(
+    model, mailbox
+) -> None:
+    firm = "深圳市华信科技有限公司"
+    full = statement(name="张伟", phone="0755-26000001", company=firm)
+    partial = statement(name="张先生", company=firm, email=f"{mailbox}@qq.com")
+
+    assert not together(model, full, partial)
+
+
+def test_an_account_under_another_given_name_leaves_a_rare_surname_to_a_clerk(model) -> None:
+    firm = "深圳市华信科技有限公司"
+    full = statement(name="阮伟", company=firm)
+    other = statement(name="阮先生", company=firm, wechat="ruanfangfang")
+
+    assert not together(model, full, other)
+
+
+def test_a_mailbox_that_two_records_have_names_nobody_by_its_letters(model) -> None:
+    mailbox = "zhang.wei@huaxin.example"
+    full = model.read(statement(name="张伟", email=mailbox))
+    partial = model.read(statement(name="张先生", email=mailbox))
+
+    name = explain(model, full, partial).fields[0]
+    assert (name.field, name.level) == ("name", "common_surname")
+
+
+def test_the_domain_of_the_mail_tells_the_firm(model) -> None:
+    trading = statement(
+        name="欧阳娜娜", phone="13800138000", company="优巨", email="nana@huaxin-tech.example"
+    )
+    registered = statement(name="欧阳娜娜", phone="13800138000", company="深圳市华信科技有限公司")
+
+    assert together(model, trading, registered)
+    assert not together(model, {**trading, "email": "nana@163.com"}, registered)
 
 
 def test_a_city_makes_no_other_customer_of_a_person_who_names_no_firm(model) -> None:
