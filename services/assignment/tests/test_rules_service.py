@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -157,6 +158,33 @@ async def test_two_replicas_decide_by_new_rules_after_the_same_transaction(
         ]
     assert {(e.rules_version, e.assignee_id) for e in events} == {(2, "bo")}
     assert in_force == [2, 2]
+
+
+async def test_rules_may_change_again_and_again_while_leads_arrive(
+    assignment: Any, build: Any
+) -> None:
+    await put_reps(assignment)
+    leads = [build.lead(budget=float(n)) for n in range(60)]
+
+    async def publish_often() -> None:
+        for number in range(6):
+            text = f"# {number}\n{BO_FIRST}"
+            request = publish(text, approval_id=f"approved-{number}")
+            await assignment.rules.PublishRules(request)
+
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        group.create_task(publish_often())
+        arriving = group.create_task(assigned(assignment, build, *leads))
+
+    events = arriving.result()
+    loads = (await assignment.stub.ListReps(pb.ListRepsRequest())).reps
+    owned = Counter(event.assignee_id for event in events)
+    assert {load.rep.rep_id: load.open_count for load in loads} == owned
+    by_rule = Counter((event.rule_id, event.assignee_id) for event in events)
+    for rule_id in {event.rule_id for event in events}:
+        assert abs(by_rule[rule_id, "ana"] - by_rule[rule_id, "bo"]) <= 1
+    stream = await assignment.bus.jetstream().stream_info("ASSIGNMENT")
+    assert stream.state.messages == 60 + 6
 
 
 async def test_a_simulation_routes_real_leads_again_and_names_those_whose_owner_differs(

@@ -10,6 +10,7 @@ from assignment.domain.board import AWAY_S, NEVER_SEEN_S
 from assignment.domain.candidates import ELIGIBLE, RefusalReason
 from assignment.domain.leads import Precision
 from assignment.domain.routing import NOBODY, is_away, is_full
+from assignment.domain.rules import OWNER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,7 +150,7 @@ def _dynamic(
     rule = grounds.rule
     if rep.rep_id in around.excluded:
         return RefusalReason.PREVIOUS_OWNER, "had this lead before"
-    if rule is not None and rule.is_last_resort:
+    if grounds.rule_id == OWNER:
         return None
     if is_full(rep, open_count):
         return RefusalReason.FULL, f"{open_count} of {rep.capacity} leads open"
