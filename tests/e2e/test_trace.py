@@ -36,6 +36,7 @@ GRAPH = {
     ("assignment", "reporting"),
     ("permissions", "engagement"),
     ("permissions", "identity"),
+    ("permissions", "notification"),
     ("permissions", "reporting"),
     ("notification", "reporting"),
 }
