@@ -44,8 +44,11 @@ if TYPE_CHECKING:
 LANES = 32
 """Messages under way at the same time, at most one for a recipient on a medium."""
 
-LEASE_S = 30.0
-"""How long a bundle is ours; several times the deadline of a try, token and all."""
+AHEAD = 4 * LANES
+"""Bundles held at the same time, those that wait for a lane included: one lease for many is cheaper than many."""
+
+LEASE_S = 60.0
+"""How long a bundle is ours: longer than it waits for a lane and for a provider that answers nobody."""
 
 IDLE_S = 0.02
 STOP_TIMEOUT_S = 10.0
@@ -88,7 +91,7 @@ class Sender:
         self._clock = clock
         self._pace_s = pace_s
         self._delays_s = [delay_s * delay_scale for delay_s in RETRY_DELAYS_S]
-        self._queue: asyncio.Queue[Bundle | None] = asyncio.Queue(maxsize=4 * LANES)
+        self._queue: asyncio.Queue[Bundle | None] = asyncio.Queue(maxsize=AHEAD + LANES)
         self._answers: list[tuple[Bundle, Answer]] = []
         self._busy_until_s: dict[str, float] = {}
         self._free_at_s: dict[str, float] = {}
@@ -129,11 +132,11 @@ class Sender:
         self._taking.wake()
 
     async def _take(self) -> bool:
-        """Leases due bundles into free lanes; true when there were more than lanes."""
+        """Leases due bundles, as many as may be held; true when there were more."""
         now_s = time.monotonic()
         busy = {key: until for key, until in self._busy_until_s.items() if until > now_s}
         self._busy_until_s = busy
-        free = LANES - sum(1 for until in busy.values() if until == math.inf)
+        free = AHEAD - sum(1 for until in busy.values() if until == math.inf)
         if free <= 0:
             return False
         limit = max(1, free // 2)

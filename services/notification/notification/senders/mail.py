@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
@@ -38,13 +39,16 @@ class MailSender:
         message = _message(envelope, self._clock())
         account = envelope.from_account
         try:
-            await aiosmtplib.send(
-                message,
-                sender=account.settings["from"],
-                recipients=[envelope.address.to],
-                timeout=self._deadline_s,
-                **_server(account),
-            )
+            async with asyncio.timeout(self._deadline_s):
+                await aiosmtplib.send(
+                    message,
+                    sender=account.settings["from"],
+                    recipients=[envelope.address.to],
+                    timeout=self._deadline_s,
+                    **_server(account),
+                )
+        except TimeoutError:
+            return Unknown(self._clock(), Reason.TIMEOUT, "no answer in time")
         except aiosmtplib.SMTPException as error:
             return self._answer(error)
         except (OSError, ValueError) as error:
@@ -56,8 +60,6 @@ class MailSender:
         match error:
             case aiosmtplib.SMTPRecipientsRefused(recipients=[first, *_]):
                 return self._refused(first.code, gone=first.code in NO_SUCH_BOX)
-            case aiosmtplib.SMTPTimeoutError():
-                return Unknown(self._clock(), Reason.TIMEOUT, "no answer in time")
             case aiosmtplib.SMTPConnectError() | aiosmtplib.SMTPServerDisconnected():
                 return Unknown(self._clock(), Reason.UNREACHABLE, type(error).__name__)
             case aiosmtplib.SMTPResponseException(code=code):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +17,28 @@ from leadchain.notification.v1.events_pb2 import (
     ReminderHealthLow,
     ReminderRead,
 )
+from leadchain.permissions.v1.events_pb2 import CustomerReleased
+from notification import subscribers
+from notification.commands import books, keeping
 from notification.commands.health import HealthWatch
+from notification.commands.privacy import erase_leads
+from notification.commands.routing import Router
+from notification.domain.addresses import Device
+from notification.domain.kinds import QuietHours
 from notification.domain.media import Medium
 from notification.domain.people import Person, Standing
+from notification.domain.routing import Directory
+from servicekit.bus import Bus
+from servicekit.erasures import Erasures
+from servicekit.testing.hearing import Hearing
 from servicekit.testing.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from notification.domain.addresses import Address
+    from notification.domain.kinds import Policy
+    from servicekit.database import Database
 
 
 async def opened(url: str) -> tuple[int, str]:
@@ -47,11 +62,19 @@ async def test_without_a_click_mail_and_text_message_follow(
     assert [message.to for message in desk.vendors.taken("aliyun_sms")] == ["13800138001"]
     media = await desk.rows("select step, medium from sends order by step, medium")
     assert media == [(0, "wecom_app"), (1, "aliyun_sms"), (1, "smtp")]
-    (accepted_to_next,) = await desk.rows(
-        "select min(accepted_at) filter (where step = 0) + interval '0.2 s'"
-        " <= min(accepted_at) filter (where step = 1) from sends"
+    assert await eventually(lambda: _in_turn(desk)) == [(True,)]
+
+
+async def _in_turn(desk: Any) -> list[Any]:
+    """Whether the second route began after the first had had its time."""
+    return await desk.rows(
+        """
+        select first + interval '0.2 s' <= next from (
+          select min(accepted_at) filter (where step = 0) as first,
+                 min(accepted_at) filter (where step = 1) as next from sends
+        ) as each where next is not null
+        """
     )
-    assert accepted_to_next == (True,)
 
 
 async def test_a_click_is_the_receipt_and_leads_to_the_record(
@@ -237,3 +260,77 @@ async def test_health_that_falls_raises_an_alarm_once(desk: Any, policy: Any) ->
     assert (low.kind_name, list(low.low)) == ("lead_assigned", ["reached"])
     assert (low.reminder_count, low.sent_rate, low.reached_rate) == (100, 1.0, 0.9)
     assert low.interacted_rate == pytest.approx(88 / 90)
+
+
+async def test_the_device_that_was_active_last_is_pushed_to_and_an_offline_one_never(
+    desk: Any, assigned: Callable[..., Any], wecom: Address
+) -> None:
+    await desk.open_accounts()
+    phone = replace(wecom, to="ana-phone", device=Device.IOS)
+    desktop = replace(wecom, to="ana-pc", device=Device.PC)
+    await desk.put(Person("rep-01", [phone, desktop]))
+    now = datetime.now(UTC)
+
+    await _says(desk, Device.IOS, seen_at=now - timedelta(minutes=2))
+    await _says(desk, Device.PC, seen_at=now - timedelta(minutes=1))
+    await desk.hearing.hears(assigned("rep-01"))
+    await eventually(lambda: _taken(desk, "wecom_app", 1))
+    await _says(desk, Device.PC, is_online=False, seen_at=now)
+    await desk.hearing.hears(assigned("rep-01"))
+    await eventually(lambda: _taken(desk, "wecom_app", 2))
+    await _says(desk, Device.IOS, is_online=False, seen_at=now)
+    await desk.hearing.hears(assigned("rep-01"))
+    await eventually(lambda: _offline(desk))
+
+    assert [m.to for m in desk.vendors.taken("wecom_app")] == ["ana-pc", "ana-phone"]
+
+
+async def _says(desk: Any, device: Device, *, seen_at: datetime, is_online: bool = True) -> None:
+    async with desk.hearing.database.unit_of_work() as uow:
+        await books.report_presence(uow, "rep-01", device, is_online=is_online, seen_at=seen_at)
+    await desk.book.refresh()
+
+
+async def _offline(desk: Any) -> bool:
+    events = await desk.hearing.states(ReminderFailed)
+    return "offline" in [event.reason for event in events]
+
+
+async def test_what_is_not_important_is_a_row_that_waits_for_the_morning(
+    database: Database, policy: Policy
+) -> None:
+    local = datetime.now(policy.zone)
+    begins, ends = (local - timedelta(hours=1)).time(), (local + timedelta(hours=1)).time()
+    night = replace(policy, quiet_hours=QuietHours(begins, ends))
+    bus = Bus("nats://127.0.0.1:1", database=database)
+    subscribers.subscribe(bus, night, Erasures(database, erase_leads, spared=[]), on_kept=_nothing)
+    hearing = Hearing("notification", database, bus)
+    await hearing.hears(CustomerReleased(previous_owner_id="rep-01", reason="lapsed"))
+    directory = Directory(Person, lambda _: Standing.ACTIVE, lambda _: "")
+
+    await Router(database, night, directory, on_queued=_nothing).step()
+
+    ((state, until),) = await hearing.rows("select state, next_attempt_at from reminders")
+    assert state == 1
+    assert until.astimezone(policy.zone).time() == ends
+    assert await hearing.rows("select count(*) from sends") == [(0,)]
+
+
+def _nothing() -> None:
+    """Nobody is to be woken."""
+
+
+async def test_replicas_that_route_at_the_same_time_send_nothing_twice(
+    database: Database, policy: Policy, a_reminder: Callable[..., Any], wecom: Address
+) -> None:
+    async with database.unit_of_work() as uow:
+        await keeping.add(uow, [a_reminder() for _ in range(500)])
+    directory = Directory(lambda who: Person(who, [wecom]), lambda _: Standing.ACTIVE, lambda _: "")
+    routers = [Router(database, policy, directory, on_queued=_nothing) for _ in range(4)]
+
+    for _ in range(2):
+        await asyncio.gather(*(router.step() for router in routers))
+
+    async with database.raw() as raw:
+        counts = await raw.fetchrow("select count(*), count(distinct reminder_id) from sends")
+    assert tuple(counts) == (500, 500)
