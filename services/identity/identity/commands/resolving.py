@@ -17,7 +17,7 @@ from identity.domain.statements import Resolved
 from identity.store.numbers import Numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
     from matchkit.model import Model
     from servicekit.database import UnitOfWork
@@ -161,6 +161,8 @@ def hold(around: Surroundings, stating: Stating, work: Work) -> None:
     """Tells the linker which records came, went, or are only history now, and what one source stated in turn."""
     linker = around.linker
     again: dict[int, bool] = {}
+    # Of a record that is placed it must be known by then what is said of it.
+    chained = list(_chained(around, stating.new_chains, _there(around, stating)))
     for record_id, is_current, is_held in stating.holding.states():
         new = stating.new_records.get(record_id)
         if new is not None and is_held:
@@ -170,18 +172,26 @@ def hold(around: Surroundings, stating: Stating, work: Work) -> None:
             linker.remove(record_id)
         elif new is None and is_current != around.known[record_id].is_current:
             again[record_id] = work.current[record_id] = is_current
-    for record_id in _chained(around, stating.new_chains):
+    for record_id in chained:
         again.setdefault(record_id, work.current.get(record_id, _is_current(around, record_id)))
     for record_id, is_current in again.items():
         linker.remove(record_id)
         linker.place(with_id(around.known[record_id].record, record_id, is_current=is_current))
 
 
-def _chained(around: Surroundings, pairs: Iterable[tuple[int, int]]) -> Iterator[int]:
+def _there(around: Surroundings, stating: Stating) -> set[int]:
+    """The records that there will be."""
+    found = around.linker.neighbourhood.records.keys() | stating.new_records.keys()
+    return found.difference(at for at, _, is_held in stating.holding.states() if not is_held)
+
+
+def _chained(
+    around: Surroundings, pairs: Iterable[tuple[int, int]], there: Container[int]
+) -> Iterator[int]:
     """Ties records that one source stated in turn; gives those on record that must be placed anew for it."""
     loaded = around.linker.neighbourhood
     for a, b in pairs:
-        if a in loaded.records and b in loaded.records and loaded.judgement(a, b) is None:
+        if a in there and b in there and loaded.judgement(a, b) is None:
             loaded.put_judgement(Judgement(a, b, Verdict.MUST))
             if a in around.known and b in around.known:
                 yield a
