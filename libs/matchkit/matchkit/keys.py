@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 KEYS_OF_RULE_MAX = 64
 BETWEEN_PARTS = "\x1f"
+NOTHING = ("",)
 
 
 class KeyRule:
@@ -80,7 +81,7 @@ class KeyPlan:
             () if features[position] is None else cut(features[position])
             for position, cut in self._cuts
         ]
-        tails = [_tail(pieces, tail) for tail in self._tails]
+        tails = [_tail(pieces, tail) if tail else NOTHING for tail in self._tails]
         found: list[tuple[str, str]] = []
         identifying: list[int] = []
         for name, head, tail, identifies in self._rules:
@@ -98,8 +99,10 @@ class KeyPlan:
         return found, identifying
 
 
-def _tail(pieces: Sequence[Iterable[str]], places: Iterable[int]) -> list[str]:
+def _tail(pieces: Sequence[Iterable[str]], places: Sequence[int]) -> Sequence[str]:
     """What follows the first part of a rule: each combination of its other parts."""
+    if len(places) == 1:
+        return [BETWEEN_PARTS + piece for piece in pieces[places[0]]]
     found = [""]
     for place in places:
         found = [f"{text}{BETWEEN_PARTS}{piece}" for text in found for piece in pieces[place]]

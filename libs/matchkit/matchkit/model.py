@@ -225,11 +225,13 @@ class Model(
 
     def identifiers(self, features: Features, hasher: Hasher) -> tuple[int, ...]:
         """The tokens of the record's identifiers; each of them is a key, too."""
-        return tuple(
-            token
+        texts = [
+            (rule.name, text)
             for rule in self._identifier_rules
-            for token in hasher.tokens(rule.name, rule.texts(features))
-        )
+            if features[rule.parts[0][0]] is not None
+            for text in rule.texts(features)
+        ]
+        return hasher.tokens_of(texts)
 
     def exclusives(self, features: Features, hasher: Hasher) -> tuple[tuple[int, int], ...]:
         """Position and token of each value that excludes every other value of its field."""

@@ -11,6 +11,8 @@ from matchkit.chinese.script import fold
 
 EXTENSION_DIGITS_MAX = 6
 
+MOBILE_CHARACTERS = 14
+
 
 @lru_cache(maxsize=4096)
 def read(raw: str) -> str | None:
@@ -35,7 +37,7 @@ def _read_slowly(text: str) -> str | None:
 
 def is_mobile(number: str) -> bool:
     """Whether a number from `read` is a mainland mobile, which one person carries."""
-    return len(number) == 14 and number.startswith("+861")
+    return len(number) == MOBILE_CHARACTERS and number[:4] == "+861"
 
 
 def _e164(text: str) -> str | None:
