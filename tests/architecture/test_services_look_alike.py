@@ -13,7 +13,7 @@ ROLES = {
 REQUIRED = {"__main__", "app", "settings", "domain", "store", "wire", "rpc", "migrations"}
 OWN_NOUNS = {
     "identity": {"connectors", "seals", "workers"},
-    "engagement": {"seals"},
+    "engagement": {"seals", "workers"},
     "notification": {"senders"},
     "reporting": {"ledger"},
     "permissions": {"authzen"},

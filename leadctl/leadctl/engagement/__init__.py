@@ -1,5 +1,7 @@
-"""`leadctl follow-ups`: what was done about leads, and what proves it."""
+"""What was done about leads and how far they are: `leadctl follow-ups`, `behaviours` and `stages`."""
 
+from leadctl.engagement.behaviours import behaviours_app
 from leadctl.engagement.follow_ups import follow_ups_app
+from leadctl.engagement.stages import stages_app
 
-__all__ = ["follow_ups_app"]
+__all__ = ["behaviours_app", "follow_ups_app", "stages_app"]

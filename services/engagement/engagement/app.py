@@ -10,29 +10,17 @@ from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested
 from servicekit.chassis import Chassis
 from servicekit.erasures import REPEAT_IDLE_S, Erasures
 
-from engagement import rpc, subscribers
-from engagement.commands.behaviours import Behaviours
-from engagement.commands.contacts import Contacts, tell_stale
+from engagement import rpc, subscribers, workers
+from engagement.commands.facts import Facts
 from engagement.commands.follow_ups import FollowUps
+from engagement.commands.money import Money
 from engagement.commands.privacy import erase_leads
-from engagement.policies.behaviours import load_behaviour_policy
-from engagement.policies.follow_ups import load_follow_up_policy
+from engagement.commands.stages import Stages
+from engagement.policies import load_policies
 from engagement.seals import Seals
-from engagement.wire import behaviour_events, follow_up_events
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from leadchain.identity.v1.events_pb2 import FactIdentified
-    from servicekit.database import Database, UnitOfWork
-
-    from engagement.domain.behaviours import BehaviourPolicy
-    from engagement.domain.follow_ups import FollowUpPolicy
     from engagement.settings import Settings
-
-
-STALE_POLL_S = 10.0
-"""How often it is looked for opportunities that nobody looks after."""
 
 
 def build(settings: Settings) -> Chassis:
@@ -44,45 +32,16 @@ def build(settings: Settings) -> Chassis:
     )
     chassis.work("erasures", erasures.step, idle_s=REPEAT_IDLE_S)
     seals = Seals(settings.key_ring(), settings.index_key.get_secret_value())
-    policy = load_follow_up_policy(settings.follow_up_policy_file)
-    behaviours = load_behaviour_policy(settings.behaviour_policy_file)
-    chassis.work(
-        "stale opportunities", Staleness(chassis.database, policy).step, idle_s=STALE_POLL_S
+    policies = load_policies(
+        settings.follow_up_policy_file, settings.behaviour_policy_file, settings.stages_file
     )
-    subscribers.subscribe(chassis.bus, erasures, seals, [FactTaker(policy, behaviours, seals)])
+    workers.work(chassis, policies)
+    stages = Stages(policies.machine)
+    facts = Facts(policies, seals)
+    subscribers.subscribe(chassis.bus, erasures, seals, stages, facts.take)
     rpc.opportunities.serve(chassis)
-    zone = ZoneInfo(settings.time_zone)
-    rpc.behaviours.serve(chassis, behaviours, seals)
-    rpc.follow_ups.serve(chassis, FollowUps(policy, seals), seals, zone)
+    rpc.stages.serve(chassis, stages, Money(stages))
+    rpc.behaviours.serve(chassis, policies.behaviours, seals)
+    follow_ups = FollowUps(policies.follow_ups, seals)
+    rpc.follow_ups.serve(chassis, follow_ups, seals, ZoneInfo(settings.time_zone))
     return chassis
-
-
-class FactTaker:
-    """Lets outside facts prove follow-ups, and reads what customers say in them."""
-
-    def __init__(self, policy: FollowUpPolicy, behaviours: BehaviourPolicy, seals: Seals) -> None:
-        self._contacts = Contacts(policy, seals)
-        self._behaviours = Behaviours(behaviours, seals)
-        self._seals = seals
-
-    async def __call__(self, uow: UnitOfWork, events: Sequence[FactIdentified]) -> None:
-        """Takes the calls, chats, meetings and e-mails among the facts."""
-        contacts = follow_up_events.contacts(events, self._seals)
-        if contacts:
-            await self._contacts.take(uow, contacts)
-        transcripts = behaviour_events.transcripts(events, self._seals)
-        if transcripts:
-            await self._behaviours.take(uow, transcripts)
-
-
-class Staleness:
-    """The worker that tells of opportunities nobody looks after; any number of replicas may run one."""
-
-    def __init__(self, database: Database, policy: FollowUpPolicy) -> None:
-        self._database = database
-        self._policy = policy
-
-    async def step(self) -> bool:
-        """Tells of some; says whether there may be more."""
-        async with self._database.unit_of_work() as uow:
-            return await tell_stale(uow, self._policy)

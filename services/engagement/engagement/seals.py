@@ -29,6 +29,8 @@ class Seals:
     def __init__(self, ring: KeyRing, index_key: str) -> None:
         self.ring = ring
         self._contacts = BlindIndex.parse(index_key, "engagement/contact")
+        self._contracts = BlindIndex.parse(index_key, "engagement/contract")
+        self._payments = BlindIndex.parse(index_key, "engagement/payment")
 
     def seal_details(self, follow_up_id: UUID, details: Sequence[str]) -> bytes:
         """A rep's own words, box by box."""
@@ -73,5 +75,17 @@ class Seals:
 
     def contact_id(self, channel: str, account: str, own_id: str) -> UUID:
         """The id of a contact that a system calls `own_id`: each telling of it has the same."""
-        name = f"{len(channel)}:{channel}|{len(account)}:{account}|{own_id}"
-        return UUID(bytes=self._contacts.of(name)[:_ID_BYTES])
+        return _keyed(self._contacts, channel, account, own_id)
+
+    def contract_id(self, channel: str, account: str, own_id: str) -> UUID:
+        """The id of a contract, likewise."""
+        return _keyed(self._contracts, channel, account, own_id)
+
+    def payment_id(self, channel: str, account: str, own_id: str) -> UUID:
+        """The id of a payment, likewise."""
+        return _keyed(self._payments, channel, account, own_id)
+
+
+def _keyed(index: BlindIndex, channel: str, account: str, own_id: str) -> UUID:
+    name = f"{len(channel)}:{channel}|{len(account)}:{account}|{own_id}"
+    return UUID(bytes=index.of(name)[:_ID_BYTES])

@@ -10,8 +10,8 @@ from servicekit.settings import FieldKeySettings
 class Settings(FieldKeySettings):
     """The kit's settings, with the keys that open what customers said.
 
-    `follow_up_policy_file` and `behaviour_policy_file` replace the packaged documents; one that is not valid keeps the
-    service from starting. Weeks begin on Monday in `time_zone`.
+    `follow_up_policy_file`, `behaviour_policy_file` and `stages_file` replace the packaged documents; one that is not
+    valid keeps the service from starting. Weeks begin on Monday in `time_zone`.
     """
 
     service: ClassVar[str] = "engagement"
@@ -19,4 +19,5 @@ class Settings(FieldKeySettings):
     permissions_grpc: str
     follow_up_policy_file: Path | None = None
     behaviour_policy_file: Path | None = None
+    stages_file: Path | None = None
     time_zone: str = "Asia/Shanghai"

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from servicekit.database import UnitOfWork
     from servicekit.erasures import Erasures
 
+    from engagement.commands.stages import Stages
     from engagement.domain.opportunities import Contacted, Ended, Owned
     from engagement.seals import Seals
 
@@ -37,28 +38,29 @@ if TYPE_CHECKING:
     TakeFacts: TypeAlias = Callable[[UnitOfWork, Sequence[FactIdentified]], Awaitable[None]]
 
 
-def subscribe(bus: Bus, erasures: Erasures, seals: Seals, takers: Sequence[TakeFacts]) -> None:
-    """Registers everything that engagement reads; each of `takers` takes what it needs of outside facts, in turn."""
-    _subscribe_to_facts(bus, takers)
-    _subscribe_to_assignment(bus)
+def subscribe(
+    bus: Bus, erasures: Erasures, seals: Seals, stages: Stages, take_facts: TakeFacts
+) -> None:
+    """Registers everything that engagement reads; `take_facts` takes what is needed of outside facts."""
+    _subscribe_to_facts(bus, take_facts)
+    _subscribe_to_assignment(bus, stages)
     _subscribe_to_ownership(bus)
     _subscribe_to_customers(bus)
     _subscribe_to_privacy(bus, erasures, seals)
 
 
-def _subscribe_to_facts(bus: Bus, takers: Sequence[TakeFacts]) -> None:
+def _subscribe_to_facts(bus: Bus, take: TakeFacts) -> None:
     @bus.on_batch(FactIdentified)
     async def take_facts(events: Sequence[FactIdentified], uow: UnitOfWork) -> None:
         """What other systems saw proves what our people did, and moves what they work on."""
-        for take in takers:
-            await take(uow, events)
+        await take(uow, events)
 
 
-def _subscribe_to_assignment(bus: Bus) -> None:
+def _subscribe_to_assignment(bus: Bus, stages: Stages) -> None:
     @bus.on_batch(LeadAssigned)
     async def open_opportunities(events: Sequence[LeadAssigned], uow: UnitOfWork) -> None:
         """A lead that somebody must act on is an opportunity."""
-        await commands.keep_assignments(uow, [wire.assigned(event) for event in events])
+        await commands.keep_assignments(uow, stages, [wire.assigned(event) for event in events])
 
     @bus.on_batch(LeadContacted, is_convergent=True)
     async def keep_contacts(events: Sequence[LeadContacted], uow: UnitOfWork) -> None:

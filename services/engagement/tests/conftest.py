@@ -9,10 +9,10 @@ from uuid import UUID
 
 import pytest
 from engagement import subscribers
-from engagement.app import FactTaker
+from engagement.commands.facts import Facts
 from engagement.commands.privacy import erase_leads
-from engagement.policies.behaviours import load_behaviour_policy
-from engagement.policies.follow_ups import load_follow_up_policy
+from engagement.commands.stages import Stages
+from engagement.policies import Policies, load_policies
 from engagement.seals import Seals
 from leadchain.assignment.v1.events_pb2 import LeadAssigned
 from leadchain.identity.v1.events_pb2 import FactIdentified
@@ -84,6 +84,40 @@ class Build:
         event.occurred_at.FromDatetime(happened_at)
         return event
 
+    def contract(self, **named: Any) -> FactIdentified:
+        """A contract that all have signed, reported at noon."""
+        golden_id = named.pop("golden_id", "a" * 64)
+        at = named.pop("at", NOON)
+        reference = named.pop("reference", "")
+        defaults = {"contract_id": "HT-2026-001", "status": intake.CONTRACT_STATUS_SIGNED}
+        told = intake.ContractReported(**(defaults | named))
+        told.origin.item_id, told.origin.channel, told.origin.account = new_id(), "esign", "main"
+        told.subject.reference = reference
+        told.reported_at.FromDatetime(at)
+        event = FactIdentified(item_id=told.origin.item_id, golden_id=golden_id, contract=told)
+        event.occurred_at.FromDatetime(at)
+        return event
+
+    def payment(self, amount_minor: int, **named: Any) -> FactIdentified:
+        """Money that came at noon."""
+        golden_id = named.pop("golden_id", "a" * 64)
+        at = named.pop("at", NOON)
+        reference = named.pop("reference", "")
+        defaults = {
+            "payment_id": new_id(),
+            "status": intake.PAYMENT_STATUS_RECEIVED,
+            "currency": "CNY",
+            "amount_minor": amount_minor,
+        }
+        told = intake.PaymentReported(**(defaults | named))
+        told.origin.item_id, told.origin.channel, told.origin.account = new_id(), "pay", "main"
+        told.origin.external_id = new_id()
+        told.subject.reference = reference
+        told.paid_at.FromDatetime(at)
+        event = FactIdentified(item_id=told.origin.item_id, golden_id=golden_id, payment=told)
+        event.occurred_at.FromDatetime(at)
+        return event
+
     def said(self, ring: KeyRing, *words: str, **named: Any) -> FactIdentified:
         """A call in which the customer said something; what begins with `we:` our own person said."""
         event = self.interaction(**named)
@@ -112,8 +146,13 @@ def seals(ring: KeyRing) -> Seals:
 
 
 @pytest.fixture(scope="session")
-def policy() -> FollowUpPolicy:
-    return load_follow_up_policy()
+def policies() -> Policies:
+    return load_policies()
+
+
+@pytest.fixture(scope="session")
+def policy(policies: Policies) -> FollowUpPolicy:
+    return policies.follow_ups
 
 
 @pytest.fixture
@@ -136,10 +175,11 @@ async def database(migrated_url: str, clock: Clock) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def service(database: Database, seals: Seals, policy: FollowUpPolicy) -> Hearing:
+async def service(database: Database, seals: Seals, policies: Policies) -> Hearing:
     bus = Bus("nats://127.0.0.1:1", database=database)
     erasures = Erasures(
         database, erase_leads, spared=[SubjectErasureRequested.DESCRIPTOR.full_name]
     )
-    subscribers.subscribe(bus, erasures, seals, [FactTaker(policy, load_behaviour_policy(), seals)])
+    stages = Stages(policies.machine)
+    subscribers.subscribe(bus, erasures, seals, stages, Facts(policies, seals).take)
     return Hearing("engagement", database, bus)

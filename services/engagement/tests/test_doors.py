@@ -21,9 +21,11 @@ from engagement.settings import Settings
 from leadchain.engagement.v1 import behaviours_service_pb2 as behaviours_pb
 from leadchain.engagement.v1 import follow_ups_service_pb2 as pb
 from leadchain.engagement.v1 import opportunities_service_pb2 as opportunities_pb
+from leadchain.engagement.v1 import stages_service_pb2 as stages_pb
 from leadchain.engagement.v1.behaviours_service_pb2_grpc import BehavioursServiceStub
 from leadchain.engagement.v1.follow_ups_service_pb2_grpc import FollowUpsServiceStub
 from leadchain.engagement.v1.opportunities_service_pb2_grpc import OpportunitiesServiceStub
+from leadchain.engagement.v1.stages_service_pb2_grpc import StagesServiceStub
 from servicekit.auth import mint_token, new_signing_key
 from servicekit.events import new_id, subject_of
 from servicekit.grpc_client import connect
@@ -86,6 +88,7 @@ async def reached(
     await permissions.apply(
         [
             PolicyPut(2, CRM.read_text("utf-8"), "live"),
+            FactPut(Fact("role", "operator", "member", "service", "leadctl")),
             *(PrincipalPut(name, "user", "active", 1) for name in PEOPLE),
             *(DevicePut(f"{name}-phone", name, "registered") for name in PEOPLE),
             *(FactPut(Fact("role", role, "member", "user", name)) for name, role in PEOPLE.items()),
@@ -257,6 +260,70 @@ async def test_what_a_customer_says_is_read_by_the_owner_and_nobody_else(
         await refusal(ana.TryRules(behaviours_pb.TryRulesRequest(text="先试试"))),
     ]
     assert {code.name for code, _ in refused} == {"PERMISSION_DENIED"}
+
+
+async def test_a_deal_is_won_through_the_doors(reached: Reached, lead_id: str, build: Any) -> None:
+    ana = StagesServiceStub(await reached.channel("ana"))
+    ben = StagesServiceStub(await reached.channel("ben"))
+    asked = stages_pb.GetStageRequest(lead_id=lead_id)
+    move = stages_pb.MoveStageRequest(lead_id=lead_id, to_stage="needs_confirmed")
+    document = stages_pb.AddDocumentRequest(
+        lead_id=lead_id, kind="requirement_scan", sha256="a" * 64
+    )
+    deal = stages_pb.SetDealRequest(lead_id=lead_id)
+    deal.deal.amount_minor, deal.deal.closes_on = 1_000_000, "2026-12-31"
+
+    (next_stage,) = (await ana.GetStage(asked)).next
+    assert next_stage.missing == ["document requirement_scan or document meeting_minutes with cto"]
+    code, why = await refusal(ana.MoveStage(move))
+    assert (code, next_stage.missing[0] in why) == (grpc.StatusCode.FAILED_PRECONDITION, True)
+    assert (await refusal(ben.MoveStage(move)))[0] is grpc.StatusCode.PERMISSION_DENIED
+    await ana.AddDocument(document)
+    action = stages_pb.CompleteActionRequest(lead_id=lead_id, action="feedback")
+    assert (await ana.CompleteAction(action)).points == 1
+    assert (await ana.MoveStage(move)).move_count == 1
+    await ana.SetDeal(deal)
+    now = datetime.now(UTC)
+    for fact in (build.payment(200_000, at=now), build.contract(at=now)):
+        await reached.states(fact, fact.golden_id)
+
+    async def is_paid() -> stages_pb.GetStageResponse | None:
+        answer = await ana.GetStage(asked)
+        return answer if answer.stage == "paid" else None
+
+    paid = await eventually(is_paid, what="the deal")
+    assert (paid.deal.received_minor, paid.deal.closes_on) == (200_000, "2026-12-31")
+    assert [due.part for due in paid.payment_plan] == ["deposit", "rest"]
+    moves = (await ana.ListMoves(stages_pb.ListMovesRequest(lead_id=lead_id))).moves
+    assert [move.to_stage for move in moves] == ["needs_confirmed", "signed", "paid"]
+    lost = stages_pb.LoseDealRequest(lead_id=lead_id, reason="price")
+    assert (await refusal(ana.LoseDeal(lost)))[0] is grpc.StatusCode.FAILED_PRECONDITION
+
+
+async def test_unmatched_payments_are_the_operators_to_match(
+    reached: Reached, lead_id: str, build: Any
+) -> None:
+    ana = StagesServiceStub(await reached.channel("ana"))
+    operator = StagesServiceStub(await reached.channel("leadctl"))
+    listing = stages_pb.ListUnmatchedPaymentsRequest()
+    payment = build.payment(100, golden_id="", at=datetime.now(UTC))
+    await reached.states(payment, payment.item_id)
+
+    async def is_listed() -> stages_pb.UnmatchedPayment | None:
+        payments = (await operator.ListUnmatchedPayments(listing)).payments
+        return payments[0] if payments else None
+
+    unmatched = await eventually(is_listed, what="the payment")
+    assert unmatched.problem == "no_deal"
+    match = stages_pb.MatchPaymentRequest(payment_id=unmatched.payment_id, lead_id=lead_id)
+    refused = [
+        await refusal(ana.ListUnmatchedPayments(listing)),
+        await refusal(ana.MatchPayment(match)),
+    ]
+    assert {code.name for code, _ in refused} == {"PERMISSION_DENIED"}
+    for _ in range(2):
+        await operator.MatchPayment(match)
+    assert list((await operator.ListUnmatchedPayments(listing)).payments) == []
 
 
 async def refusal(call: Any) -> tuple[grpc.StatusCode, str]:

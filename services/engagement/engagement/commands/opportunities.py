@@ -14,19 +14,21 @@ if TYPE_CHECKING:
 
     from servicekit.database import UnitOfWork
 
+    from engagement.commands.stages import Stages
     from engagement.domain.opportunities import Assigned
 
 
-async def keep_assignments(uow: UnitOfWork, leads: Sequence[Assigned]) -> None:
+async def keep_assignments(uow: UnitOfWork, stages: Stages, leads: Sequence[Assigned]) -> None:
     """Opens an opportunity for each lead that has its first owner, and follows hand-overs."""
     newest = {
         each.lead_id: each for each in sorted(leads, key=lambda assigned: assigned.assignment_no)
     }
     known = await store.opened(uow.raw, list(newest))
-    for opportunity in await store.assign(uow.raw, list(newest.values())):
-        if opportunity.lead_id not in known:
-            event = wire.opportunity_opened(opportunity)
-            uow.publish(event, key=str(opportunity.lead_id))
+    kept = await store.assign(uow.raw, list(newest.values()))
+    new = [opportunity for opportunity in kept if opportunity.lead_id not in known]
+    await stages.begin(uow, new)
+    for opportunity in new:
+        uow.publish(wire.opportunity_opened(opportunity), key=str(opportunity.lead_id))
 
 
 async def merge_customers(uow: UnitOfWork, golden_ids: Sequence[str], *, into: str) -> None:

@@ -20,6 +20,8 @@ _REKEY = """
 with contacts_follow as (update contacts set golden_id = $2 where golden_id = any($1::text[])),
 transcripts_follow as (update transcripts set golden_id = $2 where golden_id = any($1::text[])),
 behaviours_follow as (update behaviours set golden_id = $2 where golden_id = any($1::text[])),
+contracts_follow as (update contracts set golden_id = $2 where golden_id = any($1::text[])),
+payments_follow as (update payments set golden_id = $2 where golden_id = any($1::text[])),
 banners_fall as (delete from banners where golden_id = any($1::text[])),
 points as (
   delete from address_points where golden_id = any($1::text[]) returning lead_id, sealed_point, put_by, put_at

@@ -63,9 +63,11 @@ select lead_id, case when into_lead_id is null then {State.WITHDRAWN} else {Stat
 from unnest($1::uuid[], $2::uuid[]) as t (lead_id, into_lead_id)
 order by lead_id
 on conflict (lead_id) do update set state = excluded.state, into_lead_id = excluded.into_lead_id
+where kept.state not in ({State.WON:d}, {State.LOST:d})
 """
 _GET = f"select {_COLUMNS} from opportunities where lead_id = $1 and opened_at is not null"
 _LOCK = f"{_GET} for update"
+_CLOSE = "update opportunities set state = $2 where lead_id = $1"
 _NEWEST_OPEN = f"""
 select {_COLUMNS} from opportunities where golden_id = $1 and state = {State.OPEN} and opened_at is not null
 order by opened_at desc, lead_id limit 1
@@ -151,6 +153,11 @@ async def newest_open(raw: asyncpg.Connection, golden_id: str) -> Opportunity | 
     """The newest open opportunity of a customer."""
     row = await raw.fetchrow(_NEWEST_OPEN, golden_id)
     return None if row is None else _opportunity(row)
+
+
+async def close(raw: asyncpg.Connection, lead_id: UUID, state: State) -> None:
+    """Ends an opportunity as won or lost."""
+    await raw.execute(_CLOSE, lead_id, state)
 
 
 async def touch(raw: asyncpg.Connection, touched: Sequence[tuple[str, datetime]]) -> None:

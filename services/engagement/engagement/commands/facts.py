@@ -1,0 +1,45 @@
+"""Outside facts: each noun takes what it needs of them, in one transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engagement.commands.behaviours import Behaviours
+from engagement.commands.contacts import Contacts
+from engagement.commands.money import Money
+from engagement.commands.stages import Stages
+from engagement.wire import behaviour_events, follow_up_events, stage_events
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from leadchain.identity.v1.events_pb2 import FactIdentified
+    from servicekit.database import UnitOfWork
+
+    from engagement.policies import Policies
+    from engagement.seals import Seals
+
+
+class Facts:
+    """Lets outside facts prove follow-ups, be read for what customers say, and move deals."""
+
+    def __init__(self, policies: Policies, seals: Seals) -> None:
+        self._seals = seals
+        self._contacts = Contacts(policies.follow_ups, seals)
+        self._behaviours = Behaviours(policies.behaviours, seals)
+        self._stages = Stages(policies.machine)
+        self._money = Money(self._stages)
+
+    async def take(self, uow: UnitOfWork, events: Sequence[FactIdentified]) -> None:
+        """Takes a batch of facts; raises `InvalidMessage` for one that can never be read."""
+        contacts = follow_up_events.contacts(events, self._seals)
+        if contacts:
+            await self._contacts.take(uow, contacts)
+        transcripts = behaviour_events.transcripts(events, self._seals)
+        if transcripts:
+            await self._behaviours.take(uow, transcripts)
+            await self._stages.take_words(uow, transcripts)
+        contracts = stage_events.contracts(events, self._seals)
+        payments = stage_events.payments(events, self._seals)
+        if contracts or payments:
+            await self._money.take(uow, contracts, payments)
