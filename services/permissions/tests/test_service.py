@@ -124,7 +124,7 @@ async def running(settings: Settings, key: dict[str, Any]) -> AsyncIterator[Runn
     streams = [
         replace(definition, max_size_bytes=2**24)
         for definition in load_definitions(STREAMS)
-        if definition.name in {"INTAKE", "IDENTITY", "ASSIGNMENT", "PERMISSIONS"}
+        if definition.name in {"INTAKE", "IDENTITY", "ASSIGNMENT", "ENGAGEMENT", "PERMISSIONS"}
     ]
     await apply_streams(settings.nats_url, streams)
     chassis = build(settings)
