@@ -107,6 +107,16 @@ REMINDERS = Counter(
     "Reminders by outcome: delivered, retried or failed.",
     ("outcome",),
 )
+REMINDERS_FAILED = Counter(
+    "leadchain_reminders_failed_total",
+    "Reminders that nobody took, by kind and reason: no_owner, frozen, refused, no_receipt and the like.",
+    ("kind", "reason"),
+)
+REMINDER_HEALTH = Gauge(
+    "leadchain_reminder_health_ratio",
+    "Share of a day's reminders that were sent, reached somebody, or were opened, from 0 to 1.",
+    ("kind", "rate"),
+)
 LEDGER_MISSING = Gauge(
     "leadchain_ledger_missing",
     "Leads of the last day that one service has and a later one should have, at the last check.",

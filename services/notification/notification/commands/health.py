@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from prometheus_client import Gauge
+from servicekit import metrics
 
 from notification.domain.health import judged
 from notification.store import health as store
@@ -27,12 +27,6 @@ SENT_WITHIN = timedelta(minutes=15)
 OPENED_WITHIN = timedelta(hours=1)
 """How long somebody has to open what reached them before it counts."""
 IDLE_S = 30.0
-
-_RATE = Gauge(
-    "leadchain_reminder_health_ratio",
-    "Share of a day's reminders that were sent, reached somebody, or were opened, from 0 to 1.",
-    ("kind", "rate"),
-)
 
 
 class HealthWatch:
@@ -78,4 +72,4 @@ def _show(health: Health) -> None:
         ("interacted", health.interacted_rate),
     )
     for name, rate in rates:
-        _RATE.labels(kind=health.kind, rate=name).set(rate)
+        metrics.bound(metrics.REMINDER_HEALTH, health.kind, name).set(rate)

@@ -97,6 +97,7 @@ def _send(
 
 def _state_end(uow: UnitOfWork, due: Due, ended: Ended) -> None:
     _FAILED.inc()
+    metrics.bound(metrics.REMINDERS_FAILED, due.kind, ended.reason.value).inc()
     stating = Stating(due.reminder_id, due.kind, ended.recipient_id, due.subject)
     event = stating.failed(ended.reason, attempt_count=due.attempt_count, at=uow.now)
     uow.publish(event, key=stating.key, cause=stating.cause)
