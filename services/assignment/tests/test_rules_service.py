@@ -327,3 +327,22 @@ async def test_the_owner_declines_over_the_network_and_the_answer_names_the_next
 
     assert {event.assignee_id, declined.assignee_id} == {"ana", "bo"}
     assert declined.left_today == 4
+
+
+async def test_rules_that_a_release_cannot_read_hold_leads_back_until_others_are_published(
+    settings: Any, token: str, run: Any, build: Any, database: Any
+) -> None:
+    async with run(settings, token) as before:
+        await put_reps(before)
+        await before.rules.PublishRules(publish(BO_FIRST, approval_id="approved-1"))
+    async with database.raw() as raw:
+        await raw.execute("update rule_versions set document = 'rules: [' where version = 2")
+
+    async with run(settings, token) as after:
+        refused = await refusal(after.stub.PutReps(pb.PutRepsRequest(reps=REPS)))
+        await after.rules.PublishRules(publish(version=1, approval_id="approved-2"))
+        [event] = await assigned(after, build, build.lead(budget=2e5))
+
+    assert refused[0] == "UNAVAILABLE"
+    assert "version 2 of the routing rules cannot be used: routing.yaml:1" in refused[1]
+    assert event.rules_version == 3

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from servicekit.errors import Unavailable
+
 from assignment.domain.candidates import Router
 from assignment.domain.publications import UnknownRules
-from assignment.policies import kept_rules
+from assignment.policies import InvalidPolicy, kept_rules
 from assignment.store import reps as rep_store
 from assignment.store import rules as rule_store
 
@@ -19,8 +21,16 @@ if TYPE_CHECKING:
     from assignment.domain.reps import Roster
     from assignment.domain.rules import ContactSla, Rules
     from assignment.store.reps import Mark
+    from assignment.store.rules import KeptRules
 
 VERSIONS_KEPT_MAX = 32
+
+
+class RulesUnreadable(Unavailable):
+    """Rules that are in force are none to this release; leads wait on the bus until others are published."""
+
+    def __init__(self, version: int, fault: InvalidPolicy) -> None:
+        super().__init__(f"version {version} of the routing rules cannot be used: {fault}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +80,7 @@ class Desk:
         if known is None:
             kept = await rule_store.get_rules(raw, version)
             if kept is not None:
-                known = kept_rules(kept.document, version)
+                known = _read(kept)
             elif version == self._first.version:
                 known = self._first
             else:
@@ -90,3 +100,11 @@ class Desk:
         if prepared is not None and prepared.mark.version == version:
             return prepared.router.roster
         return await rep_store.roster_at(raw, version)
+
+
+def _read(kept: KeptRules) -> Rules:
+    """Rules that were checked when they were published; raises `RulesUnreadable`."""
+    try:
+        return kept_rules(kept.document, kept.version)
+    except InvalidPolicy as fault:
+        raise RulesUnreadable(kept.version, fault) from None

@@ -10,6 +10,7 @@ import structlog
 from servicekit.errors import Conflict
 
 from assignment import wire
+from assignment.commands.desk import RulesUnreadable
 from assignment.domain.publications import FaultyRules, UnknownRules
 from assignment.policies import FIRST_VERSION, RULES_FILE, checked_rules
 from assignment.store import boards as board_store
@@ -159,8 +160,8 @@ async def _publish(
         wanted.version or None,
     )
     await store.add_rules(uow.raw, kept)
-    before = await desk.rules_at(uow.raw, proposed.base)
-    await board_store.empty_rotations(uow.raw, _others(before, proposed.rules))
+    others = await _others(uow, desk, proposed)
+    await board_store.empty_rotations(uow.raw, others)
     await store.put_into_force(uow.raw, version)
     event = wire.rules_published(kept, previous=proposed.base)
     uow.publish(event, key=RESOURCE_ID)
@@ -168,8 +169,13 @@ async def _publish(
     return Published(version)
 
 
-def _others(before: Rules, after: Rules) -> list[str]:
-    """The rules and pools that are gone, or whose turns mean something else now."""
+async def _others(uow: UnitOfWork, desk: Desk, proposed: _Proposed) -> list[str]:
+    """The rules and pools that are gone, or whose turns mean something else now; none of rules nobody can read."""
+    try:
+        before = await desk.rules_at(uow.raw, proposed.base)
+    except RulesUnreadable:
+        return []
+    after = proposed.rules
     new = {rule.rule_id: rule for rule in (*after.rules, *after.pools.values())}
     return [
         rule.rule_id
