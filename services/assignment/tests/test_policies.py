@@ -131,7 +131,7 @@ LOOPS = 'where: "[1].map(a, [1].map(b, [1].map(c, province)))"'
         ('tier: "",', 'tier: "", city: "",', r"2: attributes.city: every lead has a city of its own"),
         ("budget > 5.0 &&", "bugdet > 5.0 &&", r"20: .*: uses what is not known: bugdet"),
         ("budget > 5.0 &&", "budget > &&", r"20: rules\[1\].when.where: is not CEL at its line 1, col"),
-        (WHERE, "where: budget + 1 > 5.0", r"20: .*: mixes types; .* write 1.0"),
+        ("budget > 5.0 &&", "budget + 1 > 5.0 &&", r"20: .*: mixes types; .* write 1.0"),
         (WHERE, "where: budget", r"20: .*: gives float, not true or false"),
         (WHERE, "where: 'true'", r"20: .*: does not look at the lead"),
         (WHERE, LOOPS, r"20: .*: may cost too much"),
@@ -211,6 +211,23 @@ def test_a_rule_that_an_earlier_one_leaves_nothing_is_refused(
         if is_shadowed
         else []
     )
+
+
+def test_a_rule_that_several_earlier_ones_leave_nothing_is_refused() -> None:
+    text = SHADOWED.format(wide="{cities: [深圳], min_weight: 1}", narrow="{cities: [广州]}")
+    both = text.replace(
+        "  - id: rest",
+        "  - {id: both, when: {cities: [深圳, 广州], min_weight: 1.5},\n"
+        "     candidates: {cover: any, industries: any}, reps: all}\n  - id: rest",
+    )
+
+    _, faults = checked_rules(both, version=2)
+    left, _ = checked_rules(both.replace("min_weight: 1.5", "min_weight: 0.5"), version=2)
+
+    assert [fault.reason for fault in faults] == [
+        "rule both is never reached: rules wide, narrow take all of its leads"
+    ]
+    assert left is not None
 
 
 def test_reps_whom_nobody_has_described_are_named_each_with_its_line() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -132,7 +133,9 @@ async def _proposed(database: Database, wanted: Publication) -> _Proposed | None
         return None
     # What was in force once may come back although somebody it names has gone: the gaps tell of it.
     rep_ids = None if wanted.version else {rep.rep_id for rep in roster.reps}
-    rules, faults = checked_rules(document, wanted.file_name, version=0, rep_ids=rep_ids)
+    rules, faults = await asyncio.to_thread(
+        checked_rules, document, wanted.file_name, version=0, rep_ids=rep_ids
+    )
     if rules is None:
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         raise FaultyRules(f"{faults[0]}{more}")

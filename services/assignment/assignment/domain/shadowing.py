@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from assignment.domain.leads import Precision
 from assignment.domain.rules import OTHER_SOURCES, UNWEIGHTED, Range
@@ -13,16 +14,50 @@ if TYPE_CHECKING:
 
     from assignment.domain.rules import Condition, Rule, Rules, Value
 
+TOGETHER_MAX = 300
+"""Of more rules than that, only single ones are compared: each is held against every earlier one."""
+
+_NAMED_PARTS = (
+    "cities", "provinces", "industries", "source_kinds", "precisions", "channels", "products",
+)  # fmt: skip
 _PLACELESS = frozenset({Precision.UNKNOWN})
 
 
-def shadowed_by(rules: Sequence[Rule], at: int) -> Rule | None:
-    """The first earlier rule that takes every lead which the rule at a place could decide about."""
+def shadowed_by(rules: Sequence[Rule], at: int) -> tuple[Rule, ...]:
+    """The earlier rules that take every lead which the rule at a place could decide about; empty when some are left.
+
+    Several together are found where they differ in one part only, such as a rule for each of the cities.
+    """
     later = rules[at].when
     for rule in rules[:at]:
         if rule.when is None or (later is not None and covers(rule.when, later)):
-            return rule
-    return None
+            return (rule,)
+    if later is None or len(rules) > TOGETHER_MAX:
+        return ()
+    return next(filter(None, (_together(rules[:at], later, part) for part in _NAMED_PARTS)), ())
+
+
+def _together(earlier: Sequence[Rule], later: Condition, part: str) -> tuple[Rule, ...]:
+    """Rules that take what a condition names in one part, each some of it."""
+    left = getattr(later, part)
+    if left is None:
+        return ()
+    rest = _without(later, part)
+    taking: list[Rule] = []
+    for rule in earlier:
+        taken = getattr(rule.when, part) if rule.when is not None else None
+        if rule.when is None or taken is None or not taken & left:
+            continue
+        if covers(_without(rule.when, part), rest):
+            left = left - taken
+            taking.append(rule)
+    return () if left else tuple(taking)
+
+
+def _without(when: Condition, part: str) -> Condition:
+    """A condition that does not ask for one part."""
+    changes: dict[str, Any] = {part: None}
+    return replace(when, **changes)
 
 
 def covers(earlier: Condition, later: Condition) -> bool:

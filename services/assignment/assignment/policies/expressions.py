@@ -14,14 +14,17 @@ import cel
 from assignment.domain.rules import Expression
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from assignment.domain.rules import Value
 
 CHARS_MAX: Final = 2048
 LOOPS_MAX: Final = 2
+LITERALS_MAX: Final = 16
+LARGE: Final = 1e12
 _LOOP: Final = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*(\w+)")
 _NESTING: Final = re.compile(r"[!-]{9}|\({33}")
+_LITERAL: Final = re.compile(r'"([^"\n]*)"|\'([^\'\n]*)\'')
 _LIBRARY: Final = frozenset(
     {"bool", "contains", "double", "endsWith", "int", "matches", "max", "min", "size", "startsWith", "string"}
 )  # fmt: skip
@@ -53,7 +56,7 @@ def compiled(
     if not reads:
         raise BadExpression("does not look at the lead")
     expression = Expression(text, _runner(program))
-    _try(program, {name: samples[name] for name in reads}, result)
+    _try(text, program, {name: samples[name] for name in reads}, result)
     return expression, reads
 
 
@@ -73,18 +76,35 @@ def _runner(program: cel.Program) -> Callable[[object], Value | None]:
     return run
 
 
-def _try(program: cel.Program, samples: Mapping[str, Value], result: type) -> None:
-    """Runs the expression once: operands that can never meet are found, and results of another type."""
-    try:
-        value = program.execute(scope(samples))
-    except TypeError:
-        raise BadExpression("mixes types; numbers are doubles: write 1.0, not 1") from None
-    except _RUN_TIME_FAULTS:
-        return
-    is_number = isinstance(value, float | int) and not isinstance(value, bool)
-    if not (is_number if result is float else isinstance(value, bool)):
-        wanted = "a number" if result is float else "true or false"
-        raise BadExpression(f"gives {type(value).__name__}, not {wanted}")
+def _try(text: str, program: cel.Program, samples: Mapping[str, Value], result: type) -> None:
+    """Runs the expression: operands that can never meet are found, and results of another type.
+
+    What stands behind `&&` or `?:` is only looked at for some values; those that the text spells out are tried.
+    """
+    for tried in (samples, *_spelled_out(text, samples)):
+        try:
+            value = program.execute(scope(tried))
+        except TypeError:
+            raise BadExpression("mixes types; numbers are doubles: write 1.0, not 1") from None
+        except _RUN_TIME_FAULTS:
+            continue
+        is_number = isinstance(value, float | int) and not isinstance(value, bool)
+        if not (is_number if result is float else isinstance(value, bool)):
+            wanted = "a number" if result is float else "true or false"
+            raise BadExpression(f"gives {type(value).__name__}, not {wanted}")
+
+
+def _spelled_out(text: str, samples: Mapping[str, Value]) -> Iterator[dict[str, Value]]:
+    """The samples with other values, each text in turn being one that the expression holds."""
+    literals = [double or single for double, single in _LITERAL.findall(text)]
+    for literal in ["", *literals[:LITERALS_MAX]]:
+        yield {name: _other(value, literal) for name, value in samples.items()}
+
+
+def _other(sample: Value, literal: str) -> Value:
+    if isinstance(sample, str):
+        return literal
+    return True if isinstance(sample, bool) else LARGE
 
 
 def _syntax(text: str) -> str:

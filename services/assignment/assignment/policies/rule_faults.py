@@ -12,14 +12,15 @@ from assignment.domain.shadowing import contradiction, shadowed_by
 from assignment.policies.documents import packaged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from assignment.domain.rules import Rules
+    from assignment.domain.rules import Rule, Rules
     from assignment.policies.documents import Document, InvalidPolicy, Step
 
     Faults = Iterator[InvalidPolicy]
 
+NAMES_SHOWN_MAX = 10
 OTHER_INDUSTRY = "其他"
 SOURCE_KINDS = frozenset({"sem", "official_account", "organic", "social", "other"})
 _TAKEN_NAMES = {*LEAD_VALUES, SCORE}
@@ -66,9 +67,8 @@ def faults_of_order(document: Document, rules: Rules) -> Faults:
         if found is not None:
             yield document.fault((*path, "when", found[0]), f"never holds: {found[1]}")
         earlier = shadowed_by(rules.rules, index)
-        if earlier is not None and earlier.when is not None:
-            reason = f"rule {rule.rule_id} is never reached: rule {earlier.rule_id} takes all of its leads"
-            yield document.fault(path, reason)
+        if earlier and all(each.when is not None for each in earlier):
+            yield document.fault(path, f"rule {rule.rule_id} is never reached: {_taking(earlier)}")
 
 
 def faults_of_reps(document: Document, rep_ids: AbstractSet[str]) -> Faults:
@@ -84,6 +84,12 @@ def faults_of_reps(document: Document, rep_ids: AbstractSet[str]) -> Faults:
     owner = content["fallback"]["owner"]
     if owner not in rep_ids:
         yield document.fault(("fallback", "owner"), f"there is no rep {owner}")
+
+
+def _taking(earlier: Sequence[Rule]) -> str:
+    names = ", ".join(rule.rule_id for rule in earlier[:NAMES_SHOWN_MAX])
+    word = "rule" if len(earlier) == 1 else "rules"
+    return f"{word} {names} {'takes' if len(earlier) == 1 else 'take'} all of its leads"
 
 
 def _faults_of_ids(document: Document) -> Faults:

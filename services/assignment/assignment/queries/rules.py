@@ -48,7 +48,9 @@ async def check_rules(
         mark = await rep_store.roster_mark(raw)
         roster = await rep_store.roster_at(raw, mark.version)
     rep_ids = {rep.rep_id for rep in roster.reps}
-    rules, faults = checked_rules(document, file_name, version=0, rep_ids=rep_ids)
+    rules, faults = await asyncio.to_thread(
+        checked_rules, document, file_name, version=0, rep_ids=rep_ids
+    )
     return faults, gaps(rules, roster) if rules else [], mark.rules_version
 
 
@@ -65,7 +67,7 @@ async def simulate_rules(
 
     The work is done beside the event loop. Raises `FaultyRules`.
     """
-    rules, faults = checked_rules(document, file_name, version=0)
+    rules, faults = await asyncio.to_thread(checked_rules, document, file_name, version=0)
     if rules is None:
         raise FaultyRules(str(faults[0]))
     async with database.raw() as raw:
