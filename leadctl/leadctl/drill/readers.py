@@ -25,7 +25,8 @@ OPEN_TIMEOUT_S = 10.0
 class Readers:
     """`shares` is how much of each medium's messages are opened, 0 to 1; `think_s` how long people take at most.
 
-    `told_at_s` is when the provider took the first message about a lead, by lead, for those that were opened.
+    `told_at_s` is when the provider took the first message about a lead, by lead, for those that were opened;
+    `identify` opens the others when nothing is measured any more.
     """
 
     vendors: MessageVendors
@@ -35,6 +36,7 @@ class Readers:
     told_at_s: dict[str, float] = field(default_factory=dict)
     opened: int = 0
     failed: int = 0
+    _links_seen: set[str] = field(default_factory=set)
     _chance: random.Random = field(default_factory=lambda: random.Random(1))  # noqa: S311 - a drill
 
     async def read(self, done: asyncio.Event) -> None:
@@ -57,6 +59,22 @@ class Readers:
                         tasks.create_task(self._open(session, links, at_s, delay_s))
                 await asyncio.sleep(POLL_S)
 
+    async def identify(self, medium: str) -> None:
+        """Learns which leads the messages of a medium that nobody opened were about."""
+        timeout = aiohttp.ClientTimeout(total=OPEN_TIMEOUT_S)
+        connector = aiohttp.TCPConnector(limit=OPENING_AT_ONCE)
+        opened = self.opened
+        unknown = [
+            m for m in self.vendors.taken(medium) if not self._links_seen.issuperset(m.links)
+        ]
+        async with (
+            aiohttp.ClientSession(timeout=timeout, connector=connector) as session,
+            asyncio.TaskGroup() as tasks,
+        ):
+            for message in unknown:
+                tasks.create_task(self._open(session, message.links, message.at_s, 0.0))
+        self.opened = opened
+
     async def _open(
         self, session: aiohttp.ClientSession, links: tuple[str, ...], at_s: float, delay_s: float
     ) -> None:
@@ -69,5 +87,6 @@ class Readers:
                 self.failed += 1
                 continue
             self.opened += 1
+            self._links_seen.add(link)
             if lead_id:
                 self.told_at_s[lead_id] = min(at_s, self.told_at_s.get(lead_id, at_s))

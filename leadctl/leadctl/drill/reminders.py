@@ -97,6 +97,7 @@ async def _drill(leads: int, rate_per_s: float) -> Mapping[str, object]:
         await _introduce(known, f"http://127.0.0.1:{http.port}", mail.port)
         begun_at_s = time.time()
         measured = await _burst(known, stack, readers, leads, rate_per_s)
+        await readers.identify("wecom_app")
     return _summed_up(measured, vendors, mail, readers, begun_at_s=begun_at_s)
 
 

@@ -160,9 +160,26 @@ def test_the_last_receipt_is_waited_for_and_then_the_reminder_is_given_up() -> N
 
 
 def test_a_route_that_is_tried_again_goes_on_when_there_is_no_other() -> None:
-    decision = decide(due(state=State.SENDING), a_policy(), people(ana(WEBHOOK)), now=NOON)
+    tried = due(state=State.SENDING, is_begun=True)
 
-    assert decision == Waiting(NEVER, 0)
+    assert decide(tried, a_policy(), people(ana(WEBHOOK)), now=NOON) == Waiting(NEVER, 0)
+
+
+def test_a_route_that_fails_for_ten_seconds_gets_the_next_one_beside_it() -> None:
+    tried = due(state=State.SENDING, is_begun=True)
+
+    decision = decide(tried, a_policy(), people(ana(WECOM, MAIL)), now=NOON)
+
+    assert isinstance(decision, Routed)
+    assert decision.addresses == [MAIL]
+
+
+def test_a_message_that_only_waits_in_a_long_queue_is_not_doubled() -> None:
+    queued = due(state=State.SENDING)
+
+    decision = decide(queued, a_policy(), people(ana(WECOM, MAIL)), now=NOON)
+
+    assert decision == Waiting(NOON + timedelta(seconds=10), 0)
 
 
 def test_somebody_without_an_address_and_a_route_that_was_refused_are_told_apart() -> None:

@@ -31,7 +31,8 @@ _STANDINGS = {Standing.FROZEN: Reason.FROZEN, Standing.DEPARTED: Reason.DEPARTED
 class Due:
     """A reminder whose time has come, and what is known of it.
 
-    `owner_id` is who owns its resource now: None when nobody ever told, empty when nobody does.
+    `owner_id` is who owns its resource now: None when nobody ever told, empty when nobody does. `is_begun` when one of
+    its messages was taken up, not only queued.
     """
 
     reminder_id: UUID
@@ -45,6 +46,7 @@ class Due:
     last_reason: str
     owner_id: str | None
     owner_assignment_no: int
+    is_begun: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,9 @@ def _is_superseded(due: Due) -> bool:
 
 
 def _route(due: Due, kind: Kind, person: Person, policy: Policy, now: datetime) -> Decision:
+    if due.state is State.SENDING and not due.is_begun:
+        # The queue is long: a second message to everybody in it would make it longer.
+        return Waiting(now + timedelta(seconds=kind.receipt_within_s), due.step)
     begun = due.state in {State.SENDING, State.AWAITING}
     step = due.step + 1 if begun else due.step
     if not kind.is_important:

@@ -34,7 +34,8 @@ with due as (
 )
 select r.reminder_id, r.kind_name, r.lead_id, r.channel, r.received_at, r.assignment_no, r.traceparent, r.target,
        r.resource_type, r.resource_id, r.person_id, r.manager_id, r.state, r.step, r.attempt_count, r.accepted_at,
-       r.last_reason, o.owner_id, coalesce(o.assignment_no, 0) as owner_assignment_no
+       r.last_reason, o.owner_id, coalesce(o.assignment_no, 0) as owner_assignment_no,
+       exists (select from sends s where s.reminder_id = r.reminder_id and s.bundle_id is not null) as is_begun
 from due join reminders r using (reminder_id)
 left join owners o on o.resource_type = r.resource_type and o.resource_id = r.resource_id
 """
@@ -204,6 +205,7 @@ def _due(row: Any) -> Due:
         last_reason=row["last_reason"],
         owner_id=row["owner_id"],
         owner_assignment_no=row["owner_assignment_no"],
+        is_begun=row["is_begun"],
     )
 
 
