@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Index, LargeBinary, SmallInteger, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from engagement.store.base import Base
+from engagement.store.schema import Base
 
 
 class FollowUpRow(Base):

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Index, SmallInteger, String,
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from engagement.store.base import Base
+from engagement.store.schema import Base
 
 
 class StageRow(Base):

@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 RequestId = NewType("RequestId", UUID)
 
 OWN = "lead-intake"
-ASKED_SERVICES = ("identity", "assignment", "engagement", "notification", "reporting", "permissions")
+ASKED_SERVICES = (
+    "identity",
+    "assignment",
+    "engagement",
+    "notification",
+    "reporting",
+    "permissions",
+)
 """Whoever keeps something about a lead; a request is complete when each has answered, and this service too."""
 
 ANSWER_WITHIN = timedelta(hours=24)
