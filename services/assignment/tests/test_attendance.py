@@ -97,6 +97,26 @@ async def test_who_comes_on_duty_is_level_with_the_others_and_not_given_all_that
     assert await office.loads() == {"ana": 2 + 30 + 5, "bo": 2 + 5}
 
 
+async def test_whose_calendar_changes_is_level_with_the_others(
+    office: Any, build: Any, clock: Any, desk: commands.Desk
+) -> None:
+    async def put(calendar: WorkingCalendar) -> int:
+        async with office.database.unit_of_work() as uow:
+            return await commands.put_calendars(uow, {"team": calendar})
+
+    clock.now = MONDAY_9 - timedelta(hours=2)
+    first, again = await put(OFFICE), await put(OFFICE)
+    await office.put_reps(build.rep("ana"), build.rep("bo", calendar="team"))
+    await office.assign(desk, [build.lead() for _ in range(20)])
+
+    changed = await put(WorkingCalendar())
+    await tick(office, desk)
+    await office.assign(desk, [build.lead() for _ in range(10)])
+
+    assert (first, again, changed) == (1, 0, 1)
+    assert await office.loads() == {"ana": 25, "bo": 5}
+
+
 async def test_time_off_begins_at_its_first_moment(
     office: Any, build: Any, clock: Any, desk: commands.Desk
 ) -> None:

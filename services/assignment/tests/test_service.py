@@ -78,6 +78,24 @@ async def test_a_lead_goes_by_the_place_that_was_said(
     assert answer.assignee_id == "ana"
 
 
+async def test_what_a_mapping_says_of_a_lead_scores_it_and_the_highest_are_named(
+    assignment: Any, build: Any
+) -> None:
+    await assignment.stub.PutReps(pb.PutRepsRequest(reps=[SHENZHEN]))
+    event = build.identified(build.lead(attributes={"tier": "三甲", "past_spend": "20000"}))
+    event.facts.budget = "300-500万"
+
+    await assignment.deliver(event)
+
+    scored, assigned = await assignment.published(2)
+    assert (scored.score, scored.threshold, scored.tag) == (76.0, 75.0, "重点客户")
+    assert (scored.assignee_id, assigned.score, assigned.pool_id) == ("ana", 76.0, "")
+    request = pb.ExplainAssignmentRequest(lead_id=event.lead_id)
+    [decision] = (await assignment.stub.ExplainAssignment(request)).decisions
+    assert decision.score == 76.0
+    assert {"budget=3000000", "attributes.tier=三甲"} <= set(decision.inputs)
+
+
 async def test_an_event_delivered_twice_assigns_once(assignment: Any, build: Any) -> None:
     first, second = build.identified(build.lead()), build.identified(build.lead())
     await assignment.stub.PutReps(pb.PutRepsRequest(reps=[SHENZHEN]))

@@ -70,12 +70,19 @@ async def import_reps(
 
 
 async def put_calendars(uow: UnitOfWork, calendars: Mapping[str, WorkingCalendar]) -> int:
-    """Creates or changes calendars; returns how many differ from what was known."""
+    """Creates or changes calendars; returns how many differ from what was known.
+
+    Whoever works by one that changes joins their rotations anew.
+    """
+    await board_store.lock_every_load(uow.raw)
     mark = await rep_store.lock_mark(uow.raw)
-    known = await rep_store.current_calendars(uow.raw, mark.version)
+    roster = await rep_store.roster_at(uow.raw, mark.version)
+    known = roster.calendars
     changed = {name: each for name, each in calendars.items() if known.get(name) != each}
     if changed:
         await rep_store.put_calendars(uow.raw, changed)
+        users = [rep.rep_id for rep in roster.reps if rep.calendar in changed]
+        await board_store.leave_rotations(uow.raw, users)
         log.info("calendars_changed", changed=len(changed))
     return len(changed)
 

@@ -156,7 +156,7 @@ def _inputs(decision: RecordedDecision, stored: StoredLead) -> dict[str, str]:
 def _traits(traits: Traits) -> dict[str, str]:
     known = {"product": traits.product}
     if traits.budget is not None:
-        known["budget"] = f"{traits.budget:g}"
+        known["budget"] = f"{traits.budget:.0f}"
     known |= {f"attributes.{name}": value for name, value in sorted(traits.attributes.items())}
     return {name: value for name, value in known.items() if value}
 

@@ -155,15 +155,15 @@ class Roster:
         """
         off: list[RepId] = []
         arrived: list[RepId] = []
-        untils: list[datetime] = []
+        changes: list[datetime] = []
         for rep_ids, calendar in self._shared_calendars():
             if not calendar.lasts_on_duty(min(noted_at, now), now):
                 off += rep_ids
                 arrived += rep_ids if calendar.is_on_duty(now) else ()
             change = calendar.next_change(now)
             if change is not None:
-                untils.append(change)
-        return Duty(frozenset(off), min(untils, default=None), tuple(arrived))
+                changes.append(change)
+        return Duty(frozenset(off), min(changes, default=None), tuple(arrived))
 
     def _shared_calendars(self) -> Iterable[tuple[list[RepId], WorkingCalendar]]:
         """The reps of each calendar that there is: many work by the same."""
