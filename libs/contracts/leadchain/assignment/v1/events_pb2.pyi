@@ -40,6 +40,10 @@ class _AssignmentCauseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Assig
     """Its customer turned out to be one with another, whose open lead goes on."""
     ASSIGNMENT_CAUSE_DECLINED: _AssignmentCause.ValueType  # 6
     """The owner before gave it back."""
+    ASSIGNMENT_CAUSE_STICKY: _AssignmentCause.ValueType  # 7
+    """The rep had the customer's lead before, and knows them."""
+    ASSIGNMENT_CAUSE_ESCALATED: _AssignmentCause.ValueType  # 8
+    """Nobody else could take it, or it had been handed on often enough: the manager of the owner before has it."""
 
 class AssignmentCause(_AssignmentCause, metaclass=_AssignmentCauseEnumTypeWrapper):
     """Why a lead was given to somebody."""
@@ -58,6 +62,10 @@ ASSIGNMENT_CAUSE_CUSTOMERS_MERGED: AssignmentCause.ValueType  # 5
 """Its customer turned out to be one with another, whose open lead goes on."""
 ASSIGNMENT_CAUSE_DECLINED: AssignmentCause.ValueType  # 6
 """The owner before gave it back."""
+ASSIGNMENT_CAUSE_STICKY: AssignmentCause.ValueType  # 7
+"""The rep had the customer's lead before, and knows them."""
+ASSIGNMENT_CAUSE_ESCALATED: AssignmentCause.ValueType  # 8
+"""Nobody else could take it, or it had been handed on often enough: the manager of the owner before has it."""
 Global___AssignmentCause: _TypeAlias = AssignmentCause  # noqa: Y015
 
 class _RefusalReason:
