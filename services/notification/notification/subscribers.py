@@ -107,7 +107,8 @@ def subscribe(bus: Bus, policy: Policy, erasures: Erasures, *, on_kept: Callable
 
 def _hear(bus: Bus, event_class: Any, policy: Policy, on_kept: Callable[[], None]) -> None:
     owning = OWNING.get(event_class)
-    is_told = event_class.DESCRIPTOR.name in policy.events
+    name = event_class.DESCRIPTOR.name
+    is_told, used = name in policy.events, policy.fields_of(name)
 
     @bus.on_batch(event_class)
     async def hear(events: Sequence[Any], uow: UnitOfWork) -> None:
@@ -116,7 +117,8 @@ def _hear(bus: Bus, event_class: Any, policy: Policy, on_kept: Callable[[], None
             await keeping.take_over(uow, [each for event in events for each in owning(event)])
         if is_told:
             told = [
-                wire.happening(event, traceparent=uow.traceparent_of(event)) for event in events
+                wire.happening(event, traceparent=uow.traceparent_of(event), used=used)
+                for event in events
             ]
             await keeping.keep_reminders(uow, told, policy=policy)
             on_kept()

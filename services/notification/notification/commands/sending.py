@@ -195,7 +195,10 @@ class Sender:
         while (bundle := await self._queue.get()) is not None:
             try:
                 self._answers.append(await self._send(bundle))
+                # The lease keeps what was just sent; what came up meanwhile may follow before it is written down.
+                self._busy_until_s[bundle.lane] = self._free_at_s.pop(bundle.lane, 0.0)
                 self._recording.wake()
+                self._taking.wake()
             except Exception:
                 # A bundle that breaks the sending costs only itself: it comes again when its lease is over.
                 log.exception("bundle_not_sent", medium=bundle.medium.value)
@@ -237,10 +240,7 @@ class Sender:
             )
         if any(isinstance(answer, Rejected) and answer.is_gone for _, answer in answers[:count]):
             await self._book.refresh()
-        for bundle, _ in answers[:count]:
-            self._busy_until_s[bundle.lane] = self._free_at_s.pop(bundle.lane, 0.0)
         del answers[:count]
-        self._taking.wake()
         return False
 
 

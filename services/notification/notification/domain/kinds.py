@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 OWN_RESOURCES = {"lead": "lead_id", "customer": "golden_id"}
 """Event fields that name what has an owner; `resource` is an event's typed one."""
 
+_ALWAYS_USED = (*OWN_RESOURCES.values(), "channel", "assignment_no")
+
 
 @dataclass(frozen=True, slots=True)
 class Aim:
@@ -89,6 +91,13 @@ class Policy:
     def of_event(self, event: str) -> Sequence[Kind]:
         """The kinds that an event calls for."""
         return [kind for kind in self.kinds.values() if kind.event == event]
+
+    def fields_of(self, event: str) -> frozenset[str]:
+        """The fields of an event that its kinds make use of."""
+        used = set(_ALWAYS_USED)
+        for kind in self.of_event(event):
+            used |= {*kind.facts.values(), *kind.once_per, kind.aim.of, kind.aim.known_as}
+        return frozenset(used)
 
     @property
     def events(self) -> frozenset[str]:

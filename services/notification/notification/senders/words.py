@@ -123,9 +123,10 @@ def clock(value: str, zone: ZoneInfo) -> str:
 
 def plain(value: object) -> str:
     """A value on one line, without control and direction signs, 200 characters at most."""
-    text = "".join(" " if c in "\r\n\t" else c for c in str(value)[:VALUE_CHARS_MAX])
-    if text.isascii() and text.isprintable():
+    text = str(value)[:VALUE_CHARS_MAX]
+    if text.isprintable():
         return text
+    text = "".join(" " if c in "\r\n\t" else c for c in text)
     return "".join(c for c in text if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 

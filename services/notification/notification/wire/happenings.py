@@ -22,9 +22,14 @@ _LEAD_FACTS = "leadchain.intake.v1.LeadFacts"
 _UNTOLD = frozenset({"event_id", "occurred_at"})
 
 
-def happening(event: Any, *, traceparent: str | None) -> Happening:
-    """An event; what is sealed, nested or binary is left out, but for what a lead's facts say plainly."""
-    fields = dict(_fields(event))
+def happening(
+    event: Any, *, traceparent: str | None, used: frozenset[str] | None = None
+) -> Happening:
+    """An event with its fields, or with those of `used` only.
+
+    What is sealed, nested or binary is left out, but for what a lead's facts say plainly.
+    """
+    fields = dict(_fields(event, used))
     received = _message_time(event, "received_at") or _message_time(event, "occurred_at")
     return Happening(
         event=event.DESCRIPTOR.name,
@@ -85,12 +90,12 @@ def merged(event: LeadMerged) -> list[Ownership]:
     return [Ownership(Resource("lead", event.lead_id), event.assignee_id, 0, since)]
 
 
-def _fields(event: Message) -> Iterator[tuple[str, str]]:
+def _fields(event: Message, used: frozenset[str] | None) -> Iterator[tuple[str, str]]:
     for field in event.DESCRIPTOR.fields:
-        if _is_plain(field):
+        if _is_message(field, _LEAD_FACTS):
+            yield from _fields(getattr(event, field.name), used)
+        elif (used is None or field.name in used) and _is_plain(field):
             yield field.name, _text(event, field)
-        elif _is_message(field, _LEAD_FACTS):
-            yield from _fields(getattr(event, field.name))
 
 
 def _is_plain(field: Any) -> bool:
