@@ -10,6 +10,7 @@ from leadchain.assignment.v1 import assignment_service_pb2 as assignment
 from leadchain.assignment.v1 import assignment_service_pb2_grpc as assignment_grpc
 from leadchain.assignment.v1 import rules_service_pb2 as pb
 from leadchain.assignment.v1 import rules_service_pb2_grpc as grpc_pb
+from leadchain.assignment.v1.events_pb2 import AssignmentCause
 from leadctl.__main__ import app
 from leadctl.testing import Served, serving
 from servicekit.errors import Forbidden
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from typer.testing import Result
 
+LEAD = "01a20073-1560-702f-bc7f-019744272e17"
 NEEDED = {
     "subject": "leadctl",
     "action": "publish",
@@ -72,6 +74,23 @@ class _Assignment(assignment_grpc.AssignmentServiceServicer):
         gap = assignment.RepGap(rep_id="bo", attribute="cities", rule_ids=["territory"])
         change = assignment.RepFieldChange(rep_id="ana", column="cities", after="广州 深圳")
         return assignment.ImportRepsResponse(changes=[change], changed_count=1, gaps=[gap])
+
+    async def ExplainAssignment(self, _request, _context):
+        standing = assignment.Standing(
+            rep_id="eve", share=1.0, turns_before=1, turns_after=2, open_count=4, rule_id="owner"
+        )
+        decision = assignment.Decision(
+            outcome="assigned",
+            assignee_id="eve",
+            cause=AssignmentCause.ASSIGNMENT_CAUSE_FIRST,
+            rule_id="territory",
+            rules_version=3,
+            pool_id="owner",
+            score=76.0,
+            tie_breaker="longest_idle",
+            standings=[standing],
+        )
+        return assignment.ExplainAssignmentResponse(lead_id=LEAD, decisions=[decision])
 
     async def CheckReps(self, _request, _context):
         gap = assignment.RepGap(rep_id="bo", attribute="cities", rule_ids=["territory"])
@@ -150,6 +169,16 @@ def test_publishing_says_whom_to_ask_and_takes_their_approval(
     assert "leadctl perm request leadctl publish rule:routing" in refused.output
     assert "version 5 is in force" in published.output
     assert "version 2 is in force" in back.output
+
+
+def test_an_explanation_says_where_a_lead_fell_back_to_and_whose_turn_it_was(
+    served: Served,
+) -> None:
+    shown = ran(served, "lead", "explain", LEAD).output
+
+    assert "territory, version 3, fell back to owner  score 76" in shown
+    assert "equals by longest idle" in shown
+    assert "eve 1 (turns 1 -> 2, 4 open)" in shown
 
 
 def test_versions_are_listed_and_shown(served: Served) -> None:
