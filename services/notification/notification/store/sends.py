@@ -25,6 +25,9 @@ _SIZE = (
     + " else 1 end"
 )
 _SIZE_MAX = max(BUNDLE_SIZES.values())
+_LOOKED_AT = 8
+"""Messages looked at for each new bundle: each of them is locked, which costs as much as writing it."""
+
 _QUEUE = f"""
 insert into sends (send_id, reminder_id, step, medium, device, recipient_id, lane, state, attempt_count,
                    next_attempt_at, last_reason, last_error, provider_message_id)
@@ -120,7 +123,7 @@ async def lease(
 
     Nobody else gets them for `lease_s` seconds by the database's clock. Lanes in `except_for` are left out.
     """
-    rows = await raw.fetch(_LEASE, except_for, lease_s, limit, limit * _SIZE_MAX)
+    rows = await raw.fetch(_LEASE, except_for, lease_s, limit, max(_SIZE_MAX, limit * _LOOKED_AT))
     members: dict[UUID, list[Any]] = {}
     for row in rows:
         members.setdefault(row["bundle_id"], []).append(row)
