@@ -89,8 +89,58 @@ def partition(
     for a, b in sorted(must, key=lambda pair: _by_digest(members, *pair)):
         parts.join(a, b)
     accepted = [link for link in links if link.accepted and link.a in members and link.b in members]
+    if not _may_refuse(members, known, size_max):
+        _join_alike(members, accepted, parts, is_free=not must)
     _contract(_Evidence(members, parts, accepted), parts)
     return parts.found()
+
+
+def _may_refuse(
+    members: Mapping[int, Member], judgements: Iterable[Judgement], size_max: int
+) -> bool:
+    """Whether any two parts of these records might contradict each other, or be too large together."""
+    return (
+        len(members) > size_max
+        or any(word.verdict is Verdict.NEVER for word in judgements)
+        or not _agree(members.values())
+    )
+
+
+def _agree(members: Iterable[Member]) -> bool:
+    """Whether no two of these differ in an exclusive value."""
+    values: dict[int, int] = {}
+    return all(
+        values.setdefault(position, token) == token
+        for member in members
+        for position, token in member.exclusives
+    )
+
+
+def _join_alike(
+    members: Mapping[int, Member], accepted: Iterable[Link], parts: _Parts, *, is_free: bool
+) -> None:
+    """Joins at once what contraction would join link by link: connected records of one name and one mobile.
+
+    Where no join can be refused, and all of them give a common name and a common mobile, whatever else has joined some
+    of them keeps none of them from the others; nor, if none of them gives any, where no word has joined others
+    (`is_free`).
+    """
+    groups = _Groups(members)
+    for link in accepted:
+        groups.join(link.a, link.b)
+    for group in groups.found():
+        theirs = [members[record_id] for record_id in group]
+        names, owned = [member.names for member in theirs], [member.owned for member in theirs]
+        if _meet(names, is_free=is_free) and _meet(owned, is_free=is_free):
+            for record_id in group[1:]:
+                parts.join(group[0], record_id)
+
+
+def _meet(values: Sequence[tuple[int, ...]] | Sequence[tuple[str, ...]], *, is_free: bool) -> bool:
+    """Whether all of these have a value in common; if `is_free`, none having any will do."""
+    if not any(values):
+        return is_free
+    return all(values) and bool(set(values[0]).intersection(*values[1:]))
 
 
 def _contract(evidence: _Evidence, parts: _Parts) -> None:
@@ -121,12 +171,7 @@ def undivided(
     owned = [set(member.owned) for member in members.values() if member.owned]
     if owned and not set.intersection(*owned) and not len(owned) == len(members) < 2 * OWNERS_MIN:
         return False
-    values: dict[int, int] = {}
-    return all(
-        values.setdefault(position, token) == token
-        for member in members.values()
-        for position, token in member.exclusives
-    )
+    return _agree(members.values())
 
 
 def obstacle(
@@ -148,6 +193,31 @@ def obstacle(
             return reason
         parts.join(a, b)
     return ""
+
+
+class _Groups:
+    """Disjoint sets of records, whatever they are."""
+
+    def __init__(self, record_ids: Iterable[int]) -> None:
+        self._above = {record_id: record_id for record_id in record_ids}
+
+    def join(self, a: int, b: int) -> None:
+        """Makes one group of two."""
+        self._above[self._root(a)] = self._root(b)
+
+    def found(self) -> list[list[int]]:
+        """The groups of two records and more."""
+        groups: dict[int, list[int]] = {}
+        for record_id in self._above:
+            groups.setdefault(self._root(record_id), []).append(record_id)
+        return [group for group in groups.values() if len(group) > 1]
+
+    def _root(self, record_id: int) -> int:
+        above = self._above
+        while above[record_id] != record_id:
+            above[record_id] = above[above[record_id]]
+            record_id = above[record_id]
+        return record_id
 
 
 class _Parts:

@@ -21,12 +21,27 @@ members = st.fixed_dictionaries(
         for at in IDS
     }
 )
+alike = st.fixed_dictionaries(
+    {
+        at: st.builds(
+            Member,
+            st.just(bytes([at])),
+            names=st.sampled_from([(1,), (1,), (1, 2), (2,), ()]),
+            owned=st.sampled_from([("a",), ("a",), ("a", "b"), ("b",), ()]),
+        )
+        for at in IDS
+    }
+)
 pairs = st.tuples(st.sampled_from(IDS), st.sampled_from(IDS)).filter(lambda pair: pair[0] < pair[1])
 links = st.dictionaries(pairs, st.tuples(st.integers(0, 4), st.booleans())).map(
     lambda found: [Link(*pair, float(bits), accepted) for pair, (bits, accepted) in found.items()]
 )
 judgements = st.dictionaries(pairs, st.sampled_from(Verdict), max_size=6).map(
     lambda found: [Judgement(*pair, verdict) for pair, verdict in found.items()]
+)
+
+musts = st.lists(pairs, max_size=2, unique=True).map(
+    lambda found: [Judgement(*pair, Verdict.MUST) for pair in found]
 )
 
 
@@ -75,6 +90,18 @@ def test_a_family_that_nothing_divides_is_one_customer(members, words, data):
 
     if undivided(members, words, size_max=len(IDS)):
         assert partition(members, chain, words, size_max=len(IDS)) == [frozenset(IDS)]
+
+
+@given(members=members | alike, links=links, words=judgements | musts)
+def test_strangers_who_never_meet_change_nothing_for_anybody_else(members, links, words):
+    # They keep every short cut from being taken: where nothing is refused, all is joined at once.
+    strangers = {98: Member(b"98"), 99: Member(b"99")}
+    apart = Judgement(98, 99, Verdict.NEVER)
+
+    customers = partition(members, links, words)
+    beside = partition(members | strangers, links, [*words, apart])
+
+    assert beside == [*customers, frozenset({98}), frozenset({99})]
 
 
 def test_a_word_about_somebody_else_divides_no_family():
