@@ -14,7 +14,12 @@ from assignment.domain.contact import first_owner
 from assignment.domain.decisions import Cause, Decision, Outcome
 from assignment.domain.leads import LeadId, Merged, Owned, Waiting, sort_arrivals, with_owners
 from assignment.domain.refusals import Circumstances, Grounds, nearest, refusals
-from assignment.domain.routing import Assigned, most_urgent_first, route
+from assignment.domain.routing import (
+    Assigned,
+    most_urgent_first,
+    route,
+    route_to_acquaintance,
+)
 from assignment.store import boards as board_store
 from assignment.store import customers as customer_store
 from assignment.store import decisions as decision_store
@@ -28,8 +33,8 @@ if TYPE_CHECKING:
     from servicekit.database import UnitOfWork
 
     from assignment.commands.desk import Desk
-    from assignment.domain.candidates import Router
-    from assignment.domain.leads import Lead, OpenLead, Standing, StoredLead
+    from assignment.domain.candidates import Path, Router
+    from assignment.domain.leads import Lead, OpenLead, RepId, Standing, StoredLead
     from assignment.domain.refusals import Refusal
     from assignment.domain.routing import Ruling, Step
 
@@ -107,11 +112,27 @@ async def _of_living_customers(raw: asyncpg.Connection, leads: Sequence[Lead]) -
 async def _route_all(uow: UnitOfWork, router: Router, leads: Sequence[Lead]) -> list[Ruling]:
     """A ruling for each lead, in their order, though the most urgent are routed first."""
     paths = [router.path(lead) for lead in leads]
-    board = await board_store.lock_board(uow.raw, paths, now=uow.now)
-    order = most_urgent_first([path.subject for path in paths])
-    rulings = {i: route(paths[i], board) for i in order}
+    knowing = await _acquaintances(uow.raw, leads, paths)
+    board = await board_store.lock_board(uow.raw, paths, now=uow.now, owners=knowing.values())
+    rulings: dict[int, Ruling] = {}
+    for i in most_urgent_first([path.subject for path in paths]):
+        known_to = knowing.get(leads[i].golden_id)
+        sticky = route_to_acquaintance(router, paths[i], board, known_to)
+        rulings[i] = sticky or route(paths[i], board)
     await board_store.save_board(uow.raw, board, now=uow.now)
     return [rulings[i] for i in range(len(paths))]
+
+
+async def _acquaintances(
+    raw: asyncpg.Connection, leads: Sequence[Lead], paths: Sequence[Path]
+) -> dict[str, RepId]:
+    """The reps who had the customers of these leads last, by golden id, where rules want to know."""
+    asked = {
+        lead.golden_id
+        for lead, path in zip(leads, paths, strict=True)
+        if path.steps[0].rule.is_sticky
+    }
+    return await customer_store.last_owners(raw, asked) if asked else {}
 
 
 def _first_owners(
@@ -138,7 +159,13 @@ async def _save(
     ]
     placed += [(lead, Merged(into.lead_id)) for lead, into in joining]
     decisions = [
-        Decision(lead.lead_id, 1, _OUTCOMES[lead.lead_id in owners], Cause.FIRST, ruling)
+        Decision(
+            lead.lead_id,
+            1,
+            _OUTCOMES[lead.lead_id in owners],
+            _cause(ruling, Cause.FIRST),
+            ruling,
+        )
         for lead, ruling in routed
     ]
     decisions += [Decision(lead.lead_id, 1, Outcome.MERGED, Cause.FIRST) for lead, _ in joining]
@@ -160,7 +187,8 @@ def _publish_routed(
         owned = owners.get(lead.lead_id)
         _publish_score(uow, router, lead, ruling, owned)
         if owned is not None and isinstance(ruling, Assigned):
-            _publish_assigned(uow, router, lead, ruling, owned=owned, cause=Cause.FIRST)
+            cause = _cause(ruling, Cause.FIRST)
+            _publish_assigned(uow, router, lead, ruling, owned=owned, cause=cause)
             continue
         if ruling.steps not in known_refusals:
             known_refusals[ruling.steps] = _refusals(uow, router, ruling)
@@ -211,6 +239,10 @@ def _publish_assigned(
     uow.publish(event, key=str(lead.lead_id), cause=lead.traceparent)
 
 
+def _cause(ruling: Ruling, usual: Cause) -> Cause:
+    return Cause.STICKY if isinstance(ruling, Assigned) and ruling.is_sticky else usual
+
+
 async def _save_drained(
     uow: UnitOfWork, desk: Desk, router: Router, found: Sequence[tuple[StoredLead, Assigned]]
 ) -> None:
@@ -218,7 +250,13 @@ async def _save_drained(
     owners = _first_owners(routed, uow=uow, desk=desk)
     counts = {stored.lead.lead_id: stored.decision_count + 1 for stored, _ in found}
     decisions = [
-        Decision(lead.lead_id, counts[lead.lead_id], Outcome.ASSIGNED, Cause.DRAINED, ruling)
+        Decision(
+            lead.lead_id,
+            counts[lead.lead_id],
+            Outcome.ASSIGNED,
+            _cause(ruling, Cause.DRAINED),
+            ruling,
+        )
         for lead, ruling in routed
     ]
     await lead_store.own_leads(uow.raw, owners, counts)
@@ -226,4 +264,5 @@ async def _save_drained(
     await decision_store.start_timers(uow.raw, owners)
     for lead, ruling in routed:
         owned = owners[lead.lead_id]
-        _publish_assigned(uow, router, lead, ruling, owned=owned, cause=Cause.DRAINED)
+        cause = _cause(ruling, Cause.DRAINED)
+        _publish_assigned(uow, router, lead, ruling, owned=owned, cause=cause)

@@ -85,6 +85,10 @@ class Board:
         """Takes note that a rule has given a lead to a rep."""
         self.turns_of(rule_id)[rep_id] += 1
         self.moved.add((rule_id, rep_id))
+        self.hand(rep_id)
+
+    def hand(self, rep_id: RepId) -> None:
+        """Takes note that somebody has been given a lead out of turn."""
         self.given[rep_id] = self.given.get(rep_id, 0) + 1
         self._move_open(rep_id, 1)
 

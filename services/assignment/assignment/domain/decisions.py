@@ -45,6 +45,14 @@ class Cause(IntEnum):
     IMPORT_UNDONE = 4
     CUSTOMERS_MERGED = 5
     DECLINED = 6
+    STICKY = 7
+    """The rep had the customer's lead before."""
+
+    ESCALATED = 8
+    """The manager of the owner before has it: nobody else could take it, or it may not move on."""
+
+
+OUT_OF_TURN = frozenset({Cause.STICKY, Cause.ESCALATED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +132,16 @@ def explain(
             grounds = Grounds(step.rule_id, step.verdicts, step.counts, rule)
             # The chosen one is no refusal, nor is an eligible one whose turn it was not: the standings show those.
             refused += refusals(grounds, around)
-            chosen = decision.assignee_id if number == deciding else None
+            chosen = _whose_turn(decision) if number == deciding else None
             shares += standings(grounds, roster.reps, chosen)
+        if decision.cause in OUT_OF_TURN:
+            refused = [each for each in refused if each.rep_id != decision.assignee_id]
     return Explanation(decision, _inputs(decision, stored), refused, shares)
+
+
+def _whose_turn(decision: RecordedDecision) -> RepId | None:
+    """Who took a turn by a decision."""
+    return None if decision.cause in OUT_OF_TURN else decision.assignee_id
 
 
 def _rule(rules: Rules | None, rule_id: str) -> Rule | None:

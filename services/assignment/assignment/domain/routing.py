@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from assignment.domain.board import AWAY_S
@@ -53,10 +53,14 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True)
 class Assigned(Ruling):
-    """It is this rep's turn; `tie_breaker` is what decided among equal shares."""
+    """It is this rep's turn; `tie_breaker` is what decided among equal shares.
+
+    `is_sticky` where it is nobody's turn: the rep knows the customer.
+    """
 
     rep_id: RepId
     tie_breaker: TieBreaker
+    is_sticky: bool = False
 
     @property
     def pool_id(self) -> str:
@@ -89,6 +93,31 @@ def route(
     return Unassignable(path.subject, tuple(steps))
 
 
+def route_to_acquaintance(
+    router: Router, path: Path, board: Board, rep_id: RepId | None
+) -> Assigned | None:
+    """Gives a lead to the rep who had its customer before, and moves the board on.
+
+    None where that is nobody, or not as the lead's rule wants it, or the rep is inactive, off duty, away or full. What
+    else the rule asks of reps does not matter: the customer is known. It is no turn, so that shares stay fair.
+    """
+    first = path.steps[0]
+    rep = router.reps.get(rep_id) if rep_id is not None else None
+    if rep is None or not first.rule.is_sticky or not rep.active or rep.rep_id in router.duty.off:
+        return None
+    if is_full(rep, board.open_counts.get(rep.rep_id, 0)) or _is_away(first.rule, rep, board):
+        return None
+    return replace(hand(path, board, rep.rep_id), is_sticky=True)
+
+
+def hand(path: Path, board: Board, rep_id: RepId, steps: Sequence[Step] = ()) -> Assigned:
+    """Gives a lead to somebody out of turn, and moves the board on; `steps` were asked before, if any."""
+    first = path.steps[0]
+    taken = tuple(steps) or (Step(first, tuple(_lowest(first, board, NOBODY)[1])),)
+    board.hand(rep_id)
+    return Assigned(path.subject, taken, rep_id, TieBreaker.NONE)
+
+
 def is_full(rep: Rep, open_count: int) -> bool:
     """Whether a rep has as many open leads as they may have."""
     return 0 < rep.capacity <= open_count
@@ -113,6 +142,11 @@ def most_urgent_first(subjects: Sequence[Subject]) -> list[int]:
     Equals go as they came.
     """
     return sorted(range(len(subjects)), key=lambda i: (-subjects[i].score, -subjects[i].weight))
+
+
+def _is_away(rule: Rule, rep: Rep, board: Board) -> bool:
+    asks_presence = rule.seen_within_s is not None or board.somebody_is_away
+    return asks_presence and is_away(rule, board.unseen_s(rep.rep_id))
 
 
 def _lowest(

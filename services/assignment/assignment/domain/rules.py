@@ -139,7 +139,8 @@ class Rule:
     A pool is a rule without a condition that others fall back to. `rep_ids` None means every rep; `shares` are weights
     of reps in this rule in place of their own; `same_industry` asks for a rep who serves the lead's industry;
     `seen_within_s` for one who was seen so lately; `ties` decide among equal shares; `otherwise` is a pool, or one of
-    `wait`, `fallback` and `owner`. The last resort takes leads off duty, away and full too.
+    `wait`, `fallback` and `owner`. The last resort takes leads off duty, away and full too. `is_sticky` lets a known
+    customer go back to the rep who had them last.
     """
 
     rule_id: str
@@ -153,6 +154,7 @@ class Rule:
     ties: tuple[TieBreaker, ...] = ()
     otherwise: str = WAIT
     is_last_resort: bool = False
+    is_sticky: bool = True
 
     def takes_turns_like(self, other: Rule) -> bool:
         """Whether the same reps take the same shares of both, so that turns taken can be carried over."""

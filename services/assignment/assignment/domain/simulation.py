@@ -23,6 +23,7 @@ ASSUMPTIONS = (
     "every rep starts level in every rule",
     "open leads at the start are those that came before and are open today; leads given stay open",
     "everybody is seen at work, and nobody is away at their own word",
+    "nobody gets a lead for having had its customer before",
     "a lead that nobody can take stays waiting; nothing is handed on, given back or merged",
 )
 _PRESENT = Presence(0)

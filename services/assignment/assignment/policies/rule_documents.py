@@ -86,6 +86,7 @@ class RuleReader:
             seen_within_s=candidates.get("seen_within_s"),
             ties=_ties(entry),
             otherwise=entry.get("otherwise", WAIT),
+            is_sticky=entry.get("sticky", "owner") == "owner",
         )
 
     def condition(self, when: Mapping[str, Any], path: tuple[Step, ...]) -> Condition:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from assignment.domain.leads import LeadId
+    from assignment.domain.leads import LeadId, RepId
 
 _CURRENT = "select golden_id, into_golden_id from golden_aliases where golden_id = any($1::text[])"
 _ALIAS = """
@@ -43,6 +43,17 @@ _REJOIN = f"""
 update leads set into_lead_id = $2
 where golden_id = $1 and state = {STATE_MERGED} and lead_id <> $2
 """
+# Each half has an index of its own: of open leads, and of those that are not open any longer.
+_LAST_OWNERS = f"""
+select distinct on (former.golden_id) former.golden_id, decisions.assignee_id
+from (
+  select golden_id, lead_id from leads where golden_id = any($1::text[]) and state >= {STATE_MERGED}
+  union all
+  select golden_id, lead_id from leads where golden_id = any($1::text[]) and state < {STATE_MERGED}
+) as former join decisions using (lead_id)
+where decisions.assignee_id is not null
+order by former.golden_id, decisions.decided_at desc, decisions.decision_no desc
+"""
 
 
 async def current_ids(raw: asyncpg.Connection, golden_ids: Collection[str]) -> dict[str, str]:
@@ -65,6 +76,11 @@ async def unalias(raw: asyncpg.Connection, golden_ids: Sequence[str]) -> None:
 async def open_leads_of(raw: asyncpg.Connection, golden_ids: Sequence[str]) -> list[LeadId]:
     """The open leads of customers."""
     return [row[0] for row in await raw.fetch(_OPEN, golden_ids)]
+
+
+async def last_owners(raw: asyncpg.Connection, golden_ids: Collection[str]) -> dict[str, RepId]:
+    """Who last had a lead of each customer that anybody ever had one of."""
+    return dict(await raw.fetch(_LAST_OWNERS, list(golden_ids)))
 
 
 async def join(raw: asyncpg.Connection, lead_ids: Sequence[LeadId], into: LeadId) -> None:

@@ -57,6 +57,11 @@ class LeadRow(Base):
             postgresql_where=text(f"state < {STATE_MERGED}"),
         ),
         Index(
+            "ix_leads_former_golden_id",
+            "golden_id",
+            postgresql_where=text(f"state >= {STATE_MERGED}"),
+        ),
+        Index(
             "ix_leads_into_lead_id",
             "into_lead_id",
             postgresql_where=text("into_lead_id is not null"),
@@ -97,6 +102,7 @@ class LeadRow(Base):
     attributes: Mapped[dict[str, str]] = mapped_column(JSONB, server_default=text("'{}'"))
     score: Mapped[float] = mapped_column(server_default=text("0"))
     accepted_at: Mapped[datetime | None]
+    effective_at: Mapped[datetime | None]
 
 
 class GoldenAliasRow(Base):
@@ -153,11 +159,14 @@ class DecisionStepRow(Base):
 
 
 class TimerRow(Base):
-    """A clock about one assignment of a lead; kept after it has fired."""
+    """A clock about one assignment of a lead; kept after it has fired.
+
+    It was counted by `calendar` as that was at `roster_version`; by the clock on the wall where that is empty.
+    """
 
     __tablename__ = "timers"
     __table_args__ = (
-        Index("ix_timers_due_at", "due_at", postgresql_where=text("fired_at is null")),
+        Index("ix_timers_kind_due_at", "kind", "due_at", postgresql_where=text("fired_at is null")),
     )
 
     lead_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -165,6 +174,9 @@ class TimerRow(Base):
     assignment_no: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     due_at: Mapped[datetime]
     fired_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    calendar: Mapped[str] = mapped_column(String(64), server_default="")
+    roster_version: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
 
 
 class RepRow(Base):
