@@ -342,6 +342,7 @@ class InteractionReported(_message.Message):
     IS_INBOUND_FIELD_NUMBER: _builtins.int
     SEALED_CONTENT_FIELD_NUMBER: _builtins.int
     CUSTOMER_MESSAGE_COUNT_FIELD_NUMBER: _builtins.int
+    IS_CONTENT_CUT_FIELD_NUMBER: _builtins.int
     event_id: _builtins.str
     """UUIDv7 of this event."""
     interaction_id: _builtins.str
@@ -359,7 +360,9 @@ class InteractionReported(_message.Message):
     sealed_content: _builtins.bytes
     """A serialised InteractionContent, sealed; the associated data is the item id's 16 bytes. Empty when nothing was quoted."""
     customer_message_count: _builtins.int
-    """Messages that the customer wrote; absent when not stated."""
+    """Messages that the customer wrote, or lines of what was said that are the customer's; absent when not stated."""
+    is_content_cut: _builtins.bool
+    """Whether more was said than sealed_content holds, which ends after 2,000 lines or 200,000 characters."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When the fact became true."""
@@ -392,10 +395,11 @@ class InteractionReported(_message.Message):
         is_inbound: _builtins.bool | None = ...,
         sealed_content: _builtins.bytes = ...,
         customer_message_count: _builtins.int | None = ...,
+        is_content_cut: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_customer_message_count", b"_customer_message_count", "_duration_s", b"_duration_s", "_is_inbound", b"_is_inbound", "customer_message_count", b"customer_message_count", "duration_s", b"duration_s", "is_inbound", b"is_inbound", "occurred_at", b"occurred_at", "origin", b"origin", "started_at", b"started_at", "subject", b"subject"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_customer_message_count", b"_customer_message_count", "_duration_s", b"_duration_s", "_is_inbound", b"_is_inbound", "action", b"action", "customer_message_count", b"customer_message_count", "duration_s", b"duration_s", "event_id", b"event_id", "interaction_id", b"interaction_id", "is_inbound", b"is_inbound", "kind", b"kind", "occurred_at", b"occurred_at", "origin", b"origin", "person", b"person", "sealed_content", b"sealed_content", "started_at", b"started_at", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_customer_message_count", b"_customer_message_count", "_duration_s", b"_duration_s", "_is_inbound", b"_is_inbound", "action", b"action", "customer_message_count", b"customer_message_count", "duration_s", b"duration_s", "event_id", b"event_id", "interaction_id", b"interaction_id", "is_content_cut", b"is_content_cut", "is_inbound", b"is_inbound", "kind", b"kind", "occurred_at", b"occurred_at", "origin", b"origin", "person", b"person", "sealed_content", b"sealed_content", "started_at", b"started_at", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__customer_message_count: _TypeAlias = _typing.Literal["customer_message_count"]  # noqa: Y015
     _WhichOneofArgType__customer_message_count: _TypeAlias = _typing.Literal["_customer_message_count", b"_customer_message_count"]  # noqa: Y015
