@@ -13,7 +13,7 @@ from servicekit.erasures import REPEAT_IDLE_S, Erasures
 
 from assignment import commands, queries, rpc, subscribers
 from assignment.clients import Approvals
-from assignment.domain.contact import CONTACT_TIMER
+from assignment.domain.clocks import CONTACT_TIMER
 from assignment.policies import load_rules, load_sla, rules_text
 
 if TYPE_CHECKING:

@@ -240,7 +240,7 @@ def test_the_next_owner_has_a_clock_of_their_own_and_the_response_time_counts_fr
     first = Owned(RepId("ana"), 1, NOON + timedelta(minutes=15), NOON)
     later = NOON + timedelta(minutes=16)
 
-    second = next_owner(first, RepId("bo"), now=later, sla=sla)
+    second = next_owner(first, RepId("bo"), due_at=later + timedelta(minutes=15))
 
     assert (second.assignment_no, second.contact_due_at) == (2, later + timedelta(minutes=15))
     assert response_time_ms(second, later) == 16 * 60 * 1000

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from assignment import wire
+from assignment.commands.clocks import start_contact_clocks
 from assignment.domain.answers import (
     Declined,
     NobodyElse,
@@ -13,6 +14,7 @@ from assignment.domain.answers import (
     declines_left,
     owner_answering,
 )
+from assignment.domain.clocks import TeamClocks
 from assignment.domain.contact import UnknownLead, next_owner
 from assignment.domain.decisions import Cause, Decision, Outcome
 from assignment.domain.routing import Assigned, release, route
@@ -61,8 +63,11 @@ async def decline_lead(
     check_declinable(stored, owned, reason)
     router, _ = await desk.router(uow.raw, now=uow.now)
     ruling, left = await _ruling(uow, router, stored, owned)
-    following = next_owner(owned, ruling.rep_id, now=uow.now, sla=desk.sla)
+    clocks = TeamClocks(router, now=uow.now)
+    due_at = clocks.due_at(ruling.rep_id, desk.sla.contact_within)
+    following = next_owner(owned, ruling.rep_id, due_at=due_at)
     await _save(uow, router, stored, following, ruling)
+    await start_contact_clocks(uow, clocks, desk.sla, {lead_id: following})
     await decline_store.add_decline(
         uow.raw,
         lead_id,
@@ -120,4 +125,3 @@ async def _save(
     decision = Decision(lead_id, number, Outcome.ASSIGNED, Cause.DECLINED, ruling)
     await lead_store.own_leads(uow.raw, {lead_id: following}, {lead_id: number})
     await decision_store.add_decisions(uow.raw, [decision], router=router, decided_at=uow.now)
-    await decision_store.start_timers(uow.raw, {lead_id: following})

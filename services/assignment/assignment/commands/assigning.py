@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from assignment import wire
+from assignment.commands.clocks import start_contact_clocks
 from assignment.commands.withdrawing import close_arrived
+from assignment.domain.clocks import TeamClocks
 from assignment.domain.contact import first_owner
 from assignment.domain.decisions import Cause, Decision, Outcome
 from assignment.domain.leads import LeadId, Merged, Owned, Waiting, sort_arrivals, with_owners
@@ -60,9 +62,11 @@ async def assign_leads(uow: UnitOfWork, desk: Desk, leads: Sequence[Lead]) -> No
     arrivals = sort_arrivals(leads, known=known, open_leads=open_leads)
     rulings = await _route_all(uow, router, arrivals.fresh)
     routed = list(zip(arrivals.fresh, rulings, strict=True))
-    owners = _first_owners(routed, uow=uow, desk=desk)
+    clocks = TeamClocks(router, now=uow.now)
+    owners = _first_owners(routed, clocks, desk)
     joining = with_owners(arrivals.joining, {key: own.assignee_id for key, own in owners.items()})
     await _save(uow, router, routed, joining, owners=owners, openings=openings)
+    await start_contact_clocks(uow, clocks, desk.sla, owners)
     _publish_routed(uow, router, routed, owners=owners)
     for lead, into in joining:
         uow.publish(wire.lead_merged(lead, into), key=str(lead.lead_id), cause=lead.traceparent)
@@ -136,10 +140,13 @@ async def _acquaintances(
 
 
 def _first_owners(
-    routed: Sequence[tuple[Lead, Ruling]], *, uow: UnitOfWork, desk: Desk
+    routed: Sequence[tuple[Lead, Ruling]], clocks: TeamClocks, desk: Desk
 ) -> dict[LeadId, Owned]:
+    within = desk.sla.contact_within
     return {
-        lead.lead_id: first_owner(ruling.rep_id, now=uow.now, sla=desk.sla)
+        lead.lead_id: first_owner(
+            ruling.rep_id, now=clocks.now, due_at=clocks.due_at(ruling.rep_id, within)
+        )
         for lead, ruling in routed
         if isinstance(ruling, Assigned)
     }
@@ -172,7 +179,6 @@ async def _save(
     scores = {lead.lead_id: ruling.subject.score for lead, ruling in routed}
     await lead_store.add_leads(uow.raw, placed, openings=openings, scores=scores)
     await decision_store.add_decisions(uow.raw, decisions, router=router, decided_at=uow.now)
-    await decision_store.start_timers(uow.raw, owners)
 
 
 def _publish_routed(
@@ -240,14 +246,15 @@ def _publish_assigned(
 
 
 def _cause(ruling: Ruling, usual: Cause) -> Cause:
-    return Cause.STICKY if isinstance(ruling, Assigned) and ruling.is_sticky else usual
+    return Cause.STICKY if isinstance(ruling, Assigned) and ruling.is_out_of_turn else usual
 
 
 async def _save_drained(
     uow: UnitOfWork, desk: Desk, router: Router, found: Sequence[tuple[StoredLead, Assigned]]
 ) -> None:
     routed = [(stored.lead, ruling) for stored, ruling in found]
-    owners = _first_owners(routed, uow=uow, desk=desk)
+    clocks = TeamClocks(router, now=uow.now)
+    owners = _first_owners(routed, clocks, desk)
     counts = {stored.lead.lead_id: stored.decision_count + 1 for stored, _ in found}
     decisions = [
         Decision(
@@ -261,7 +268,7 @@ async def _save_drained(
     ]
     await lead_store.own_leads(uow.raw, owners, counts)
     await decision_store.add_decisions(uow.raw, decisions, router=router, decided_at=uow.now)
-    await decision_store.start_timers(uow.raw, owners)
+    await start_contact_clocks(uow, clocks, desk.sla, owners)
     for lead, ruling in routed:
         owned = owners[lead.lead_id]
         cause = _cause(ruling, Cause.DRAINED)

@@ -1,4 +1,8 @@
-"""The contact clock (AS-03): stopped by the owner, or run out."""
+"""The contact clock (AS-03): stopped by the owner, or run out.
+
+A lead whose clock ran out goes to somebody who has not had it; after so many hops, or where there is nobody, to the
+manager of its owner; where that is nobody either, it stays.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from assignment import wire
+from assignment.commands.clocks import start_contact_clocks
+from assignment.domain.clocks import CONTACT_TIMER, TeamClocks
 from assignment.domain.contact import (
-    Timer,
     UnknownLead,
     is_overdue,
+    manager_for,
     may_hop,
     next_owner,
     owner_marking_contact,
@@ -17,21 +23,25 @@ from assignment.domain.contact import (
 )
 from assignment.domain.decisions import Cause, Decision, Outcome
 from assignment.domain.leads import LeadId, Owned, RepId
-from assignment.domain.routing import Assigned, release, route
+from assignment.domain.routing import Assigned, hand, release, route
 from assignment.store import boards as board_store
 from assignment.store import decisions as decision_store
 from assignment.store import leads as lead_store
 from assignment.store import reps as rep_store
+from assignment.store import timers as timer_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
     from datetime import datetime
 
     import asyncpg
     from servicekit.database import UnitOfWork
 
     from assignment.commands.desk import Desk
-    from assignment.domain.candidates import Router
+    from assignment.domain.board import Board
+    from assignment.domain.candidates import Path, Router
+    from assignment.domain.clocks import Timer
     from assignment.domain.leads import Lead, StoredLead
     from assignment.domain.routing import Ruling
     from assignment.domain.rules import ContactSla
@@ -116,20 +126,46 @@ class _HandOver:
         outcome = Outcome.KEPT if self.next_owned is None else Outcome.ASSIGNED
         stored = self.overdue.stored
         number = stored.decision_count + 1
-        return Decision(stored.lead.lead_id, number, outcome, Cause.CONTACT_OVERDUE, self.ruling)
+        return Decision(stored.lead.lead_id, number, outcome, self.cause, self.ruling)
+
+    @property
+    def cause(self) -> Cause:
+        """Whether it was handed on, or up."""
+        is_up = isinstance(self.ruling, Assigned) and self.ruling.is_out_of_turn
+        return Cause.ESCALATED if is_up else Cause.CONTACT_OVERDUE
+
+
+@dataclass(frozen=True, slots=True)
+class _Relay:
+    """A lead that may change hands: who has had it, which of the managers may get it, and whether others may."""
+
+    overdue: _Overdue
+    path: Path
+    owners: AbstractSet[RepId]
+    manager_id: RepId | None
+    may_hop: bool
+
+    def ruling(self, board: Board) -> Ruling | None:
+        """Who gets it; moves the board on. None where nobody was asked."""
+        ruling = route(self.path, board, excluded=self.owners) if self.may_hop else None
+        if self.manager_id is None or isinstance(ruling, Assigned):
+            return ruling
+        return hand(self.path, board, self.manager_id, ruling.steps if ruling else ())
 
 
 async def fire_contact_timers(uow: UnitOfWork, desk: Desk) -> Fired:
-    """Takes the clocks that have run out, gives their leads to somebody else, and tells the managers.
-
-    A lead whose hops are used up, or that nobody else can take, stays with its owner; the manager is told all the same.
-    """
-    timers = await decision_store.take_due_timers(uow.raw, now=uow.now, limit=TIMERS_BATCH_SIZE)
+    """Takes the clocks that have run out, gives their leads to somebody else, and tells the managers."""
+    timers = await timer_store.take_due(
+        uow.raw, CONTACT_TIMER, now=uow.now, limit=TIMERS_BATCH_SIZE
+    )
     overdue = await _overdue(uow.raw, timers) if timers else []
     if overdue:
         router, _ = await desk.router(uow.raw, now=uow.now)
-        hand_overs = await _decide(uow, router, desk.sla, overdue)
-        await _save(uow, router, hand_overs)
+        clocks = TeamClocks(router, now=uow.now)
+        relays = await _relays(uow.raw, router, desk.sla, overdue)
+        hand_overs = await _decide(uow, router, relays, clocks, desk.sla)
+        owners = await _save(uow, router, hand_overs)
+        await start_contact_clocks(uow, clocks, desk.sla, owners)
         for hand_over in hand_overs:
             _publish(uow, router, hand_over)
     return Fired(len(timers), [each.timer for each in overdue])
@@ -147,35 +183,47 @@ async def _overdue(raw: asyncpg.Connection, timers: Sequence[Timer]) -> list[_Ov
     ]
 
 
+async def _relays(
+    raw: asyncpg.Connection, router: Router, sla: ContactSla, overdue: Sequence[_Overdue]
+) -> list[_Relay]:
+    owners = await decision_store.owners_so_far(raw, [each.lead.lead_id for each in overdue])
+    relays: list[_Relay] = []
+    for each in overdue:
+        had = owners[each.lead.lead_id] | {each.owned.assignee_id}
+        manager_id = manager_for(router, each.owned, had, sla)
+        hops = may_hop(each.owned, sla)
+        relays.append(_Relay(each, router.path(each.lead), had, manager_id, hops))
+    return relays
+
+
 async def _decide(
-    uow: UnitOfWork, router: Router, sla: ContactSla, overdue: Sequence[_Overdue]
+    uow: UnitOfWork, router: Router, relays: Sequence[_Relay], clocks: TeamClocks, sla: ContactSla
 ) -> list[_HandOver]:
-    hopping = [each for each in overdue if may_hop(each.owned, sla)]
-    owners = await decision_store.owners_so_far(uow.raw, [each.lead.lead_id for each in hopping])
-    paths = {each.lead.lead_id: router.path(each.lead) for each in hopping}
+    moving = [each for each in relays if each.may_hop or each.manager_id is not None]
+    owners = {each.overdue.owned.assignee_id for each in moving}
+    managers = {each.manager_id for each in moving if each.manager_id is not None}
     board = await board_store.lock_board(
-        uow.raw,
-        paths.values(),
-        now=uow.now,
-        owners={each.owned.assignee_id for each in hopping},
+        uow.raw, [each.path for each in moving], now=uow.now, owners=owners | managers
     )
-    hand_overs = [_HandOver(each, None, None) for each in overdue if not may_hop(each.owned, sla)]
+    hand_overs: list[_HandOver] = []
     made_room = False
-    for each in hopping:
-        excluded = owners[each.lead.lead_id] | {each.owned.assignee_id}
-        ruling = route(paths[each.lead.lead_id], board, excluded=excluded)
-        next_owned = None
+    for each in relays:
+        ruling, next_owned = each.ruling(board), None
         if isinstance(ruling, Assigned):
-            made_room |= release(router, board, each.owned.assignee_id)
-            next_owned = next_owner(each.owned, ruling.rep_id, now=uow.now, sla=sla)
-        hand_overs.append(_HandOver(each, ruling, next_owned))
+            made_room |= release(router, board, each.overdue.owned.assignee_id)
+            due_at = clocks.due_at(ruling.rep_id, sla.contact_within)
+            next_owned = next_owner(each.overdue.owned, ruling.rep_id, due_at=due_at)
+        hand_overs.append(_HandOver(each.overdue, ruling, next_owned))
     await board_store.save_board(uow.raw, board, now=uow.now)
     if made_room:
         await rep_store.open_up(uow.raw)
     return hand_overs
 
 
-async def _save(uow: UnitOfWork, router: Router, hand_overs: Sequence[_HandOver]) -> None:
+async def _save(
+    uow: UnitOfWork, router: Router, hand_overs: Sequence[_HandOver]
+) -> dict[LeadId, Owned]:
+    """Keeps what was decided; returns the new owners."""
     owners: dict[LeadId, Owned] = {}
     decision_counts: dict[LeadId, int] = {}
     kept: list[LeadId] = []
@@ -190,7 +238,7 @@ async def _save(uow: UnitOfWork, router: Router, hand_overs: Sequence[_HandOver]
     await lead_store.count_decisions(uow.raw, kept)
     decisions = [each.decision for each in hand_overs]
     await decision_store.add_decisions(uow.raw, decisions, router=router, decided_at=uow.now)
-    await decision_store.start_timers(uow.raw, owners)
+    return owners
 
 
 def _publish(uow: UnitOfWork, router: Router, hand_over: _HandOver) -> None:
@@ -211,7 +259,7 @@ def _publish(uow: UnitOfWork, router: Router, hand_over: _HandOver) -> None:
             lead,
             next_owned,
             hand_over.ruling,
-            cause=Cause.CONTACT_OVERDUE,
+            cause=hand_over.cause,
             previous=owned.assignee_id,
             version=router.rules.version,
         )

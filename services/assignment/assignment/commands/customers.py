@@ -15,6 +15,7 @@ from assignment.domain.leads import OpenLead
 from assignment.store import customers as store
 from assignment.store import decisions as decision_store
 from assignment.store import leads as lead_store
+from assignment.store import timers as timer_store
 from assignment.store import withdrawals as withdrawal_store
 
 if TYPE_CHECKING:
@@ -57,7 +58,10 @@ async def part_customers(uow: UnitOfWork, parts: Mapping[str, Sequence[UUID]]) -
     reopened = False
     for golden_id, lead_ids in sorted(parts.items()):
         await store.take_along(uow.raw, lead_ids, golden_id)
-        reopened |= await store.reopen(uow.raw, golden_id) is not None
+        lead_id = await store.reopen(uow.raw, golden_id)
+        if lead_id is not None:
+            await timer_store.forget(uow.raw, lead_id)
+            reopened = True
     return reopened
 
 
@@ -69,7 +73,7 @@ async def _join(
     lead_ids = [each.lead.lead_id for each in joining]
     await give_back(uow, router, joining)
     await store.join(uow.raw, lead_ids, into.lead_id)
-    await decision_store.cancel_timers(uow.raw, lead_ids)
+    await timer_store.cancel(uow.raw, lead_ids)
     decisions = [
         Decision(each.lead.lead_id, each.decision_count + 1, Outcome.MERGED, Cause.CUSTOMERS_MERGED)
         for each in joining

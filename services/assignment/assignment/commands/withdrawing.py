@@ -15,6 +15,7 @@ from assignment.domain.leads import Withdrawn
 from assignment.domain.withdrawals import Verdict, judge
 from assignment.store import decisions as decision_store
 from assignment.store import leads as lead_store
+from assignment.store import timers as timer_store
 from assignment.store import withdrawals as withdrawal_store
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ async def _close(
     decisions = [_decision(each.lead.lead_id, each.decision_count + 1) for each in closed]
     await lead_store.withdraw(uow.raw, {lead_id: imports[lead_id] for lead_id in lead_ids})
     await decision_store.add_decisions(uow.raw, decisions, router=router, decided_at=uow.now)
-    await decision_store.cancel_timers(uow.raw, lead_ids)
+    await timer_store.cancel(uow.raw, lead_ids)
     for each in closed:
         lead = each.lead
         _publish(uow, lead, imports[lead.lead_id], assignee=owner_of(each))

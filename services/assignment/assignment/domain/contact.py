@@ -1,11 +1,7 @@
-"""The contact clock (AS-03): what happens when an owner has not made contact in time, and who may stop it.
-
-The clock is the owner's own (AS-15): it counts from the moment at which this owner got the lead.
-"""
+"""The contact clock (AS-03): what happens when an owner has not made contact in time, and who may stop it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from servicekit.errors import Forbidden, NotFound
@@ -13,12 +9,12 @@ from servicekit.errors import Forbidden, NotFound
 from assignment.domain.leads import LeadId, Owned, RepId
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
     from datetime import datetime
 
+    from assignment.domain.candidates import Router
     from assignment.domain.leads import Standing, StoredLead
     from assignment.domain.rules import ContactSla
-
-CONTACT_TIMER = "contact"
 
 
 class UnknownLead(NotFound):
@@ -35,15 +31,6 @@ class NotTheOwner(Forbidden):
         super().__init__(f"only the owner of lead {lead_id} can mark it contacted")
 
 
-@dataclass(frozen=True, slots=True)
-class Timer:
-    """One assignment's clock; it concerns nobody once the lead has another owner."""
-
-    lead_id: LeadId
-    assignment_no: int
-    due_at: datetime
-
-
 def is_overdue(standing: Standing, assignment_no: int) -> bool:
     """Whether a clock that has run out still finds its owner without contact."""
     return (
@@ -58,14 +45,27 @@ def may_hop(owned: Owned, sla: ContactSla) -> bool:
     return owned.assignment_no <= sla.max_hops
 
 
-def first_owner(rep_id: RepId, *, now: datetime, sla: ContactSla) -> Owned:
+def manager_for(
+    router: Router, owned: Owned, owners: AbstractSet[RepId], sla: ContactSla
+) -> RepId | None:
+    """The manager of an owner who let the clock run out, if they take leads and have not had this one.
+
+    They get it off duty and when full too. After them it stays, however often clocks run out.
+    """
+    rep = router.reps.get(owned.assignee_id)
+    manager = router.reps.get(RepId(rep.manager_id)) if rep is not None else None
+    if manager is None or not manager.active or owned.assignment_no > sla.max_hops + 1:
+        return None
+    return None if manager.rep_id in owners else manager.rep_id
+
+
+def first_owner(rep_id: RepId, *, now: datetime, due_at: datetime) -> Owned:
     """A lead given to its first owner."""
-    return Owned(rep_id, 1, now + sla.contact_within, now)
+    return Owned(rep_id, 1, due_at, now)
 
 
-def next_owner(owned: Owned, rep_id: RepId, *, now: datetime, sla: ContactSla) -> Owned:
+def next_owner(owned: Owned, rep_id: RepId, *, due_at: datetime) -> Owned:
     """A lead handed on, with a clock of the new owner's own."""
-    due_at = now + sla.contact_within
     return Owned(rep_id, owned.assignment_no + 1, due_at, owned.first_assigned_at)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assignment.domain.board import AWAY_S
@@ -55,17 +55,17 @@ class Ruling:
 class Assigned(Ruling):
     """It is this rep's turn; `tie_breaker` is what decided among equal shares.
 
-    `is_sticky` where it is nobody's turn: the rep knows the customer.
+    `is_out_of_turn` where the rep got it for another reason than their turn.
     """
 
     rep_id: RepId
     tie_breaker: TieBreaker
-    is_sticky: bool = False
+    is_out_of_turn: bool = False
 
     @property
     def pool_id(self) -> str:
         """The pool that the lead fell back to; empty where its own rule decided."""
-        return self.steps[-1].rule_id if len(self.steps) > 1 else ""
+        return self.steps[-1].rule_id if len(self.steps) > 1 and not self.is_out_of_turn else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def route_to_acquaintance(
         return None
     if is_full(rep, board.open_counts.get(rep.rep_id, 0)) or _is_away(first.rule, rep, board):
         return None
-    return replace(hand(path, board, rep.rep_id), is_sticky=True)
+    return hand(path, board, rep.rep_id)
 
 
 def hand(path: Path, board: Board, rep_id: RepId, steps: Sequence[Step] = ()) -> Assigned:
@@ -115,7 +115,7 @@ def hand(path: Path, board: Board, rep_id: RepId, steps: Sequence[Step] = ()) ->
     first = path.steps[0]
     taken = tuple(steps) or (Step(first, tuple(_lowest(first, board, NOBODY)[1])),)
     board.hand(rep_id)
-    return Assigned(path.subject, taken, rep_id, TieBreaker.NONE)
+    return Assigned(path.subject, taken, rep_id, TieBreaker.NONE, is_out_of_turn=True)
 
 
 def is_full(rep: Rep, open_count: int) -> bool:

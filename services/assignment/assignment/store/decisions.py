@@ -1,23 +1,22 @@
-"""Decisions and what they were made of, and the clocks that they start."""
+"""Decisions and what they were made of."""
 
 from __future__ import annotations
 
 import struct
 from typing import TYPE_CHECKING, Any
 
-from assignment.domain.contact import CONTACT_TIMER, Timer
 from assignment.domain.decisions import Cause, Decision, Outcome, RecordedDecision, StepTaken
 from assignment.domain.routing import Assigned
 from assignment.domain.rules import TieBreaker
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     import asyncpg
 
     from assignment.domain.candidates import Router
-    from assignment.domain.leads import LeadId, Owned, RepId
+    from assignment.domain.leads import LeadId, RepId
     from assignment.domain.routing import Ruling, Step
 
 _COLUMNS = (
@@ -38,7 +37,6 @@ _COLUMNS = (
     "pool_id",
 )
 _STEP_COLUMNS = ("lead_id", "decision_no", "step_no", "rule_id", "verdicts", "counts")
-_TIMER_COLUMNS = ("lead_id", "kind", "assignment_no", "due_at")
 _NO_RULE = (None,) * 9
 _LIST = """
 select decision_no, decided_at, outcome, cause, assignee_id, rule_id, rules_version, roster_version, source_weight,
@@ -50,25 +48,6 @@ select decision_no, rule_id, verdicts, counts from decision_steps where lead_id 
 """
 _OWNERS = """
 select lead_id, assignee_id from decisions where lead_id = any($1::uuid[]) and assignee_id is not null
-"""
-# A timer that another transaction takes is about to find its lead withdrawn; to wait for it could be for ever.
-_CANCEL = """
-delete from timers using (
-  select lead_id, kind, assignment_no from timers
-  where lead_id = any($1::uuid[]) and fired_at is null for update skip locked
-) as running
-where timers.lead_id = running.lead_id and timers.kind = running.kind
-  and timers.assignment_no = running.assignment_no
-"""
-_TAKE_DUE = f"""
-update timers set fired_at = $1
-from (
-  select lead_id, assignment_no from timers
-  where fired_at is null and due_at <= $1 and kind = '{CONTACT_TIMER}'
-  order by due_at limit $2 for update skip locked
-) as due
-where timers.lead_id = due.lead_id and timers.assignment_no = due.assignment_no and timers.kind = '{CONTACT_TIMER}'
-returning timers.lead_id, timers.assignment_no, timers.due_at
 """
 
 
@@ -120,28 +99,6 @@ async def owners_so_far(
     for lead_id, rep_id in await raw.fetch(_OWNERS, lead_ids):
         owners[lead_id].add(rep_id)
     return owners
-
-
-async def start_timers(raw: asyncpg.Connection, owners: Mapping[LeadId, Owned]) -> None:
-    """Starts the contact clock of each new owner."""
-    await raw.copy_records_to_table(
-        "timers",
-        columns=_TIMER_COLUMNS,
-        records=[
-            (lead_id, CONTACT_TIMER, owned.assignment_no, owned.contact_due_at)
-            for lead_id, owned in owners.items()
-        ],
-    )
-
-
-async def take_due_timers(raw: asyncpg.Connection, *, now: datetime, limit: int) -> list[Timer]:
-    """The timers that have run out, the most overdue ones first chosen; taken once, by one replica."""
-    return [Timer(*row) for row in await raw.fetch(_TAKE_DUE, now, limit)]
-
-
-async def cancel_timers(raw: asyncpg.Connection, lead_ids: Sequence[LeadId]) -> None:
-    """Removes the running clocks of leads that concern nobody any longer."""
-    await raw.execute(_CANCEL, lead_ids)
 
 
 def _grounds_columns(ruling: Ruling | None, router: Router) -> tuple[object, ...]:

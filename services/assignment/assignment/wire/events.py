@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from leadchain.permissions.v1.events_pb2 import SessionsRevoked
     from servicekit.erasures import Erased, Part
 
-    from assignment.domain.contact import Timer
+    from assignment.domain.clocks import Timer
     from assignment.domain.decisions import Cause
     from assignment.domain.leads import OpenLead, Owned
     from assignment.domain.refusals import Refusal

@@ -1,0 +1,78 @@
+"""Deadlines by the working calendars of teams; by the clock on the wall for a rep whose team has none.
+
+The clock is the owner's own (AS-15): it counts from the moment at which this owner got the lead. What a rep's shifts
+and time off leave out counts all the same: a customer does not wait longer because their rep is on leave.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from assignment.domain.calendars import NoWorkingTime
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from assignment.domain.candidates import Router
+    from assignment.domain.leads import LeadId, Owned, RepId
+
+CONTACT_TIMER = "contact"
+WALL_TIME = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """One assignment's clock; it concerns nobody once the lead has another owner.
+
+    `calendar` names what it was counted by, as that was at `roster_version`; empty for the clock on the wall.
+    """
+
+    lead_id: LeadId
+    assignment_no: int
+    started_at: datetime
+    due_at: datetime
+    calendar: str = WALL_TIME
+    roster_version: int = 0
+
+
+class TeamClocks:
+    """The clocks that start at one moment; it counts once for all reps of a calendar."""
+
+    def __init__(self, router: Router, *, now: datetime) -> None:
+        self._reps = router.reps
+        self._calendars = router.roster.calendars
+        self.now = now
+        self.roster_version = router.roster.version
+        self._deadlines: dict[tuple[str, timedelta, datetime], tuple[str, datetime]] = {}
+
+    def due_at(self, rep_id: RepId, within: timedelta) -> datetime:
+        """When a rep's time is over that begins now."""
+        return self._deadline(rep_id, within, self.now)[1]
+
+    def timer(
+        self, lead_id: LeadId, owned: Owned, within: timedelta, *, started_at: datetime
+    ) -> Timer:
+        """The clock of a lead's owner, counted from when it began."""
+        calendar, due_at = self._deadline(owned.assignee_id, within, started_at)
+        number = owned.assignment_no
+        return Timer(lead_id, number, started_at, due_at, calendar, self.roster_version)
+
+    def _deadline(self, rep_id: RepId, within: timedelta, since: datetime) -> tuple[str, datetime]:
+        rep = self._reps.get(rep_id)
+        name = rep.calendar if rep is not None else WALL_TIME
+        key = (name, within, since)
+        known = self._deadlines.get(key)
+        if known is None:
+            known = self._deadlines[key] = self._counted(name, within, since)
+        return known
+
+    def _counted(self, name: str, within: timedelta, since: datetime) -> tuple[str, datetime]:
+        """The deadline, with the calendar that was counted by; one in which nobody works within a year is none."""
+        calendar = self._calendars.get(name) if name else None
+        if calendar is not None:
+            try:
+                return name, calendar.working_time_after(since, within.total_seconds())
+            except NoWorkingTime:
+                pass
+        return WALL_TIME, since + within
