@@ -63,7 +63,7 @@ def build(settings: Settings) -> Chassis:
     )
     chassis.workers.append(sender)
     directory = Directory(book.person, staff.standing, staff.manager)
-    router = Router(database, policy, directory, on_queued=sender.wake)
+    router = Router(database, policy, directory, refresh=book.refresh, on_queued=sender.wake)
     on_kept = chassis.work("reminder router", router.step, idle_s=routing.IDLE_S).wake
     chassis.work("recipient refresh", book.refresh, idle_s=REFRESH_S)
     chassis.work("reminder health", HealthWatch(database, policy).step, idle_s=health.IDLE_S)

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from leadchain.assignment.v1.clock_events_pb2 import (
+    FollowUpBecameYellow,
+    FollowUpOverdue,
+    ReviewRequired,
+)
 from leadchain.assignment.v1.events_pb2 import (
     ContactOverdue,
     LeadAssigned,
     LeadMerged,
+    LeadScored,
     LeadUnassignable,
     LeadWithdrawn,
+)
+from leadchain.engagement.v1.behaviour_events_pb2 import BannerRaised
+from leadchain.engagement.v1.follow_up_events_pb2 import OpportunityStale
+from leadchain.engagement.v1.stage_events_pb2 import DealWon, StageLooped, StageMoved, StageOverdue
+from leadchain.engagement.v1.task_events_pb2 import TaskOpened, TaskOverdue, TaskReturned
+from leadchain.engagement.v1.watch_events_pb2 import (
+    OpportunityDowngraded,
+    RepIdle,
+    ServiceTroubleReported,
+    SplitOrdersSuspected,
 )
 from leadchain.identity.v1.access_events_pb2 import CustomerAccessRequested
 from leadchain.intake.v1.channel_events_pb2 import ChannelSilent, SubscriptionLost
@@ -41,18 +57,35 @@ if TYPE_CHECKING:
     from notification.domain.reminders import Ownership
 
 TOLD = (
+    BannerRaised,
+    ChannelSilent,
     ContactOverdue,
     CustomerAccessRequested,
     CustomerReleased,
-    ChannelSilent,
+    DealWon,
+    FollowUpBecameYellow,
+    FollowUpOverdue,
     InquiryRepeated,
     LeadAssigned,
+    LeadScored,
     LeadUnassignable,
     LedgerDiscrepancy,
+    OpportunityDowngraded,
+    OpportunityStale,
     OwnershipDemoted,
     QuarantineRatioHigh,
+    RepIdle,
+    ReviewRequired,
+    ServiceTroubleReported,
+    SplitOrdersSuspected,
+    StageLooped,
+    StageMoved,
+    StageOverdue,
     SubjectRequestOverdue,
     SubscriptionLost,
+    TaskOpened,
+    TaskOverdue,
+    TaskReturned,
 )
 """Events that a policy may tell of."""
 

@@ -1,20 +1,28 @@
 """What is told to whom is a document; a bad one is refused with the line that is wrong."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from leadchain.assignment.v1.clock_events_pb2 import ReviewRequired
 from leadchain.assignment.v1.events_pb2 import ContactOverdue, LeadAssigned
+from leadchain.engagement.v1.stage_events_pb2 import MoveCause, StageMoved
 from leadchain.intake.v1.channel_events_pb2 import ChannelSilent
 from leadchain.intake.v1.import_events_pb2 import InquiryRepeated
 from leadchain.permissions.v1.events_pb2 import CustomerReleased, OwnershipDemoted
 from notification.domain.kinds import Policy, reminder_of
-from notification.domain.reminders import Resource, TargetKind
+from notification.domain.people import Person
+from notification.domain.receipts import Beacons
+from notification.domain.reminders import Resource, Subject, TargetKind
+from notification.domain.sending import Parcel
 from notification.policies import InvalidPolicy, load_policy
+from notification.senders.words import Words
 from notification.subscribers import TOLD, told_fields
 from notification.wire.happenings import happening
+from servicekit.errors import InvalidMessage
 
 REMINDER_ID = UUID(int=7)
 PACKAGED = Path(__file__).parents[1] / "notification" / "policies" / "reminders.yaml"
@@ -125,3 +133,48 @@ def test_a_policy_that_cannot_be_is_refused_with_file_line_and_reason(
     assert str(refused.value).startswith("mine.yaml:")
     assert told in str(refused.value)
     assert str(refused.value).split(":")[1].isdecimal()
+
+
+@pytest.mark.parametrize(("cause", "is_told"), [("SAID", True), ("BY_HAND", False)])
+def test_only_moves_by_what_a_customer_said_are_told(
+    policy: Policy,
+    cause: str,
+    is_told: bool,  # noqa: FBT001
+) -> None:
+    event = StageMoved(event_id="e", lead_id=str(REMINDER_ID), move_no=2)
+    event.cause = MoveCause.Value(f"MOVE_CAUSE_{cause}")
+    (kind,) = policy.of_event("StageMoved")
+    used = policy.fields_of("StageMoved")
+
+    told = happening(event, traceparent=None, used=used)
+
+    assert (reminder_of(kind, told, reminder_id=REMINDER_ID) is not None) is is_told
+
+
+def test_one_event_may_call_for_several_reminders(policy: Policy) -> None:
+    event = ReviewRequired(event_id="e", lead_id=str(REMINDER_ID), owner_id="rep-01")
+    told = happening(event, traceparent=None)
+
+    kinds = policy.of_event("ReviewRequired")
+    reminders = [reminder_of(kind, told, reminder_id=REMINDER_ID) for kind in kinds]
+
+    aims = {r.kind: (r.target.kind, r.target.person_id) for r in reminders if r is not None}
+    assert aims == {
+        "review_required": (TargetKind.OWNER, "rep-01"),
+        "review_expected": (TargetKind.MANAGER_OF_PERSON, "rep-01"),
+    }
+
+
+def test_every_reminder_can_be_said_in_both_languages(policy: Policy) -> None:
+    words = Words(policy.zone, Beacons(b"k" * 32, ""))
+    for kind in policy.kinds.values():
+        facts = dict.fromkeys(kind.facts, "")
+        subject = Subject(None, "", None, 0, None)
+        parcel = Parcel(REMINDER_ID, REMINDER_ID, kind.name, json.dumps(facts).encode(), subject)
+        for locale in ("zh", "en"):
+            assert words.text(parcel, Person("rep-01"), policy, locale=locale)
+
+
+def test_an_event_about_no_lead_that_there_can_be_is_never_handled() -> None:
+    with pytest.raises(InvalidMessage):
+        happening(StageMoved(event_id="e", lead_id="nonsense"), traceparent=None)

@@ -51,6 +51,7 @@ def a_policy(*, is_important: bool = True) -> Policy:
         template="lead_assigned",
         facts={},
         once_per=(),
+        only_when={},
         receipt_within_s=10,
         thresholds=Thresholds(0.95, 0.95, 0.95),
     )

@@ -10,7 +10,7 @@ from notification.commands import books, keeping
 from notification.domain.people import Person
 from notification.domain.reminders import Reminder, State
 from notification.domain.sending import Bundle, SendState
-from notification.store import recipients, reminders, sends
+from notification.store import rates, recipients, reminders, sends
 from servicekit.database import Database
 from servicekit.events import new_id
 from servicekit.sealing import KeyRing
@@ -234,3 +234,16 @@ async def test_a_disabled_recipient_comes_back_when_it_is_put_again(
     assert while_disabled is None
     assert changed == 1
     assert book.person("rep-01") == a_recipient()
+
+
+async def test_no_minute_sees_more_messages_than_a_robot_may_say(database: Database) -> None:
+    granted: list[int] = []
+    async with database.unit_of_work() as uow:
+        for second in range(200):
+            waits = await rates.take(uow.raw, [("robot", 20)], now=NOW + timedelta(seconds=second))
+            if not waits["robot"]:
+                granted.append(second)
+
+    busiest = max(sum(1 for at in granted if begin <= at < begin + 60) for begin in granted)
+    assert busiest <= 20
+    assert len(granted) >= 45

@@ -8,13 +8,13 @@ from uuid import UUID
 from servicekit import metrics
 from servicekit.events import new_id
 
-from notification.domain.reminders import State
+from notification.domain.reminders import Reason, State
 from notification.domain.routing import Ended, Held, Routed, Waiting, decide
 from notification.store import reminders, sends
 from notification.wire.events import Stating
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
 
     from servicekit.database import Database, UnitOfWork
@@ -32,7 +32,8 @@ _FAILED = metrics.REMINDERS.labels(outcome="failed")
 class Router:
     """Routes what is due, batch by batch; several replicas share the work.
 
-    `on_queued` is called after each transaction that put something on its way.
+    `refresh` looks for people who were put on another replica just now; `on_queued` is called after each transaction
+    that put something on its way.
     """
 
     def __init__(
@@ -41,11 +42,13 @@ class Router:
         policy: Policy,
         directory: Directory,
         *,
+        refresh: Callable[[], Awaitable[bool]],
         on_queued: Callable[[], None],
     ) -> None:
         self._database = database
         self._policy = policy
         self._directory = directory
+        self._refresh = refresh
         self._on_queued = on_queued
 
     async def step(self) -> bool:
@@ -54,13 +57,21 @@ class Router:
             due = await reminders.claim_due(uow.raw, now=uow.now, limit=BATCH_SIZE)
             if not due:
                 return False
-            decided = [
-                (each, decide(each, self._policy, self._directory, now=uow.now)) for each in due
-            ]
+            decided = self._decided(due, now=uow.now)
+            if any(_is_unknown(decision) for _, decision in decided):
+                await self._refresh()
+                decided = self._decided(due, now=uow.now)
             await _write(uow, decided)
         if any(isinstance(decision, Routed) for _, decision in decided):
             self._on_queued()
         return len(due) == BATCH_SIZE
+
+    def _decided(self, due: Sequence[Due], *, now: datetime) -> list[tuple[Due, Decision]]:
+        return [(each, decide(each, self._policy, self._directory, now=now)) for each in due]
+
+
+def _is_unknown(decision: Decision) -> bool:
+    return isinstance(decision, Ended) and decision.reason is Reason.NO_RECIPIENT
 
 
 async def _write(uow: UnitOfWork, decided: Sequence[tuple[Due, Decision]]) -> None:

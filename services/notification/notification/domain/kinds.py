@@ -55,7 +55,7 @@ class Kind:
     """One kind of reminder.
 
     `facts` gives what templates may show: a name and the event field it is taken from. `once_per` are the event fields
-    that make two reminders one; without any it is the event.
+    that make two reminders one; without any it is the event. `only_when` are words that fields must have one of.
     """
 
     name: str
@@ -66,6 +66,7 @@ class Kind:
     template: str
     facts: Mapping[str, str]
     once_per: tuple[str, ...]
+    only_when: Mapping[str, tuple[str, ...]]
     receipt_within_s: float
     thresholds: Thresholds
 
@@ -96,7 +97,13 @@ class Policy:
         """The fields of an event that its kinds make use of."""
         used = set(_ALWAYS_USED)
         for kind in self.of_event(event):
-            used |= {*kind.facts.values(), *kind.once_per, kind.aim.of, kind.aim.known_as}
+            used |= {
+                *kind.facts.values(),
+                *kind.once_per,
+                *kind.only_when,
+                kind.aim.of,
+                kind.aim.known_as,
+            }
         return frozenset(used)
 
     @property
@@ -106,11 +113,12 @@ class Policy:
 
 
 def reminder_of(kind: Kind, happening: Happening, *, reminder_id: UUID) -> Reminder | None:
-    """The reminder that an event calls for; None where it names nobody, as an event without a manager does."""
-    target = _target(kind.aim, happening)
-    if target is None:
-        return None
+    """The reminder that an event calls for; None where it names nobody, or is none of those that are told."""
     fields = happening.fields
+    target = _target(kind.aim, happening)
+    is_told = all(fields.get(name, "") in words for name, words in kind.only_when.items())
+    if target is None or not is_told:
+        return None
     lead_id = fields.get("lead_id", "")
     if not lead_id and target.resource is not None and target.resource.type == "lead":
         lead_id = target.resource.id

@@ -80,6 +80,7 @@ def _check_kind(
         )
     used = {("facts", name): field for name, field in entry.get("facts", {}).items()}
     used |= {("once_per", n): field for n, field in enumerate(entry.get("once_per", ()))}
+    used |= {("only_when", field): field for field in entry.get("only_when", {})}
     used |= {("to", word): field for word, field in entry["to"].items() if word != "named"}
     for (part, name), field in used.items():
         needed = OWN_RESOURCES.get(field, field) if "owner_of" in str(name) else field
@@ -99,6 +100,7 @@ def _kind(entry: Any, content: Any) -> Kind:
         template=entry.get("template", entry["kind"]),
         facts=MappingProxyType(entry.get("facts", {})),
         once_per=tuple(entry.get("once_per", ())),
+        only_when={name: tuple(words) for name, words in entry.get("only_when", {}).items()},
         receipt_within_s=entry.get("receipt_within_s", content["receipt_within_s"]),
         thresholds=Thresholds(**{**content["health"], **entry.get("health", {})}),
     )

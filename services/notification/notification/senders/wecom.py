@@ -32,7 +32,7 @@ CODES = Codes(
     good={"0"},
     busy={"-1", "40001", "40014", "42001"},
     throttled={"45009", "45033"},
-    gone={"60111", "81013", "93000", "40008"},
+    gone={"60111", "81013", "93000"},
 )
 """45009: too many calls; 45033: too many at once; 60111: no such user; 81013: none of the users is ours; 93000: no such
 robot."""

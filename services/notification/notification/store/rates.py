@@ -12,14 +12,16 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-# A bucket holds a minute's worth at most and begins full. One token is a message; whoever finds none is told when there
-# will be one. Buckets are locked in the order of their names, so that two replicas cannot wait for each other.
+# One token is a message; whoever finds none is told when there will be one. A bucket holds a quarter of a minute's
+# worth and fills at the rate of the other three quarters, so that no 60 s ever see more than the limit. Buckets are
+# locked in the order of their names, so that two replicas cannot wait for each other.
 _TAKE = """
 with asked as (
-  select * from unnest($1::text[], $2::float8[]) as a(bucket, per_min)
+  select bucket, room, greatest(1, per_min - room) as per_min
+  from unnest($1::text[], $2::float8[]) as a(bucket, per_min), greatest(1, floor(per_min / 4)) as room
 ), locked as (
   select b.bucket, a.per_min,
-         least(a.per_min, b.tokens + greatest(0, extract(epoch from $3 - b.refilled_at)) * a.per_min / 60) as tokens
+         least(a.room, b.tokens + greatest(0, extract(epoch from $3 - b.refilled_at)) * a.per_min / 60) as tokens
   from rate_buckets b join asked a using (bucket) order by b.bucket for update of b
 )
 update rate_buckets b
@@ -29,7 +31,8 @@ returning b.bucket, l.tokens >= 1, greatest(0, 1 - l.tokens) * 60 / l.per_min
 """
 _OPEN = """
 insert into rate_buckets (bucket, tokens, refilled_at)
-select t.*, $3 from unnest($1::text[], $2::float8[]) as t on conflict do nothing
+select bucket, greatest(1, floor(per_min / 4)), $3 from unnest($1::text[], $2::float8[]) as t(bucket, per_min)
+on conflict do nothing
 """
 
 

@@ -92,7 +92,7 @@ _RESTART = f"""
 update reminders r
 set state = {State.DUE:d}, step = least(r.step, 98) + 1, next_attempt_at = $2, last_reason = 'refused',
     accepted_at = null
-where r.reminder_id = any($1::uuid[]) and r.state = {State.AWAITING:d} and not exists (
+where r.reminder_id = any($1::uuid[]) and r.state in ({State.SENDING:d}, {State.AWAITING:d}) and not exists (
   select from sends s
   where s.reminder_id = r.reminder_id and s.state in ({SendState.QUEUED:d}, {SendState.ACCEPTED:d})
 )

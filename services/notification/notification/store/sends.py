@@ -88,11 +88,12 @@ update sends s set next_attempt_at = p.until, leased_until = p.until
 from unnest($1::uuid[], $2::timestamptz[]) as p(bundle_id, until)
 where s.bundle_id = p.bundle_id and {_QUEUED}
 """
+# A carrier may be quicker than we are at writing down that its message was taken.
 _REFUSE = f"""
 update sends s set state = {SendState.REFUSED:d}, last_reason = 'refused', last_error = left(f.error, 200),
                    accepted_at = null
 from unnest($1::uuid[], $2::text[]) as f(send_id, error)
-where s.send_id = f.send_id and s.state = {SendState.ACCEPTED:d}
+where s.send_id = f.send_id and s.state in ({SendState.QUEUED:d}, {SendState.ACCEPTED:d})
 returning s.reminder_id
 """
 _OF_REMINDERS = """

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
+from servicekit.errors import InvalidMessage
 
 from notification.domain.reminders import Happening, Ownership, Resource
 
@@ -27,9 +29,11 @@ def happening(
 ) -> Happening:
     """An event with its fields, or with those of `used` only.
 
-    What is sealed, nested or binary is left out, but for what a lead's facts say plainly.
+    What is sealed, nested or binary is left out, but for what a lead's facts say plainly. Raises `InvalidMessage`.
     """
     fields = dict(_fields(event, used))
+    if not _is_uuid_or_empty(fields.get("lead_id", "")):
+        raise InvalidMessage("lead_id is not a UUID")
     received = _message_time(event, "received_at") or _message_time(event, "occurred_at")
     return Happening(
         event=event.DESCRIPTOR.name,
@@ -88,6 +92,13 @@ def merged(event: LeadMerged) -> list[Ownership]:
     """A lead that joined another has that one's owner."""
     since = event.occurred_at.ToDatetime(tzinfo=UTC)
     return [Ownership(Resource("lead", event.lead_id), event.assignee_id, 0, since)]
+
+
+def _is_uuid_or_empty(text: str) -> bool:
+    try:
+        return not text or bool(UUID(text))
+    except ValueError:
+        return False
 
 
 def _fields(event: Message, used: frozenset[str] | None) -> Iterator[tuple[str, str]]:

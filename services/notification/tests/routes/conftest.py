@@ -167,7 +167,9 @@ async def desk(database: Database, keys: KeyRing, hasty_policy: Policy) -> Async
             lambda who: standings.get(who, Standing.ACTIVE),
             lambda who: managers.get(who, ""),
         )
-        router = Router(database, hasty_policy, directory, on_queued=sender.wake)
+        router = Router(
+            database, hasty_policy, directory, refresh=book.refresh, on_queued=sender.wake
+        )
         routing = Poller("router", router.step, idle_s=0.02)
         for part in (sender, routing):
             stack.push_async_callback(part.stop)

@@ -308,12 +308,16 @@ async def test_what_is_not_important_is_a_row_that_waits_for_the_morning(
     await hearing.hears(CustomerReleased(previous_owner_id="rep-01", reason="lapsed"))
     directory = Directory(Person, lambda _: Standing.ACTIVE, lambda _: "")
 
-    await Router(database, night, directory, on_queued=_nothing).step()
+    await Router(database, night, directory, refresh=_nobody_new, on_queued=_nothing).step()
 
     ((state, until),) = await hearing.rows("select state, next_attempt_at from reminders")
     assert state == 1
     assert until.astimezone(policy.zone).time() == ends
     assert await hearing.rows("select count(*) from sends") == [(0,)]
+
+
+async def _nobody_new() -> bool:
+    return False
 
 
 def _nothing() -> None:
@@ -326,7 +330,10 @@ async def test_replicas_that_route_at_the_same_time_send_nothing_twice(
     async with database.unit_of_work() as uow:
         await keeping.add(uow, [a_reminder() for _ in range(500)])
     directory = Directory(lambda who: Person(who, [wecom]), lambda _: Standing.ACTIVE, lambda _: "")
-    routers = [Router(database, policy, directory, on_queued=_nothing) for _ in range(4)]
+    routers = [
+        Router(database, policy, directory, refresh=_nobody_new, on_queued=_nothing)
+        for _ in range(4)
+    ]
 
     for _ in range(2):
         await asyncio.gather(*(router.step() for router in routers))
