@@ -5,12 +5,15 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
+from accesskit.approvals import ApprovalRequired
 from accesskit.canonical import params_hash
 from accesskit.changes import DevicePut, NetworkPut, NetworkRemoved
 from accesskit.decisions import Outcome
 from accesskit.facts import checked_name
 from accesskit.guard import Refusal
 from accesskit.networks import parse_network
+from leadchain.permissions.v1.approvals_service_pb2 import Deed
+from leadchain.permissions.v1.changes_pb2 import Entity
 from servicekit.events import new_id
 
 from permissions.commands import recording
@@ -168,9 +171,13 @@ async def _authorise(
     need = Need("register", "device", device.device_id)
     await check_settled(uow.raw, live, rights.question_of(caller, need))
     decision = rights.decide_for(caller, live, need)
+    params = {"thumbprint": device.key.thumbprint}
     if decision.approval and approval_id:
-        bound_to = params_hash({"thumbprint": device.key.thumbprint})
-        await use(uow, log, live, use_of(caller, need, approval_id, bound_to))
+        await use(uow, log, live, use_of(caller, need, approval_id, params_hash(params)))
+    elif decision.approval:
+        resource = Entity(type="device", id=device.device_id)
+        deed = Deed(subject_id=caller.subject, action=need.action, resource=resource)
+        raise ApprovalRequired(deed, params)
     elif decision.outcome is not Outcome.ALLOW:
         raise Refusal(need.action, decision.reason)
 

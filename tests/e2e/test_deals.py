@@ -1,0 +1,266 @@
+"""From a form to money: the owner calls and follows up, the contract is signed, the deposit comes, the deal is won."""
+
+import json
+import time
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import aiohttp
+import pytest
+from joserfc.jwk import OKPKey
+from leadchain.assignment.v1.assignment_service_pb2 import GetAssignmentRequest
+from leadchain.assignment.v1.assignment_service_pb2_grpc import AssignmentServiceStub
+from leadchain.engagement.v1 import follow_ups_service_pb2 as follow_ups_pb
+from leadchain.engagement.v1 import opportunities_service_pb2 as opportunities_pb
+from leadchain.engagement.v1 import stages_service_pb2 as stages_pb
+from leadchain.engagement.v1.follow_ups_service_pb2_grpc import FollowUpsServiceStub
+from leadchain.engagement.v1.opportunities_service_pb2_grpc import OpportunitiesServiceStub
+from leadchain.engagement.v1.stages_service_pb2_grpc import StagesServiceStub
+from leadchain.permissions.v1 import sessions_service_pb2 as sessions_pb
+from leadchain.permissions.v1.sessions_service_pb2_grpc import DevicesServiceStub
+from leadctl.accounts import put_account
+from leadctl.clients import NotAnswered, Services
+from leadctl.consent import with_approval
+from leadctl.demo.deciders import changing
+from leadctl.demo.environment import introduce_people
+from leadctl.fakes.sample_senders import keys_for, sample_senders
+from servicekit.events import new_id
+from servicekit.testing.waiting import eventually
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+CHANNEL_FILES = Path(__file__).parents[2] / "services/lead-intake/lead_intake/channels"
+CHANNELS = ("website_form", "call_record", "esign_contract", "wechat_pay")
+PHONE = "13800190001"
+AMOUNT = 5_000_000
+FORM = {
+    "name": "示例孙先生", "mobile": PHONE, "company": "示例成交有限公司", "city": "深圳", "industry": "教育",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def stack(shared_stack):
+    return shared_stack
+
+
+@pytest.fixture
+async def known(stack):
+    targets = {name: target.grpc for name, target in stack.targets().items()}
+    async with Services(targets, stack.operator_token_file()) as services:
+        yield services
+
+
+@pytest.fixture
+async def post(known, stack):
+    """Posts a body to an account of this module's, as the channel's system would; what was answered."""
+    found = {each.account: each for each in sample_senders(CHANNEL_FILES)}
+    senders = {name: replace(found[name], account=f"deals-{name}") for name in CHANNELS}
+    paths = {}
+    await introduce_people(known, stack)
+    async with changing(known, stack) as change:
+        for name, sender in senders.items():
+            put = partial(_put, change.author, sender.new_account())
+            paths[name] = (await change.approved(put)).path
+    timeout = aiohttp.ClientTimeout(total=15)
+    base_url = stack.targets()["lead-intake"].http
+    async with aiohttp.ClientSession(base_url, timeout=timeout) as http:
+
+        async def posted(channel, body):
+            sender = replace(senders[channel], sample={"body": body})
+
+            async def answer():
+                signed = sender.signed(keys_for(sender.kind), at_s=time.time())
+                sent = http.post(
+                    paths[channel], data=signed.raw, headers=signed.headers, params=signed.query
+                )
+                async with sent as response:
+                    return (
+                        None if response.status == 404 else (response.status, await response.text())
+                    )
+
+            status, text = await eventually(answer, what=f"an answer to {channel}")
+            assert status in {200, 202}, text
+            return text
+
+        yield posted
+
+
+async def _put(author, request, approval_id):
+    request.approval_id = approval_id
+    return await put_account(author, request)
+
+
+def asking(services, service, stub):
+    """A call of a service, by name, whose refusals are exceptions."""
+
+    async def ask(method, request):
+        with services.asking(service) as channel:
+            return await getattr(stub(channel), method)(request)
+
+    return ask
+
+
+async def once(ask, method, request, wanted=lambda answer: answer):
+    """An answer as soon as it is the wanted one; until then a service may not know, or not let anybody."""
+    refusals = []
+
+    async def tried():
+        try:
+            answer = await ask(method, request)
+        except NotAnswered as problem:
+            refusals.append(str(problem))
+            if problem.code not in {"NOT_FOUND", "PERMISSION_DENIED"}:
+                raise
+            return None
+        return answer if wanted(answer) else None
+
+    try:
+        return await eventually(tried, deadline_s=30, what=method)
+    except TimeoutError as late:
+        raise AssertionError(f"{late}; refused: {refusals[-1:]}") from None
+
+
+def follow_up(lead_id):
+    request = follow_ups_pb.RecordFollowUpRequest(lead_id=lead_id, follow_up_id=new_id())
+    said = request.statement
+    said.objection.word, said.response.word, said.next_action.word = "price", "sent_case", "quote"
+    said.due_at.FromDatetime(datetime.now(UTC) + timedelta(days=1))
+    request.evidence.add().call.seconds = 90
+    attachment = request.evidence.add().attachment
+    attachment.sha256, attachment.media_type, attachment.size_bytes = "a" * 64, "image/png", 1000
+    return request
+
+
+@asynccontextmanager
+async def as_person(stack, person, **session):
+    """The services of the stack, asked with a token of somebody's own."""
+    token_file = stack.identities.mint(person, scopes=[], epoch=1, **session)
+    targets = {name: target.grpc for name, target in stack.targets().items()}
+    async with Services(targets, token_file) as services:
+        yield services
+
+
+async def device_of(stack, person):
+    """A device of somebody's, agreed to by two others, since people work from known devices only."""
+    proof = {"amr": ["pwd", "otp"], "auth_time": time.time()}
+    public_key = json.dumps(OKPKey.generate_key("Ed25519").as_dict(private=False))
+    async with (
+        as_person(stack, person) as owner,
+        as_person(stack, "security-1", **proof) as officer,
+        as_person(stack, "director", **proof) as director,
+    ):
+        enrol = asking(owner, "permissions", DevicesServiceStub)
+        request = sessions_pb.RegisterDeviceRequest(public_key_jwk=public_key)
+        device_id = (await enrol("RegisterDevice", request)).device_id
+        decide = asking(officer, "permissions", DevicesServiceStub)
+
+        async def approve(approval_id):
+            wanted = {"device_id": device_id, "approval_id": approval_id}
+            return await decide("ApproveDevice", sessions_pb.ApproveDeviceRequest(**wanted))
+
+        await with_approval(officer, (director,), approve)
+    return device_id
+
+
+class Owner:
+    """What the owner of a lead does with it, over gRPC with a token of their own."""
+
+    def __init__(self, services, lead_id):
+        self.lead_id = lead_id
+        self.opportunities = asking(services, "engagement", OpportunitiesServiceStub)
+        self.follow_ups = asking(services, "engagement", FollowUpsServiceStub)
+        self.stages = asking(services, "engagement", StagesServiceStub)
+
+    async def opportunity(self):
+        """Their opportunity, once it is open."""
+        request = opportunities_pb.GetOpportunityRequest(lead_id=self.lead_id)
+        return (await once(self.opportunities, "GetOpportunity", request)).opportunity
+
+    async def follow_up(self):
+        """Says that they called and have a file to show."""
+        request = follow_up(self.lead_id)
+        return (await once(self.follow_ups, "RecordFollowUp", request)).follow_up
+
+    async def counts(self):
+        """Waits until what they did counts."""
+        request = follow_ups_pb.ListFollowUpsRequest(lead_id=self.lead_id)
+        is_effective = lambda answer: answer.follow_ups[0].HasField("effective_at")  # noqa: E731
+        await once(self.follow_ups, "ListFollowUps", request, is_effective)
+
+    async def set_amount(self):
+        """Says what the deal is worth."""
+        request = stages_pb.SetDealRequest(lead_id=self.lead_id)
+        request.deal.amount_minor = AMOUNT
+        await self.stages("SetDeal", request)
+
+    async def paid(self):
+        """The stage, once it is paid, and the moves to it."""
+        request = stages_pb.GetStageRequest(lead_id=self.lead_id)
+        stage = await once(self.stages, "GetStage", request, lambda it: it.stage == "paid")
+        listing = stages_pb.ListMovesRequest(lead_id=self.lead_id)
+        return stage, (await self.stages("ListMoves", listing)).moves
+
+
+async def assigned(known, lead_id, wanted):
+    """How assignment has the lead, once that is as wanted."""
+    ask = asking(known, "assignment", AssignmentServiceStub)
+    return await once(ask, "GetAssignment", GetAssignmentRequest(lead_id=lead_id), wanted)
+
+
+def called(lead_id, agent):
+    """The telephone system tells of a call of five minutes."""
+    return {
+        "call_id": f"deal-{lead_id}", "direction": "outbound", "customer_phone": PHONE, "agent": agent,
+        "result": "answered", "started_at": now(), "duration_s": 300,
+    }  # fmt: skip
+
+
+def signed(lead_id):
+    """The signing platform tells that all have signed."""
+    at_ms = round(time.time() * 1000)
+    return {
+        "action": "SIGN_FLOW_COMPLETE", "timestamp": at_ms, "signFlowId": f"deal-{lead_id}",
+        "signFlowStatus": "2", "signFlowFinishTime": at_ms, "customBizNum": f"lead:{lead_id}",
+    }  # fmt: skip
+
+
+def paid(lead_id, opportunity_no):
+    """The payment provider tells of a fifth of the amount."""
+    resource = {
+        "transaction_id": f"deal-{lead_id}", "out_trade_no": "DEAL-1", "trade_state": "SUCCESS",
+        "attach": f"opportunity:{opportunity_no}", "success_time": now(),
+        "amount": {"total": AMOUNT // 5, "currency": "CNY"},
+    }  # fmt: skip
+    envelope = {"id": f"EV-{lead_id}", "event_type": "TRANSACTION.SUCCESS"}
+    return {"envelope": envelope, "resource": resource}
+
+
+def now():
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+async def test_a_lead_becomes_a_deal_that_is_paid(post, known, stack):
+    (lead_id,) = json.loads(await post("website_form", {"fields": FORM})).values()
+    owner_id = (await assigned(known, lead_id, lambda it: it.assignee_id)).assignee_id
+    device_id = await device_of(stack, owner_id)
+
+    async with as_person(stack, owner_id, device_id=device_id) as theirs:
+        owner = Owner(theirs, lead_id)
+        opportunity = await owner.opportunity()
+        recorded = await owner.follow_up()
+        await assigned(known, lead_id, lambda it: it.HasField("contacted_at"))
+        await post("call_record", called(lead_id, owner_id))
+        await owner.counts()
+        await owner.set_amount()
+        await post("esign_contract", signed(lead_id))
+        await post("wechat_pay", paid(lead_id, opportunity.opportunity_no))
+        stage, moves = await owner.paid()
+        won = await owner.opportunity()
+
+    assert not recorded.HasField("effective_at")
+    assert stage.deal.received_minor == AMOUNT // 5
+    assert [move.to_stage for move in moves] == ["signed", "paid"]
+    assert won.state == "won"
