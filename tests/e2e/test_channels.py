@@ -82,8 +82,8 @@ FACT_EVENTS = {
     "ticket": "TicketReported",
     "record": "SourceRecordChanged",
 }
-NOT_ON_THE_BUS = {"consent.purposes"}
-"""What a sample says and the event does not: it is kept with the consent, for those who may ask."""
+NOT_ON_THE_BUS = {"consent.purposes", "lines"}
+"""What a sample says and the event does not in the clear: it is kept with the consent, or sealed as what was said."""
 
 
 SOURCES = [each for each in sample_senders(CHANNEL_FILES) if each.account != NEVER_POSTED]

@@ -57,6 +57,10 @@ class Seals:
         """A serialised contact, for the lead only."""
         return self.ring.seal(contact, lead_id.bytes)
 
+    def seal_content(self, content: bytes, item_id: UUID) -> bytes:
+        """What was said in an interaction, serialised, for its item only."""
+        return self.ring.seal(content, item_id.bytes)
+
     def seal_delivery(self, envelope: Envelope, delivery_id: bytes) -> bytes:
         """What is kept of a delivery, for the delivery with these 16 bytes of id only."""
         return self.ring.seal(_ENCODER.encode(envelope), delivery_id)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 TEXT_LENGTH_MAX = 200
 LONG_TEXT_LENGTH_MAX = 2000
+FULL_TEXT_LENGTH_MAX = 400_000
 DIGITS_MAX = 40
 TIMES_REMEMBERED = 1024
 INTEGER_MAX = 2**31 - 1
@@ -37,6 +38,7 @@ STAGES: Final = {
 _SLUG = re.compile(r"[a-z0-9_]{1,40}")
 _ID = re.compile(r"[A-Za-z0-9_:-]{1,128}")
 _COMPACT_TIME = re.compile(r"[0-9]{14}")
+_CLOCK = re.compile(r"(?:(\d{1,2}):)?(\d{1,2}):(\d{2})(?:[.,]\d{1,3})?")
 _TRUE_WORDS = frozenset({"true", "1", "yes", "y", "是"})
 _STAGE_NAMES = frozenset(STAGES.values())
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -54,6 +56,11 @@ def text(value: Any) -> str:
 def long_text(value: Any) -> str:
     """A text such as a URL or a remark, up to 2,000 characters."""
     return written(value)[:LONG_TEXT_LENGTH_MAX].strip()
+
+
+def full_text(value: Any) -> str:
+    """A text of any length that a delivery can have, such as a transcript; up to 400,000 characters."""
+    return written(value)[:FULL_TEXT_LENGTH_MAX].strip()
 
 
 def phones(value: Any) -> str:
@@ -109,6 +116,23 @@ def integer(value: Any) -> int | None:
         return None
     number = int(found)
     return number if number <= INTEGER_MAX else None
+
+
+def seconds(value: Any) -> int | None:
+    """Whole seconds, given as a number of them or as `mm:ss` or `hh:mm:ss`; None for everything else."""
+    if isinstance(value, float):
+        return int(value) if 0 <= value <= INTEGER_MAX else None
+    found = written(value)[:TEXT_LENGTH_MAX].strip()
+    if clock := _CLOCK.fullmatch(found):
+        hours, minutes, rest = (int(part or 0) for part in clock.groups())
+        return hours * 3600 + minutes * 60 + rest
+    return integer(found.partition(".")[0])
+
+
+def milliseconds(value: Any) -> int | None:
+    """Whole seconds, given in milliseconds; None for everything else."""
+    found = minor_units(value)
+    return found // 1000 if found is not None and found // 1000 <= INTEGER_MAX else None
 
 
 def minor_units(value: Any) -> int | None:

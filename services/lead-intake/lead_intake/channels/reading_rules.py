@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lead_intake.channels import paths
 from lead_intake.channels.field_tables import FieldTable
+from lead_intake.channels.quoted_speech import list_reader, transcript_reader
 from lead_intake.channels.transforms import TRANSFORMS
 from lead_intake.domain.facts import FactKind
 from lead_intake.domain.leads import RejectReason
@@ -42,7 +43,8 @@ NAMES: Final[Mapping[FactKind, frozenset[str]]] = {
     FactKind.PAYMENT: _SUBJECT
     | {"payment_id", "order_no", "status", "amount_minor", "currency", "paid_at"},
     FactKind.INTERACTION: _SUBJECT
-    | {"interaction_id", "kind", "action", "person", "started_at", "duration_s", "is_inbound"},
+    | {"interaction_id", "kind", "action", "person", "started_at", "duration_s", "is_inbound"}
+    | {"lines", "transcript", "customer_message_count"},
     FactKind.RECEIPT: _SUBJECT
     | {"message_id", "our_reference", "is_delivered", "code", "reported_at"},
     FactKind.TICKET: _SUBJECT
@@ -73,7 +75,8 @@ class Read:
     """Finds one value in a document, transforms it, and translates it where `words` says how; others become empty.
 
     `absent` is what comes of a document that does not have it; most fields of most documents are absent. `places` are
-    the names without which it is absent, as `paths.places` gives them; None where that is not known.
+    the names without which it is absent, as `paths.places` gives them; None where that is not known. `inner` are the
+    reads of each element, where the value is a list that is read element by element.
     """
 
     path: str
@@ -81,6 +84,7 @@ class Read:
     via: Callable[[Any], Any]
     words: Mapping[str, str] | None = None
     places: tuple[tuple[str, ...], ...] | None = None
+    inner: tuple[Read, ...] = ()
     absent: Any = field(init=False)
 
     def __post_init__(self) -> None:
@@ -198,7 +202,9 @@ def reading_rules(document: Mapping[str, Any]) -> ReadingRules:
             for rule in document.get("reject", ())
         ),
         contact_points=tuple(document.get("require_any", ())),
-        mapping=tuple((name, _read(rule)) for name, rule in mapping.items() if "path" in rule),
+        mapping=tuple(
+            (name, _mapped_read(rule)) for name, rule in mapping.items() if "path" in rule
+        ),
         constants={name: rule["value"] for name, rule in mapping.items() if "value" in rule},
         required=REQUIRED[facts],
         double_click_s=document.get("double_click_s", 0),
@@ -227,6 +233,35 @@ def _check_attributes(names: set[str]) -> None:
             raise InvalidMapping(f"map: {name} is not attributes. and a name in small letters")
         if name.removeprefix(ATTRIBUTE) in _PERSONAL:
             raise InvalidMapping(f"map: {name} would carry personal data in the clear")
+
+
+def _mapped_read(rule: Mapping[str, Any]) -> Read:
+    """A rule of a mapping: a value, the messages of a list, or a text with speakers."""
+    path = rule["path"]
+    if "each" in rule:
+        return _list_read(path, rule["each"])
+    if "speakers" in rule:
+        via = transcript_reader(rule["speakers"])
+        return Read(path, paths.compiled(path), via, places=paths.places(path))
+    return _read(rule)
+
+
+def _list_read(path: str, each: Mapping[str, Any]) -> Read:
+    who = _who(each["who"]) if "who" in each else _read(each["is_customer"])
+    text, at = _read(each["text"]), _optional_read(each.get("at"))
+    return Read(
+        path,
+        paths.compiled(path),
+        list_reader(who, text, at),
+        places=paths.places(path),
+        inner=(who, text) if at is None else (who, text, at),
+    )
+
+
+def _who(rule: Mapping[str, Any]) -> Read:
+    """Who says the lines of a list: one for all of them, or as each says."""
+    constant = rule.get("value")
+    return _read(rule) if constant is None else Read("@", paths.compiled("@"), lambda _: constant)
 
 
 def _read(rule: Mapping[str, Any]) -> Read:

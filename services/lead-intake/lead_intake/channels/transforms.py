@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 TRANSFORMS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "text": plain_values.text,
     "long_text": plain_values.long_text,
+    "full_text": plain_values.full_text,
     "phones": plain_values.phones,
     "phones_in_text": vendor_shapes.phones_in_text,
     "slug": plain_values.slug,
@@ -21,6 +22,8 @@ TRANSFORMS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "flag": plain_values.flag,
     "filled": plain_values.filled,
     "integer": plain_values.integer,
+    "seconds": plain_values.seconds,
+    "milliseconds": plain_values.milliseconds,
     "minor_units": plain_values.minor_units,
     "yuan": plain_values.yuan,
     "moment": plain_values.moment,

@@ -71,7 +71,12 @@ def _ask_values(rules: ReadingRules, part: Any) -> None:
 
 def _read(read: Read, part: Any) -> Any:
     _ask(read.path, part)
-    return read.via(read.search(part))
+    found = read.search(part)
+    if read.inner and isinstance(found, list):
+        for element in found[:PARTS_MAX]:
+            for inner in read.inner:
+                _ask(inner.path, element)
+    return read.via(found)
 
 
 def _ask(path: str, document: Any) -> None:

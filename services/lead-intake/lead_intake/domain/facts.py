@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from lead_intake.domain.conversations import Line
     from lead_intake.domain.leads import Contact
 
 
@@ -87,7 +88,10 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class Interaction:
-    """A system told of a contact with a customer; None where it does not say."""
+    """A system told of a contact with a customer; None where it does not say.
+
+    `lines` is what was said; more was said than that where `is_content_cut`.
+    """
 
     subject: Subject
     interaction_id: str
@@ -97,6 +101,9 @@ class Interaction:
     started_at: datetime | None
     duration_s: int | None
     is_inbound: bool | None
+    lines: tuple[Line, ...] = ()
+    is_content_cut: bool = False
+    customer_message_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

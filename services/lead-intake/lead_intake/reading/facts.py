@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from lead_intake.domain.conversations import conversation
 from lead_intake.domain.facts import (
     Contract,
     ContractStatus,
@@ -62,15 +63,22 @@ def _payment(values: Mapping[str, Any], subject: Subject) -> Fact:
 
 
 def _interaction(values: Mapping[str, Any], subject: Subject) -> Fact:
+    began_at = values.get("started_at")
+    spoken = values.get("lines") or values.get("transcript") or ()
+    quoted = conversation(spoken, began_at=began_at)
+    stated_count = values.get("customer_message_count")
     return Interaction(
         subject,
         values["interaction_id"],
         _word(InteractionKind, values, "kind"),
         values["action"],
         values.get("person", ""),
-        values.get("started_at"),
+        began_at,
         values.get("duration_s"),
         values.get("is_inbound"),
+        quoted.lines,
+        quoted.is_cut,
+        quoted.customer_count if stated_count is None and quoted.lines else stated_count,
     )
 
 

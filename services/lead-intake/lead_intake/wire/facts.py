@@ -23,8 +23,11 @@ from lead_intake.wire.inquiries import TRUST, sealed_contact
 from lead_intake.wire.stamps import stamp
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from servicekit.events import Event
 
+    from lead_intake.domain.conversations import Line
     from lead_intake.domain.facts import Fact
     from lead_intake.domain.leads import Item
     from lead_intake.seals import Seals
@@ -60,7 +63,7 @@ def fact_event(item: Item, fact: Fact, seals: Seals) -> Event:
         case Payment():
             event = _payment(fact)
         case Interaction():
-            event = _interaction(fact)
+            event = _interaction(item, fact, seals)
         case Receipt():
             event = _receipt(fact)
         case Ticket():
@@ -110,7 +113,7 @@ def _payment(fact: Payment) -> pb.PaymentReported:
     return event
 
 
-def _interaction(fact: Interaction) -> pb.InteractionReported:
+def _interaction(item: Item, fact: Interaction, seals: Seals) -> pb.InteractionReported:
     event = pb.InteractionReported(
         interaction_id=fact.interaction_id,
         kind=_INTERACTION[fact.kind],
@@ -118,9 +121,21 @@ def _interaction(fact: Interaction) -> pb.InteractionReported:
         person=fact.person,
         duration_s=fact.duration_s,
         is_inbound=fact.is_inbound,
+        customer_message_count=fact.customer_message_count,
+        is_content_cut=fact.is_content_cut,
     )
+    if fact.lines:
+        content = _content(fact.lines).SerializeToString()
+        event.sealed_content = seals.seal_content(content, item.lead_id)
     stamp(event.started_at, fact.started_at)
     return event
+
+
+def _content(lines: Iterable[Line]) -> pb.InteractionContent:
+    content = pb.InteractionContent()
+    for line in lines:
+        content.lines.add(is_customer=line.is_customer, text=line.text, at_s=line.at_s)
+    return content
 
 
 def _receipt(fact: Receipt) -> pb.ReceiptReported:
