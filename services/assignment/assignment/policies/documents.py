@@ -1,150 +1,37 @@
-"""YAML documents checked against a JSON Schema; every fault is told with its file, line and path."""
+"""Assignment's documents, which lie in this package with their schemas; see `servicekit.documents`."""
 
 from __future__ import annotations
 
-import json
-from importlib import resources
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from functools import partial
 
-import jsonschema
-import yaml
-from servicekit.errors import Invalid
+from servicekit import documents
+from servicekit.documents import (
+    FAULTS_MAX,
+    Document,
+    InvalidPolicy,
+    Step,
+    parsed,
+)
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+__all__ = [
+    "FAULTS_MAX",
+    "Document",
+    "InvalidPolicy",
+    "Step",
+    "document_text",
+    "load_document",
+    "packaged",
+    "parsed",
+    "schema_faults",
+]
 
-Step = str | int
+PACKAGE = "assignment.policies"
 
-FAULTS_MAX = 100
-REASON_CHARS_MAX = 500
-TEXT_CHARS_MAX = 1_000_000
-
-_PACKAGE = "assignment.policies"
-
-
-class InvalidPolicy(Invalid):
-    """A policy file cannot be used; the text names file, line, path and reason."""
-
-    def __init__(self, file: str, line: int, path: Sequence[Step], reason: str) -> None:
-        self.line = line
-        self.path = path_text(path)
-        self.reason = reason
-        where = f"{file}:{line}: {path_text(path)}: " if path else f"{file}:{line}: "
-        super().__init__(f"{where}{reason}")
-
-
-class Document:
-    """One checked document: its `content`, and the lines that its parts stand on."""
-
-    def __init__(self, file: str, content: Any, root: yaml.Node) -> None:
-        self.content = content
-        self._file = file
-        self._root = root
-
-    def fault(self, path: Sequence[Step], reason: str) -> InvalidPolicy:
-        """The error that says what is wrong at a path."""
-        return InvalidPolicy(self._file, _line_of(self._root, path), path, reason)
-
-
-def load_document(name: str, override: Path | None) -> Document:
-    """The file at `override`, or else the packaged `<name>.yaml`, valid by `<name>.schema.json`.
-
-    Raises `InvalidPolicy`, also when the file cannot be read.
-    """
-    file, text = document_text(name, override)
-    document = parsed(file, text)
-    for fault in schema_faults(document, name):
-        raise fault
-    return document
-
-
-def document_text(name: str, override: Path | None) -> tuple[str, str]:
-    """The name and the text of the file at `override`, or of the packaged `<name>.yaml`; raises `InvalidPolicy`."""
-    if override is None:
-        return f"{name}.yaml", packaged(f"{name}.yaml")
-    try:
-        return override.name, override.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidPolicy(override.name, 1, (), f"unreadable: {error}") from None
-
-
-def parsed(file: str, text: str) -> Document:
-    """A document whose parts nobody has checked yet; raises `InvalidPolicy` for what is no YAML, or too much of it."""
-    if len(text) > TEXT_CHARS_MAX:
-        raise InvalidPolicy(file, 1, (), f"longer than {TEXT_CHARS_MAX} characters")
-    try:
-        _refuse_aliases(file, text)
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise InvalidPolicy(file, line, (), str(error.problem)) from None
-    except (yaml.YAMLError, ValueError, RecursionError):
-        raise InvalidPolicy(file, 1, (), "is not YAML") from None
-    if root is None:
-        raise InvalidPolicy(file, 1, (), "the file is empty")
-    document = Document(file, content, root)
-    _refuse_repeated_keys(document, root, ())
-    return document
+document_text = partial(documents.document_text, PACKAGE)
+load_document = partial(documents.load_document, PACKAGE)
+packaged = partial(documents.packaged, PACKAGE)
 
 
 def schema_faults(document: Document, name: str) -> list[InvalidPolicy]:
     """Where a document is not as `<name>.schema.json` wants it, by line."""
-    validator = jsonschema.Draft202012Validator(json.loads(packaged(f"{name}.schema.json")))
-    found = []
-    for error in islice(validator.iter_errors(document.content), FAULTS_MAX):
-        fault = jsonschema.exceptions.best_match([error]) or error
-        found.append(document.fault(list(fault.absolute_path), fault.message[:REASON_CHARS_MAX]))
-    return sorted(found, key=lambda fault: fault.line)
-
-
-def packaged(name: str) -> str:
-    """The text of a file that comes with the service."""
-    return (resources.files(_PACKAGE) / name).read_text(encoding="utf-8")
-
-
-def path_text(path: Sequence[Step]) -> str:
-    """A path as people write it: `rules[2].candidates.cover`."""
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return text.removeprefix(".")
-
-
-def _refuse_aliases(file: str, text: str) -> None:
-    """A few aliases of aliases would make a small file as large as one likes."""
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        if isinstance(event, yaml.AliasEvent):
-            line = event.start_mark.line + 1 if event.start_mark else 1
-            raise InvalidPolicy(file, line, (), "an alias: write out what it stands for")
-
-
-def _refuse_repeated_keys(document: Document, node: yaml.Node, path: tuple[Step, ...]) -> None:
-    """YAML itself would let the last of two equal keys win without a word."""
-    if isinstance(node, yaml.SequenceNode):
-        for index, child in enumerate(node.value):
-            _refuse_repeated_keys(document, child, (*path, index))
-    if isinstance(node, yaml.MappingNode):
-        keys = [key.value for key, _ in node.value]
-        for key, child in node.value:
-            if keys.count(key.value) > 1:
-                raise document.fault((*path, key.value), "stands here twice")
-            _refuse_repeated_keys(document, child, (*path, key.value))
-
-
-def _line_of(node: yaml.Node, path: Sequence[Step]) -> int:
-    """The line, from 1, of the innermost part of the path that exists."""
-    for step in path:
-        child = _child(node, step)
-        if child is None:
-            break
-        node = child
-    return int(node.start_mark.line) + 1
-
-
-def _child(node: yaml.Node, step: Step) -> yaml.Node | None:
-    if isinstance(node, yaml.SequenceNode) and isinstance(step, int):
-        return node.value[step] if step < len(node.value) else None
-    if isinstance(node, yaml.MappingNode):
-        return next((child for key, child in node.value if key.value == step), None)
-    return None
+    return documents.schema_faults(document, PACKAGE, name)
