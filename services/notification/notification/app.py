@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from accesskit.enforcement import enforce
 from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested
@@ -23,7 +22,6 @@ from notification.domain.media import Medium
 from notification.domain.receipts import Beacons
 from notification.domain.routing import Directory
 from notification.policies import load_policy
-from notification.policies.documents import load_document
 from notification.senders.aliyun_sms import AliyunSmsSender
 from notification.senders.calls import Calls
 from notification.senders.mail import MailSender
@@ -81,10 +79,9 @@ def build(settings: Settings) -> Chassis:
 
 def rules(settings: Settings, beacons: Beacons) -> tuple[Policy, Words]:
     """What is told to whom, and in which words; raises `InvalidPolicy`."""
-    templates = load_document("templates", settings.reminder_templates_file)
-    names = frozenset(templates.content["templates"])
-    policy = load_policy(subscribers.told_fields(), names, settings.reminder_policy_file)
-    return policy, Words(ZoneInfo(str(policy.zone)), beacons, settings.reminder_templates_file)
+    words = Words(beacons, settings.reminder_templates_file)
+    policy = load_policy(subscribers.told_fields(), words.names, settings.reminder_policy_file)
+    return policy, words
 
 
 def senders(calls: Calls) -> Mapping[Medium, MediumSender]:

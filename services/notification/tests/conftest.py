@@ -190,7 +190,7 @@ def overdue() -> Callable[..., ContactOverdue]:
     return build
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def policy() -> Policy:
     """The packaged policy."""
     names = frozenset(load_document("templates").content["templates"])

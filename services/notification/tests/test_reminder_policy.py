@@ -166,7 +166,7 @@ def test_one_event_may_call_for_several_reminders(policy: Policy) -> None:
 
 
 def test_every_reminder_can_be_said_in_both_languages(policy: Policy) -> None:
-    words = Words(policy.zone, Beacons(b"k" * 32, ""))
+    words = Words(Beacons(b"k" * 32, ""))
     for kind in policy.kinds.values():
         facts = dict.fromkeys(kind.facts, "")
         subject = Subject(None, "", None, 0, None)

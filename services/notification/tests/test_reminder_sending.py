@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import pytest
 from notification.domain.addresses import Account, Device
@@ -138,9 +137,9 @@ def test_robots_sign_with_their_secret_and_without_one_not_at_all() -> None:
     assert feishu_signature("test", NOW)["timestamp"] == "1770438600"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def words() -> Words:
-    return Words(ZoneInfo("Asia/Shanghai"), BEACONS)
+    return Words(BEACONS)
 
 
 HOSTILE = '<b>[x](http://evil.example)</b>*_`@all`\n"\u202e'

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PACKAGE = "notification.policies"
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class InvalidPolicy(Invalid):
@@ -27,8 +28,8 @@ class Document:
     def __init__(self, file: str, text: str, schema: dict[str, Any]) -> None:
         self._file = file
         try:
-            root = yaml.compose(text, Loader=yaml.SafeLoader)
-            self.content: Any = yaml.safe_load(text)
+            root = yaml.compose(text, Loader=_LOADER)
+            self.content: Any = yaml.load(text, Loader=_LOADER)  # noqa: S506 - one of the safe ones
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark
             line = mark.line + 1 if mark else 1

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 LOCALES = ("zh", "en")
 VALUE_CHARS_MAX = 200
 
+_Key = tuple[str, str, str]
+"""A template's name, part and locale."""
+
 _MARKS = "\\`*_{}[]()<>#|@~"
 _FULL_WIDTH = {ord(mark): chr(ord(mark) + 0xFEE0) for mark in _MARKS}
 """Signs of markup become their full-width twins: no dialect of Markdown reads them, and people still do."""
@@ -39,22 +42,23 @@ _FULL_WIDTH = {ord(mark): chr(ord(mark) + 0xFEE0) for mark in _MARKS}
 class Words:
     """Everything that can be said. Raises `InvalidPolicy` for templates that cannot be read."""
 
-    def __init__(self, policy_zone: ZoneInfo, beacons: Beacons, file: Path | None = None) -> None:
+    def __init__(self, beacons: Beacons, file: Path | None = None) -> None:
         document = load_document("templates", file)
-        self._zone = policy_zone
         self._beacons = beacons
         self._labels: Mapping[str, Mapping[str, str]] = document.content["labels"]
         self._words: Mapping[str, Mapping[str, str]] = document.content["words"]
-        self._templates = {
-            style: _compiled(document, _environment(style, self._word)) for style in Style
+        self._sources = _sources(document)
+        self._environments = {style: _environment(style, self._word) for style in Style}
+        plain = _compiled(document, self._environments[Style.PLAIN], self._sources)
+        self._templates: dict[Style, dict[_Key, jinja2.Template]] = {
+            style: plain if style is Style.PLAIN else {} for style in Style
         }
-        plain = self._templates[Style.PLAIN]
         self._more = {loc: plain["", "more", loc] for loc in LOCALES}
 
     @property
     def names(self) -> frozenset[str]:
         """The templates that there are."""
-        return frozenset(name for name, _, _ in self._templates[Style.PLAIN] if name)
+        return frozenset(name for name, _, _ in self._sources if name)
 
     def letter(self, bundle: Bundle, person: Person, policy: Policy, style: Style) -> Letter:
         """What a message says to a person."""
@@ -79,7 +83,7 @@ class Words:
             kind=parcel.kind,
             title=self._said("title", parcel, person, policy, how),
             text=self._said("text", parcel, person, policy, how),
-            card=list(self._card(parcel, person, style)),
+            card=list(self._card(parcel, person, policy, style)),
             url=self._beacons.click_url(parcel.send_id),
             pixel_url=self._beacons.pixel_url(parcel.send_id),
         )
@@ -90,27 +94,36 @@ class Words:
         style, locale = how
         kind = policy.kinds.get(parcel.kind)
         name = kind.template if kind else parcel.kind
-        template = self._templates[style][name, part, locale]
+        template = self._template(style, (name, part, locale))
         return template.render(
-            json.loads(parcel.facts), locale_=locale, zone_=self._zone_of(person)
+            json.loads(parcel.facts), locale_=locale, zone_=_zone_of(person, policy)
         )
 
-    def _card(self, parcel: Parcel, person: Person, style: Style) -> Any:
+    def _template(self, style: Style, key: _Key) -> jinja2.Template:
+        """Compiled at its first use: most styles are asked for few of their templates."""
+        compiled = self._templates[style]
+        if key not in compiled:
+            _, source = self._sources[key]
+            compiled[key] = self._environments[style].from_string(source)
+        return compiled[key]
+
+    def _card(self, parcel: Parcel, person: Person, policy: Policy, style: Style) -> Any:
         clean = _CLEANERS[style]
         for name, value in json.loads(parcel.facts).items():
             if value:
                 label = self._labels.get(name, {}).get(person.locale, name)
                 shown = value
                 if name.endswith("_at"):
-                    shown = clock(value, self._zone_of(person))
+                    shown = clock(value, _zone_of(person, policy))
                 yield label, clean(self._words.get(shown, {}).get(person.locale, shown))
-
-    def _zone_of(self, person: Person) -> ZoneInfo:
-        return ZoneInfo(person.zone) if person.zone else self._zone
 
     @pass_context
     def _word(self, context: Context, value: str) -> str:
         return self._words.get(value, {}).get(context["locale_"], value)
+
+
+def _zone_of(person: Person, policy: Policy) -> ZoneInfo:
+    return ZoneInfo(person.zone) if person.zone else policy.zone
 
 
 def clock(value: str, zone: ZoneInfo) -> str:
@@ -163,12 +176,10 @@ def _environment(style: Style, word: Callable[..., str]) -> ImmutableSandboxedEn
     return environment
 
 
-def _compiled(
-    document: Document, environment: ImmutableSandboxedEnvironment
-) -> dict[tuple[str, str, str], jinja2.Template]:
-    """Templates by name, part and locale; `more` stands under no name."""
+def _sources(document: Document) -> dict[_Key, tuple[tuple[str, ...], str]]:
+    """Where each template stands and what it says; `more` stands under no name."""
     content = document.content
-    sources: dict[tuple[str, str, str], tuple[tuple[str, ...], str]] = {
+    sources: dict[_Key, tuple[tuple[str, ...], str]] = {
         ("", "more", locale): (("labels", "more", locale), content["labels"]["more"][locale])
         for locale in LOCALES
     }
@@ -176,6 +187,15 @@ def _compiled(
         for part, locale in product(("title", "text"), LOCALES):
             path = ("templates", name, part, locale)
             sources[name, part, locale] = (path, parts[part][locale])
+    return sources
+
+
+def _compiled(
+    document: Document,
+    environment: ImmutableSandboxedEnvironment,
+    sources: Mapping[_Key, tuple[tuple[str, ...], str]],
+) -> dict[_Key, jinja2.Template]:
+    """Every template; raises `InvalidPolicy` for one that cannot be read."""
     compiled = {}
     for key, (where, source) in sources.items():
         try:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from leadctl.fakes.mail_server import MailServer
@@ -156,7 +155,7 @@ async def desk(database: Database, keys: KeyRing, hasty_policy: Policy) -> Async
             await server.start()
         door_url = f"http://127.0.0.1:{door.port}"
         beacons = Beacons(b"i" * 32, door_url)
-        words = Words(ZoneInfo(str(hasty_policy.zone)), beacons)
+        words = Words(beacons)
         book, calls = AddressBook(database, keys), Calls()
         outfit = Outfit(senders(calls), words, hasty_policy, calls)
         sender = Sender(database, book, outfit, clock=_now, pace_s=0.0, delay_scale=0.01)
