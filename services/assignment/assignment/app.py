@@ -13,16 +13,19 @@ from servicekit.erasures import REPEAT_IDLE_S, Erasures
 
 from assignment import commands, queries, rpc, subscribers
 from assignment.clients import Approvals
-from assignment.domain.clocks import CONTACT_TIMER
+from assignment.domain.clocks import CONTACT_TIMER, OVERDUE_TIMER, YELLOW_TIMER
 from assignment.policies import load_rules, load_sla, rules_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
+    from typing import TypeAlias
 
-    from servicekit.database import Database
+    from servicekit.database import Database, UnitOfWork
 
     from assignment.domain.gaps import Gap
     from assignment.settings import Settings
+
+    Fire: TypeAlias = Callable[[UnitOfWork, commands.Desk], Awaitable[commands.Fired]]
 
 TIMER_POLL_S = 0.1
 DRAIN_POLL_S = 1.0
@@ -40,9 +43,14 @@ def build(settings: Settings) -> Chassis:
     desk = commands.Desk(
         load_rules(settings.routing_rules_file), load_sla(settings.sla_policy_file)
     )
-    fuse = ContactFuse(chassis.database, desk)
     drain = Drain(chassis.database, desk, rules_text(settings.routing_rules_file))
-    chassis.work("contact timers", fuse.step, idle_s=TIMER_POLL_S)
+    for kind, fire in (
+        (CONTACT_TIMER, commands.fire_contact_timers),
+        (YELLOW_TIMER, commands.fire_yellow_clocks),
+        (OVERDUE_TIMER, commands.fire_overdue_clocks),
+    ):
+        fuse = Fuse(chassis.database, desk, kind, fire)
+        chassis.work(f"{kind} timers", fuse.step, idle_s=TIMER_POLL_S)
     poller = chassis.work("drain waiting", drain.step, idle_s=DRAIN_POLL_S)
     chassis.work("duty", Duties(chassis.database, desk, poller.wake).step, idle_s=DUTY_POLL_S)
     chassis.work("rep gaps", RepGaps(chassis.database, desk).step, idle_s=GAPS_POLL_S)
@@ -61,19 +69,20 @@ def build(settings: Settings) -> Chassis:
     return chassis
 
 
-class ContactFuse:
-    """The worker that fires contact timers; any number of replicas may run one."""
+class Fuse:
+    """The worker that fires timers of one kind; any number of replicas may run one."""
 
-    def __init__(self, database: Database, desk: commands.Desk) -> None:
+    def __init__(self, database: Database, desk: commands.Desk, kind: str, fire: Fire) -> None:
         self._database = database
         self._desk = desk
-        self._fired = metrics.TIMERS_FIRED.labels(timer=CONTACT_TIMER)
-        self._lateness_s = metrics.TIMER_LATENESS_S.labels(timer=CONTACT_TIMER)
+        self._fire = fire
+        self._fired = metrics.TIMERS_FIRED.labels(timer=kind)
+        self._lateness_s = metrics.TIMER_LATENESS_S.labels(timer=kind)
 
     async def step(self) -> bool:
         """Fires what has run out; says whether there may be more."""
         async with self._database.unit_of_work() as uow:
-            fired = await commands.fire_contact_timers(uow, self._desk)
+            fired = await self._fire(uow, self._desk)
         self._fired.inc(len(fired.overdue))
         for timer in fired.overdue:
             self._lateness_s.observe((uow.now - timer.due_at).total_seconds())

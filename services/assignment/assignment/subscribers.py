@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from leadchain.engagement.v1.follow_up_events_pb2 import FollowUpRecorded
+from leadchain.engagement.v1.follow_up_events_pb2 import (
+    FollowUpBecameEffective,
+    FollowUpRecorded,
+)
 from leadchain.identity.v1.customer_events_pb2 import CustomerMerged, CustomerSplit
 from leadchain.identity.v1.events_pb2 import LeadIdentified
 from leadchain.intake.v1.import_events_pb2 import LeadsWithdrawn
@@ -53,6 +56,11 @@ def subscribe(bus: Bus, desk: commands.Desk, erasures: Erasures) -> None:
         """Whoever records a call need not say again that contact was made."""
         made = [wire.contact(event) for event in events if event.is_contact]
         await commands.note_follow_ups(uow, made)
+
+    @bus.on_batch(FollowUpBecameEffective)
+    async def stop_golden_hours(events: Sequence[FollowUpBecameEffective], uow: UnitOfWork) -> None:
+        """Whoever did something that counts is not late (FU-08)."""
+        await commands.note_effective(uow, [wire.effective_follow_up(event) for event in events])
 
     @bus.on(SessionsRevoked)
     async def retire_who_left(event: SessionsRevoked, uow: UnitOfWork) -> None:

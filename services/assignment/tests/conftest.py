@@ -20,6 +20,7 @@ from assignment.domain.reps import Rep, Shift
 from assignment.domain.rules import Condition, ContactSla, Cover, Rule, Rules
 from assignment.policies import load_rules
 from assignment.settings import Settings
+from leadchain.assignment.v1 import clock_events_pb2 as clock_pb
 from leadchain.assignment.v1 import events_pb2 as pb
 from leadchain.assignment.v1.assignment_service_pb2_grpc import AssignmentServiceStub
 from leadchain.assignment.v1.rules_service_pb2_grpc import RulesServiceStub
@@ -171,6 +172,14 @@ class Office:
         async with self.database.unit_of_work() as uow:
             return len((await commands.fire_contact_timers(uow, desk)).overdue)
 
+    async def fire_follow_ups(self, desk: commands.Desk) -> tuple[int, int]:
+        """Fires the yellow and the overdue timers that have run out; how many owners they found idle."""
+        found: list[int] = []
+        for fire in (commands.fire_yellow_clocks, commands.fire_overdue_clocks):
+            async with self.database.unit_of_work() as uow:
+                found.append(len((await fire(uow, desk)).overdue))
+        return found[0], found[1]
+
     async def contacted(self, lead: Lead, rep_id: str) -> datetime:
         """Marks a lead contacted."""
         async with self.database.unit_of_work() as uow:
@@ -221,6 +230,9 @@ EVENTS = (
     pb.LeadAccepted,
     pb.LeadDeclined,
     pb.RoutingRulesPublished,
+    clock_pb.FollowUpBecameYellow,
+    clock_pb.FollowUpOverdue,
+    clock_pb.ReviewRequired,
 )
 
 

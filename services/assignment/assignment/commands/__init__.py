@@ -6,6 +6,11 @@ from assignment.commands.contact import Fired, fire_contact_timers, mark_contact
 from assignment.commands.customers import merge_customers, part_customers
 from assignment.commands.desk import Desk
 from assignment.commands.duty import note_duty, report_presence
+from assignment.commands.follow_ups import (
+    fire_overdue_clocks,
+    fire_yellow_clocks,
+    note_effective,
+)
 from assignment.commands.privacy import erase_leads, kept_about
 from assignment.commands.reps import (
     import_reps,
@@ -29,12 +34,15 @@ __all__ = [
     "drain_waiting",
     "erase_leads",
     "fire_contact_timers",
+    "fire_overdue_clocks",
+    "fire_yellow_clocks",
     "import_reps",
     "install_rules",
     "kept_about",
     "mark_contacted",
     "merge_customers",
     "note_duty",
+    "note_effective",
     "note_follow_ups",
     "open_up",
     "part_customers",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from assignment import wire
-from assignment.commands.clocks import start_contact_clocks
+from assignment.commands.clocks import start_contact_clocks, start_follow_up_clocks
 from assignment.domain.clocks import CONTACT_TIMER, TeamClocks
 from assignment.domain.contact import (
     UnknownLead,
@@ -31,7 +31,7 @@ from assignment.store import reps as rep_store
 from assignment.store import timers as timer_store
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
     from datetime import datetime
 
@@ -154,26 +154,35 @@ class _Relay:
 
 
 async def fire_contact_timers(uow: UnitOfWork, desk: Desk) -> Fired:
-    """Takes the clocks that have run out, gives their leads to somebody else, and tells the managers."""
+    """Takes the clocks that have run out, gives their leads to somebody else, and tells the managers.
+
+    The 48 hours of whoever keeps a lead go on (FU-08), from when they got it.
+    """
     timers = await timer_store.take_due(
         uow.raw, CONTACT_TIMER, now=uow.now, limit=TIMERS_BATCH_SIZE
     )
-    overdue = await _overdue(uow.raw, timers) if timers else []
+    if not timers:
+        return Fired(0)
+    stored = await lead_store.lock_leads(uow.raw, [timer.lead_id for timer in timers])
+    overdue = _overdue(timers, stored)
+    router, _ = await desk.router(uow.raw, now=uow.now)
+    clocks = TeamClocks(router, now=uow.now)
+    moved: set[LeadId] = set()
     if overdue:
-        router, _ = await desk.router(uow.raw, now=uow.now)
-        clocks = TeamClocks(router, now=uow.now)
         relays = await _relays(uow.raw, router, desk.sla, overdue)
         hand_overs = await _decide(uow, router, relays, clocks, desk.sla)
         owners = await _save(uow, router, hand_overs)
         await start_contact_clocks(uow, clocks, desk.sla, owners)
+        moved.update(owners)
         for hand_over in hand_overs:
             _publish(uow, router, hand_over)
+    staying = [timer for timer in timers if timer.lead_id not in moved]
+    await start_follow_up_clocks(uow, clocks, desk.sla, staying, stored)
     return Fired(len(timers), [each.timer for each in overdue])
 
 
-async def _overdue(raw: asyncpg.Connection, timers: Sequence[Timer]) -> list[_Overdue]:
+def _overdue(timers: Sequence[Timer], stored: Mapping[LeadId, StoredLead]) -> list[_Overdue]:
     """The taken timers that still concern somebody, with their locked leads; the most overdue first."""
-    stored = await lead_store.lock_leads(raw, [timer.lead_id for timer in timers])
     return [
         _Overdue(timer, lead, lead.standing)
         for timer in sorted(timers, key=lambda timer: (timer.due_at, timer.lead_id))

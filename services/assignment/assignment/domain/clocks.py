@@ -10,14 +10,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assignment.domain.calendars import NoWorkingTime
+from assignment.domain.leads import Owned
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from assignment.domain.candidates import Router
-    from assignment.domain.leads import LeadId, Owned, RepId
+    from assignment.domain.leads import LeadId, RepId, StoredLead
 
 CONTACT_TIMER = "contact"
+YELLOW_TIMER = "yellow"
+OVERDUE_TIMER = "overdue"
 WALL_TIME = ""
 
 
@@ -34,6 +37,19 @@ class Timer:
     due_at: datetime
     calendar: str = WALL_TIME
     roster_version: int = 0
+
+
+def concerned(stored: StoredLead | None, timer: Timer) -> Owned | None:
+    """The owner whose clock it is, if they still have the lead."""
+    standing = stored.standing if stored is not None else None
+    if isinstance(standing, Owned) and standing.assignment_no == timer.assignment_no:
+        return standing
+    return None
+
+
+def is_idle(stored: StoredLead, timer: Timer) -> bool:
+    """Whether nothing that counts has been done since the clock started."""
+    return stored.effective_at is None or stored.effective_at < timer.started_at
 
 
 class TeamClocks:

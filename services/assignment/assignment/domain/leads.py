@@ -105,13 +105,15 @@ Standing: TypeAlias = Waiting | Owned | Merged | Withdrawn
 class StoredLead:
     """A lead with its standing; `decision_count` decisions have been made about it.
 
-    `accepted_at` is when its owner of now took it on; None before.
+    `accepted_at` is when its owner of now took it on; `effective_at` when an owner last did something that counts.
+    Both are None before.
     """
 
     lead: Lead
     standing: Standing
     decision_count: int
     accepted_at: datetime | None = None
+    effective_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

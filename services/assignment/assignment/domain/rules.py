@@ -7,12 +7,12 @@ attributes, score, or an expression) is asked for every lead, of the rules that 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import Enum, IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import timedelta
 
     from assignment.domain.leads import Lead, Precision, Profile, RepId, Traits
 
@@ -250,10 +250,17 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class ContactSla:
-    """How long an owner has to make contact, and how often a lead may be handed on (AS-03)."""
+    """How long an owner has to make contact, and how often a lead may be handed on (AS-03).
+
+    And how long to do something that counts: until it is yellow, and until it is overdue (FU-08); then, how long the
+    review may take that this calls for.
+    """
 
     contact_within: timedelta
     max_hops: int
+    yellow_after: timedelta = timedelta(hours=48)
+    overdue_after: timedelta = timedelta(hours=72)
+    review_within: timedelta = timedelta(hours=24)
 
 
 LEAD_VALUES: dict[str, tuple[Callable[[Lead, float], Value], Value]] = {

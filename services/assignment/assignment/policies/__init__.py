@@ -88,5 +88,17 @@ def checked_rules(
 
 def load_sla(file: Path | None = None) -> ContactSla:
     """The contact SLA in `file`, or the packaged one; raises `InvalidPolicy`."""
-    content = load_document("sla", file).content
-    return ContactSla(timedelta(seconds=content["contact_within_s"]), content["max_hops"])
+    document = load_document("sla", file)
+    content = document.content
+    follow_up = {
+        name: timedelta(seconds=content[f"{name}_s"])
+        for name in ("yellow_after", "overdue_after", "review_within")
+        if f"{name}_s" in content
+    }
+    sla = ContactSla(
+        timedelta(seconds=content["contact_within_s"]), content["max_hops"], **follow_up
+    )
+    if not sla.contact_within <= sla.yellow_after <= sla.overdue_after:
+        reason = "contact, yellow and overdue do not come in this order"
+        raise document.fault(("contact_within_s",), reason)
+    return sla

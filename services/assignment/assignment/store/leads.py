@@ -83,7 +83,7 @@ _ADD_COLUMNS = (
 COLUMNS = """
   lead_id, golden_id, channel, received_at, province, city, region_precision, industry, source_kind, first_action,
   phone_display, traceparent, assignee_id, assignment_no, contact_due_at, first_assigned_at, contacted_at,
-  into_lead_id, withdrawn_import_id, decision_count, product, budget, attributes, accepted_at
+  into_lead_id, withdrawn_import_id, decision_count, product, budget, attributes, accepted_at, effective_at
 """
 _GET = f"select {COLUMNS} from leads where lead_id = $1"
 _LOCK = f"select {COLUMNS} from leads where lead_id = any($1::uuid[]) order by lead_id for update"
@@ -111,6 +111,10 @@ from unnest($1::uuid[], $2::uuid[]) as t (lead_id, import_id) where leads.lead_i
 _TRIED = """
 update leads set tried_openings = $3, score = t.score
 from unnest($1::uuid[], $2::float8[]) as t (lead_id, score) where leads.lead_id = t.lead_id
+"""
+_EFFECTIVE = """
+update leads set effective_at = greatest(leads.effective_at, t.effective_at)
+from unnest($1::uuid[], $2::timestamptz[]) as t (lead_id, effective_at) where leads.lead_id = t.lead_id
 """
 _ACCEPTED = "update leads set accepted_at = $2 where lead_id = $1"
 
@@ -225,6 +229,11 @@ async def mark_tried(
     await raw.execute(_TRIED, list(scores), list(scores.values()), openings)
 
 
+async def mark_effective(raw: asyncpg.Connection, done: Mapping[LeadId, datetime]) -> None:
+    """Notes when owners of locked leads last did something that counts."""
+    await raw.execute(_EFFECTIVE, list(done), list(done.values()))
+
+
 async def mark_accepted(raw: asyncpg.Connection, lead_id: LeadId, accepted_at: datetime) -> None:
     """Notes that the owner of a locked lead took it on."""
     await raw.execute(_ACCEPTED, lead_id, accepted_at)
@@ -283,7 +292,9 @@ def stored_lead(row: Any) -> StoredLead:
         traceparent=row["traceparent"],
         traits=_traits(row),
     )
-    return StoredLead(lead, _standing(row), row["decision_count"], row["accepted_at"])
+    return StoredLead(
+        lead, _standing(row), row["decision_count"], row["accepted_at"], row["effective_at"]
+    )
 
 
 def _traits(row: Any) -> Traits:

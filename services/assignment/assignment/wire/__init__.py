@@ -10,6 +10,12 @@ from assignment.wire.answers import (
     marked,
     owner_of,
 )
+from assignment.wire.clocks import (
+    effective_follow_up,
+    follow_up_became_yellow,
+    follow_up_overdue,
+    review_required,
+)
 from assignment.wire.events import (
     REFUSALS_MAX,
     contact,
@@ -40,7 +46,10 @@ __all__ = [
     "contacted_response",
     "declined_response",
     "departed",
+    "effective_follow_up",
     "explanation_response",
+    "follow_up_became_yellow",
+    "follow_up_overdue",
     "lead",
     "lead_accepted",
     "lead_assigned",
@@ -54,6 +63,7 @@ __all__ = [
     "marked",
     "owner_of",
     "parts",
+    "review_required",
     "rules_published",
     "subject_erased",
     "subject_exported",
