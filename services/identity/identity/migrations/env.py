@@ -1,6 +1,6 @@
 """Runs identity's migrations."""
 
-from identity.store import Base
+from identity.store.tables import Base
 from servicekit.migrations import run_environment
 
 run_environment(Base.metadata)

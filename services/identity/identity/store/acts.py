@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Index, LargeBinary, String
-from sqlalchemy.orm import Mapped, mapped_column
-
 from identity.store.locks import GATE, KEPT_PLANS
-from identity.store.rows import Base
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import asyncpg
 
 # Whoever has to wait for another holder of the key does so without the gate.
@@ -31,19 +28,6 @@ delete from steward_acts where (actor, idempotency_key) in (
   select actor, idempotency_key from steward_acts where made_at < $1 order by made_at limit {FORGOTTEN_AT_ONCE}
 )
 """
-
-
-class StewardActRow(Base):
-    """A decision that was carried out; `digest` is keyed and stands for the request, `outcome` holds ids only."""
-
-    __tablename__ = "steward_acts"
-    actor: Mapped[str] = mapped_column(String(200), primary_key=True)
-    idempotency_key: Mapped[str] = mapped_column(String(100), primary_key=True)
-    digest: Mapped[bytes] = mapped_column(LargeBinary(16))
-    outcome: Mapped[bytes] = mapped_column(LargeBinary)
-    made_at: Mapped[datetime]
-
-    __table_args__ = (Index("ix_steward_acts_made_at", "made_at"),)
 
 
 async def claim(

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
-
-from sqlalchemy import BigInteger, CheckConstraint, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
 
 from identity.domain.backfills import Backfill, Counts
-from identity.store.rows import Base
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
+    from uuid import UUID
 
     import asyncpg
 
@@ -44,42 +40,6 @@ where (select count(*) from refused_rows where backfill_id = $1) < $4
 _REFUSED = """
 select row_no, reason from refused_rows where backfill_id = $1 and row_no > $2 order by row_no limit $3
 """
-
-
-class BackfillRow(Base):
-    """A backfill and its counts, of rows from 1 to `done_count`."""
-
-    __tablename__ = "backfills"
-    backfill_id: Mapped[UUID] = mapped_column(primary_key=True)
-    system: Mapped[str] = mapped_column(String(64))
-    name: Mapped[str] = mapped_column(String(200))
-    total_count: Mapped[int] = mapped_column(BigInteger)
-    done_count: Mapped[int] = mapped_column(BigInteger, server_default="0")
-    refused_count: Mapped[int] = mapped_column(BigInteger, server_default="0")
-    new_count: Mapped[int] = mapped_column(BigInteger, server_default="0")
-    joined_count: Mapped[int] = mapped_column(BigInteger, server_default="0")
-    unchanged_count: Mapped[int] = mapped_column(BigInteger, server_default="0")
-    opened_at: Mapped[datetime]
-    opened_by: Mapped[str] = mapped_column(String(200))
-    done_at: Mapped[datetime | None]
-    closed_at: Mapped[datetime | None]
-
-    __table_args__ = (
-        UniqueConstraint("system", "name", name="uq_backfills_system_name"),
-        CheckConstraint(
-            "done_count >= refused_count + new_count + joined_count + unchanged_count",
-            name="counts_add_up",
-        ),
-    )
-
-
-class RefusedRowRow(Base):
-    """A row that cannot be a statement, and why."""
-
-    __tablename__ = "refused_rows"
-    backfill_id: Mapped[UUID] = mapped_column(primary_key=True)
-    row_no: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    reason: Mapped[str] = mapped_column(String(400))
 
 
 async def open_backfill(raw: asyncpg.Connection, wanted: Backfill) -> Backfill:

@@ -7,11 +7,7 @@ from datetime import datetime
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, SmallInteger, text
-from sqlalchemy.orm import Mapped, mapped_column
-
 from identity.domain.evidence import BRIDGE_POSTERIOR_MAX, PART_MIN
-from identity.store.rows import Base, CustomerRow, LinkRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -75,36 +71,6 @@ where c.record_count >= $1 and c.record_count >= {LARGE_MIN} and l.outcome = 1
   )
 order by c.customer_id, l.bits desc, l.a, l.b limit $2
 """
-
-
-class SuspicionRow(Base):
-    """A pair of which something is suspected (see `ReviewKind`); found once, asked once."""
-
-    __tablename__ = "suspicions"
-    a: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    b: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    kind: Mapped[int] = mapped_column(SmallInteger)
-    record_count: Mapped[int]  # that would leave, or that are there
-    made_at: Mapped[datetime]
-    decided_at: Mapped[datetime | None]  # when a person answered
-
-    __table_args__ = (
-        CheckConstraint("a < b", name="a_is_smaller"),
-        Index("ix_suspicions_open", "made_at", postgresql_where=text("decided_at is null")),
-    )
-
-
-Index(
-    "ix_links_barely_accepted",
-    LinkRow.a,
-    LinkRow.b,
-    postgresql_where=text("outcome = 1 and kind = 1 and posterior < 0.9"),
-)
-Index(
-    "ix_customers_large",
-    CustomerRow.customer_id,
-    postgresql_where=text("record_count >= 20"),
-)
 
 
 class ReviewKind(IntEnum):
