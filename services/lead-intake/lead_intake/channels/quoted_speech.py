@@ -6,6 +6,7 @@ Whoever is not declared to be the customer is not the customer.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from lead_intake.channels.plain_values import full_text, seconds
@@ -23,11 +24,11 @@ ITEMS_READ_MAX: Final = LINES_MAX + 1
 """One more than are kept, so that it is known that there were more."""
 
 _COLON: Final = ":\uff1a"
-_CLOCK: Final = (
-    r"[\[(\uff08\u3010]?\s*(?P<at>\d{1,2}:\d{2}(?::\d{2})?)(?:[.,]\d{1,3})?\s*[\])\uff09\u3011]?"
-)
+_GAP: Final = r"\s{0,3}"
+_TIME: Final = r"(?P<at>\d{1,2}:\d{2}(?::\d{2})?)(?:[.,]\d{1,3})?"
+_CLOCK: Final = rf"[\[(\uff08\u3010]?{_GAP}{_TIME}{_GAP}[\])\uff09\u3011]?"
 _SOMEBODY: Final = re.compile(
-    rf"\s*(?:{_CLOCK}\s*)?[^\s\d{_COLON}][^{_COLON}]{{0,19}}[{_COLON}](?!//)"
+    rf"(?:{_CLOCK}{_GAP})?[^\s\d{_COLON}][^{_COLON}]{{0,19}}[{_COLON}](?!//)"
 )
 
 Speech: TypeAlias = tuple[SpokenLine, ...]
@@ -56,20 +57,25 @@ def transcript_reader(speakers: Mapping[str, str]) -> Callable[[Any], Speech]:
 
     `speakers` says of each name whether it is the `customer` or `ours`. A line that begins with another name and a
     colon is not the customer's; one without a name goes on with what was said before. In a text that is one line, each
-    declared name behind a space begins another.
+    declared name that begins it or follows a space begins another.
     """
     names = "|".join(re.escape(name) for name in sorted(speakers, key=len, reverse=True))
-    declared = re.compile(rf"\s*(?:{_CLOCK}\s*)?(?P<who>{names})\s*[{_COLON}]\s*")
-    inside = re.compile(rf"(?<=\s)(?=(?:{names})\s*[{_COLON}])")
+    begins = rf"(?:{_CLOCK}{_GAP})?(?P<who>{names}){_GAP}[{_COLON}]"
+    declared, inside = re.compile(begins), re.compile(rf"(?<!\S){begins}")
 
     def read(value: Any) -> Speech:
         written = full_text(value)
         lines = written.splitlines()
         if len(lines) == 1:
-            lines = inside.split(written)
+            lines = _cut(written, inside)
         return tuple(_turns(lines, declared, speakers))
 
     return read
+
+
+def _cut(text: str, beginnings: re.Pattern[str]) -> list[str]:
+    places = [0, *(found.start() for found in beginnings.finditer(text)), len(text)]
+    return [text[start:end] for start, end in pairwise(places)]
 
 
 def _turns(
@@ -99,7 +105,7 @@ def _turn(
     """Who begins to speak in a line, None when nobody does, and the words; other names than declared stay in them."""
     if found := declared.match(line):
         who = SpokenLine(speakers[found["who"]] == CUSTOMER, "", seconds(found["at"]))
-        return who, line[found.end() :]
+        return who, line[found.end() :].lstrip()
     if found := _SOMEBODY.match(line):
         return SpokenLine(is_customer=False, text="", at=seconds(found["at"])), line
     return None, line

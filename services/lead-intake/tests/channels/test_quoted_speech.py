@@ -108,6 +108,8 @@ def written(line: pb.InteractionContent.Line) -> str:
         ("没有名字的话\n客户: 好", [(False, "没有名字的话", None), (True, "好", None)]),
         ("客户: 看 http://a.example\nhttp://b.example", [(True, "看 http://a.example\nhttp://b.example", None)]),
         ("客户: 有货吗 坐席: 有", [(True, "有货吗", None), (False, "有", None)]),
+        ("00:01 客户: 有货吗 00:03 坐席: 有", [(True, "有货吗", 1), (False, "有", 3)]),
+        ("客户: 在吗客户: 我", [(True, "在吗客户: 我", None)]),
         ("客户\n坐席", [(False, "客户\n坐席", None)]),
         ("", []),
         (None, []),
