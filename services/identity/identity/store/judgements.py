@@ -61,7 +61,7 @@ class Words(NamedTuple):
     """Pairs to judge, and judgements to revoke."""
 
     musts: Collection[Pair]
-    nevers: Collection[Pair]
+    barred: Collection[Pair]
     revoked: Collection[Judgement]
 
 
@@ -100,7 +100,7 @@ async def say(raw: asyncpg.Connection, words: Words, said: Said) -> list[int]:
     Pairs that are judged wait for a person no more; uncertain ones of which nothing is said any more wait again.
     """
     made = [(*pair, Verdict.MUST) for pair in sorted(words.musts)]
-    made += [(*pair, Verdict.NEVER) for pair in sorted(words.nevers)]
+    made += [(*pair, Verdict.NEVER) for pair in sorted(words.barred)]
     answered = {(a, b) for a, b, _ in made}
     reopened = {each.pair for each in words.revoked}
     asked = [(*pair, pair in answered, pair in reopened) for pair in sorted(answered | reopened)]
