@@ -11,37 +11,56 @@ from servicekit.chassis import Chassis
 from servicekit.erasures import REPEAT_IDLE_S, Erasures
 
 from engagement import rpc, subscribers, workers
+from engagement.clients import Staff
 from engagement.commands.facts import Facts
 from engagement.commands.follow_ups import FollowUps
 from engagement.commands.money import Money
 from engagement.commands.privacy import erase_leads
 from engagement.commands.stages import Stages
-from engagement.policies import load_policies
+from engagement.commands.tasks import Tasks
+from engagement.commands.watches import Watches
+from engagement.policies import PolicyFiles, load_policies
 from engagement.seals import Seals
 
 if TYPE_CHECKING:
+    from engagement.policies import Policies
     from engagement.settings import Settings
 
 
 def build(settings: Settings) -> Chassis:
     """Engagement, ready to be started; raises `servicekit.documents.InvalidPolicy` for rules that cannot be used."""
     chassis = Chassis(settings)
-    enforce(chassis, settings, permissions_grpc=settings.permissions_grpc)
+    replica = enforce(chassis, settings, permissions_grpc=settings.permissions_grpc)
     erasures = Erasures(
         chassis.database, erase_leads, spared=[SubjectErasureRequested.DESCRIPTOR.full_name]
     )
     chassis.work("erasures", erasures.step, idle_s=REPEAT_IDLE_S)
     seals = Seals(settings.key_ring(), settings.index_key.get_secret_value())
-    policies = load_policies(
-        settings.follow_up_policy_file, settings.behaviour_policy_file, settings.stages_file
-    )
-    workers.work(chassis, policies)
+    policies = _policies(settings)
+    tasks = Tasks(policies.tasks, seals, Staff(replica).manager)
+    watches = Watches(policies.watches, tasks)
+    workers.work(chassis, policies, tasks, watches)
     stages = Stages(policies.machine)
-    facts = Facts(policies, seals)
-    subscribers.subscribe(chassis.bus, erasures, seals, stages, facts.take)
+    facts = Facts(policies, seals, watches)
+    acting = subscribers.Acting(seals, stages, tasks, facts.take)
+    subscribers.subscribe(chassis.bus, erasures, acting)
     rpc.opportunities.serve(chassis)
     rpc.stages.serve(chassis, stages, Money(stages))
     rpc.behaviours.serve(chassis, policies.behaviours, seals)
     follow_ups = FollowUps(policies.follow_ups, seals)
     rpc.follow_ups.serve(chassis, follow_ups, seals, ZoneInfo(settings.time_zone))
+    rpc.tasks.serve(chassis, tasks, seals)
+    rpc.watches.serve(chassis, policies.watches)
     return chassis
+
+
+def _policies(settings: Settings) -> Policies:
+    return load_policies(
+        PolicyFiles(
+            follow_ups=settings.follow_up_policy_file,
+            behaviours=settings.behaviour_policy_file,
+            stages=settings.stages_file,
+            tasks=settings.tasks_file,
+            watches=settings.watches_file,
+        )
+    )

@@ -31,6 +31,7 @@ class Seals:
         self._contacts = BlindIndex.parse(index_key, "engagement/contact")
         self._contracts = BlindIndex.parse(index_key, "engagement/contract")
         self._payments = BlindIndex.parse(index_key, "engagement/payment")
+        self._tickets = BlindIndex.parse(index_key, "engagement/ticket")
 
     def seal_details(self, follow_up_id: UUID, details: Sequence[str]) -> bytes:
         """A rep's own words, box by box."""
@@ -69,6 +70,18 @@ class Seals:
         )
         return lines, marks
 
+    def seal_answers(self, task_id: UUID, answers: Sequence[str], return_reason: str) -> bytes:
+        """What people wrote about a task: their answers, and why those came back."""
+        return self.ring.seal(msgspec.json.encode((answers, return_reason)), task_id.bytes)
+
+    def open_answers(self, task_id: UUID, sealed: bytes) -> tuple[tuple[str, ...], str]:
+        """What `seal_answers` sealed; nothing for what was erased."""
+        if not sealed:
+            return (), ""
+        return msgspec.json.decode(
+            self.ring.open(sealed, task_id.bytes), type=tuple[tuple[str, ...], str]
+        )
+
     def open_content(self, item_id: UUID, sealed: bytes) -> bytes:
         """What lead-intake sealed of an interaction: a serialised `InteractionContent`."""
         return self.ring.open(sealed, item_id.bytes)
@@ -84,6 +97,10 @@ class Seals:
     def payment_id(self, channel: str, account: str, own_id: str) -> UUID:
         """The id of a payment, likewise."""
         return _keyed(self._payments, channel, account, own_id)
+
+    def ticket_id(self, channel: str, account: str, own_id: str) -> UUID:
+        """The id of a ticket of a support system, likewise."""
+        return _keyed(self._tickets, channel, account, own_id)
 
 
 def _keyed(index: BlindIndex, channel: str, account: str, own_id: str) -> UUID:

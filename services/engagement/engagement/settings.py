@@ -10,8 +10,8 @@ from servicekit.settings import FieldKeySettings
 class Settings(FieldKeySettings):
     """The kit's settings, with the keys that open what customers said.
 
-    `follow_up_policy_file`, `behaviour_policy_file` and `stages_file` replace the packaged documents; one that is not
-    valid keeps the service from starting. Weeks begin on Monday in `time_zone`.
+    `follow_up_policy_file`, `behaviour_policy_file`, `stages_file`, `tasks_file` and `watches_file` replace the
+    packaged documents; one that is not valid keeps the service from starting. Weeks begin on Monday in `time_zone`.
     """
 
     service: ClassVar[str] = "engagement"
@@ -20,4 +20,6 @@ class Settings(FieldKeySettings):
     follow_up_policy_file: Path | None = None
     behaviour_policy_file: Path | None = None
     stages_file: Path | None = None
+    tasks_file: Path | None = None
+    watches_file: Path | None = None
     time_zone: str = "Asia/Shanghai"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+from leadchain.assignment.v1.clock_events_pb2 import ReviewRequired
 from leadchain.assignment.v1.events_pb2 import (
     LeadAssigned,
     LeadContacted,
@@ -19,9 +21,11 @@ from servicekit.erasures import parts as parts_of
 
 from engagement.commands import opportunities as commands
 from engagement.commands import privacy
+from engagement.domain.tasks import REVIEW
 from engagement.store import opportunities as store
 from engagement.wire import opportunities as wire
 from engagement.wire import privacy as privacy_wire
+from engagement.wire import task_events as task_wire
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from servicekit.erasures import Erasures
 
     from engagement.commands.stages import Stages
+    from engagement.commands.tasks import Tasks
     from engagement.domain.opportunities import Contacted, Ended, Owned
     from engagement.seals import Seals
 
@@ -38,15 +43,24 @@ if TYPE_CHECKING:
     TakeFacts: TypeAlias = Callable[[UnitOfWork, Sequence[FactIdentified]], Awaitable[None]]
 
 
-def subscribe(
-    bus: Bus, erasures: Erasures, seals: Seals, stages: Stages, take_facts: TakeFacts
-) -> None:
-    """Registers everything that engagement reads; `take_facts` takes what is needed of outside facts."""
-    _subscribe_to_facts(bus, take_facts)
-    _subscribe_to_assignment(bus, stages)
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """What handlers act with; `take_facts` takes what is needed of outside facts."""
+
+    seals: Seals
+    stages: Stages
+    tasks: Tasks
+    take_facts: TakeFacts
+
+
+def subscribe(bus: Bus, erasures: Erasures, acting: Acting) -> None:
+    """Registers everything that engagement reads."""
+    _subscribe_to_facts(bus, acting.take_facts)
+    _subscribe_to_assignment(bus, acting.stages)
+    _subscribe_to_clocks(bus, acting.tasks)
     _subscribe_to_ownership(bus)
     _subscribe_to_customers(bus)
-    _subscribe_to_privacy(bus, erasures, seals)
+    _subscribe_to_privacy(bus, erasures, acting.seals)
 
 
 def _subscribe_to_facts(bus: Bus, take: TakeFacts) -> None:
@@ -76,6 +90,13 @@ def _subscribe_to_assignment(bus: Bus, stages: Stages) -> None:
     async def keep_withdrawn(events: Sequence[LeadWithdrawn], uow: UnitOfWork) -> None:
         """A lead of an undone import is none."""
         await store.end(uow.raw, _latest(wire.withdrawn(event) for event in events))
+
+
+def _subscribe_to_clocks(bus: Bus, tasks: Tasks) -> None:
+    @bus.on(ReviewRequired)
+    async def ask_for_review(event: ReviewRequired, uow: UnitOfWork) -> None:
+        """Whoever let time pass says why, and what is done about it (FU-09)."""
+        await tasks.open(uow, REVIEW, *task_wire.review(event))
 
 
 def _subscribe_to_ownership(bus: Bus) -> None:

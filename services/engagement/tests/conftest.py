@@ -12,6 +12,8 @@ from engagement import subscribers
 from engagement.commands.facts import Facts
 from engagement.commands.privacy import erase_leads
 from engagement.commands.stages import Stages
+from engagement.commands.tasks import Tasks
+from engagement.commands.watches import Watches
 from engagement.policies import Policies, load_policies
 from engagement.seals import Seals
 from leadchain.assignment.v1.events_pb2 import LeadAssigned
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from servicekit.testing.databases import Migrated
 
 NOON = datetime(2026, 2, 7, 12, 0, tzinfo=UTC)
+MANAGERS = {"rep-01": "sue", "rep-02": "sue", "sue": "dan"}
 
 
 class Clock:
@@ -174,12 +177,25 @@ async def database(migrated_url: str, clock: Clock) -> AsyncIterator[Database]:
     await opened.stop()
 
 
+@pytest.fixture(scope="session")
+def tasks(policies: Policies, seals: Seals) -> Tasks:
+    return Tasks(policies.tasks, seals, lambda person_id: MANAGERS.get(person_id, ""))
+
+
+@pytest.fixture(scope="session")
+def watches(policies: Policies, tasks: Tasks) -> Watches:
+    return Watches(policies.watches, tasks)
+
+
 @pytest.fixture
-async def service(database: Database, seals: Seals, policies: Policies) -> Hearing:
+async def service(
+    database: Database, seals: Seals, policies: Policies, tasks: Tasks, watches: Watches
+) -> Hearing:
     bus = Bus("nats://127.0.0.1:1", database=database)
     erasures = Erasures(
         database, erase_leads, spared=[SubjectErasureRequested.DESCRIPTOR.full_name]
     )
-    stages = Stages(policies.machine)
-    subscribers.subscribe(bus, erasures, seals, stages, Facts(policies, seals).take)
+    facts = Facts(policies, seals, watches)
+    acting = subscribers.Acting(seals, Stages(policies.machine), tasks, facts.take)
+    subscribers.subscribe(bus, erasures, acting)
     return Hearing("engagement", database, bus)

@@ -8,7 +8,7 @@ from engagement.commands.behaviours import Behaviours
 from engagement.commands.contacts import Contacts
 from engagement.commands.money import Money
 from engagement.commands.stages import Stages
-from engagement.wire import behaviour_events, follow_up_events, stage_events
+from engagement.wire import behaviour_events, follow_up_events, stage_events, watch_events
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,19 +16,21 @@ if TYPE_CHECKING:
     from leadchain.identity.v1.events_pb2 import FactIdentified
     from servicekit.database import UnitOfWork
 
+    from engagement.commands.watches import Watches
     from engagement.policies import Policies
     from engagement.seals import Seals
 
 
 class Facts:
-    """Lets outside facts prove follow-ups, be read for what customers say, and move deals."""
+    """Lets outside facts prove follow-ups, be read for what customers say, move deals, and tell of trouble."""
 
-    def __init__(self, policies: Policies, seals: Seals) -> None:
+    def __init__(self, policies: Policies, seals: Seals, watches: Watches) -> None:
         self._seals = seals
         self._contacts = Contacts(policies.follow_ups, seals)
         self._behaviours = Behaviours(policies.behaviours, seals)
         self._stages = Stages(policies.machine)
         self._money = Money(self._stages)
+        self._watches = watches
 
     async def take(self, uow: UnitOfWork, events: Sequence[FactIdentified]) -> None:
         """Takes a batch of facts; raises `InvalidMessage` for one that can never be read."""
@@ -43,3 +45,6 @@ class Facts:
         payments = stage_events.payments(events, self._seals)
         if contracts or payments:
             await self._money.take(uow, contracts, payments)
+        tickets = watch_events.tickets(events, self._seals)
+        if tickets:
+            await self._watches.take(uow, tickets)

@@ -20,7 +20,7 @@ HOLDS = ("opportunities and what was done about them, without personal data, for
 
 
 async def erase_leads(uow: UnitOfWork, lead_ids: Sequence[UUID]) -> Erased:
-    """Forgets what our people wrote about whoever these leads are, what they said and did, and where they are."""
+    """Forgets what our people wrote about whoever these leads are, what they said and did, and their address."""
     return Erased(await store.forget(uow.raw, lead_ids), HOLDS)
 
 
@@ -30,4 +30,5 @@ async def kept_about(
     """What is kept about these leads: owners, times, what our people wrote, and what was said."""
     records = [dict(row) for row in await store.kept_about(uow.raw, lead_ids)]
     records += await store.follow_ups_about(uow.raw, lead_ids, seals)
+    records += await store.tasks_about(uow.raw, lead_ids, seals)
     return records + await store.said_by(uow.raw, lead_ids, seals)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from engagement.policies.behaviours import load_behaviour_policy
 from engagement.policies.follow_ups import load_follow_up_policy
 from engagement.policies.stages import load_machine
+from engagement.policies.tasks import load_task_policy
+from engagement.policies.watches import load_watch_policy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,6 +17,19 @@ if TYPE_CHECKING:
     from engagement.domain.behaviours import BehaviourPolicy
     from engagement.domain.follow_ups import FollowUpPolicy
     from engagement.domain.stages import Machine
+    from engagement.domain.tasks import TaskPolicy
+    from engagement.domain.watches import WatchPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFiles:
+    """The files that replace packaged rules; None for a document that is not replaced."""
+
+    follow_ups: Path | None = None
+    behaviours: Path | None = None
+    stages: Path | None = None
+    tasks: Path | None = None
+    watches: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +39,19 @@ class Policies:
     follow_ups: FollowUpPolicy
     behaviours: BehaviourPolicy
     machine: Machine
+    tasks: TaskPolicy
+    watches: WatchPolicy
 
 
-def load_policies(
-    follow_ups: Path | None = None, behaviours: Path | None = None, stages: Path | None = None
-) -> Policies:
+def load_policies(files: PolicyFiles | None = None) -> Policies:
     """The rules in these files, packaged ones where none is named; raises `servicekit.documents.InvalidPolicy`."""
+    named = files or PolicyFiles()
+    follow_ups = load_follow_up_policy(named.follow_ups)
+    tasks = load_task_policy(named.tasks)
     return Policies(
-        load_follow_up_policy(follow_ups), load_behaviour_policy(behaviours), load_machine(stages)
+        follow_ups,
+        load_behaviour_policy(named.behaviours),
+        load_machine(named.stages),
+        tasks,
+        load_watch_policy(named.watches, tasks=tasks.kinds, responses=follow_ups.words["response"]),
     )

@@ -1,5 +1,5 @@
 """RPCs of engagement; one module for each noun."""
 
-from engagement.rpc import behaviours, follow_ups, opportunities, stages
+from engagement.rpc import behaviours, follow_ups, opportunities, stages, tasks, watches
 
-__all__ = ["behaviours", "follow_ups", "opportunities", "stages"]
+__all__ = ["behaviours", "follow_ups", "opportunities", "stages", "tasks", "watches"]

@@ -22,6 +22,11 @@ transcripts_follow as (update transcripts set golden_id = $2 where golden_id = a
 behaviours_follow as (update behaviours set golden_id = $2 where golden_id = any($1::text[])),
 contracts_follow as (update contracts set golden_id = $2 where golden_id = any($1::text[])),
 payments_follow as (update payments set golden_id = $2 where golden_id = any($1::text[])),
+tasks_follow as (update tasks set golden_id = $2 where golden_id = any($1::text[])),
+tickets_follow as (update service_records set golden_id = $2 where golden_id = any($1::text[])),
+finds_follow as (
+  update watch_finds set subject = $2 where rule = 'split_orders' and subject = any($1::text[])
+),
 banners_fall as (delete from banners where golden_id = any($1::text[])),
 points as (
   delete from address_points where golden_id = any($1::text[]) returning lead_id, sealed_point, put_by, put_at
@@ -31,7 +36,10 @@ points as (
 )
 update opportunities set golden_id = $2 where golden_id = any($1::text[])
 """
-_TAKE_ALONG = "update opportunities set golden_id = $2 where lead_id = any($1::uuid[])"
+_TAKE_ALONG = """
+with tasks_follow as (update tasks set golden_id = $2 where lead_id = any($1::uuid[]))
+update opportunities set golden_id = $2 where lead_id = any($1::uuid[])
+"""
 
 
 async def merge(raw: asyncpg.Connection, golden_ids: Sequence[str], into: str) -> None:

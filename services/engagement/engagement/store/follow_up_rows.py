@@ -18,6 +18,7 @@ class FollowUpRow(Base):
     __table_args__ = (
         Index("ix_follow_ups_lead_id", "lead_id", text("recorded_at desc"), "follow_up_id"),
         Index("ix_follow_ups_author_id", "author_id", "recorded_at"),
+        Index("ix_follow_ups_response", "response", "recorded_at"),
     )
 
     follow_up_id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -31,6 +31,14 @@ _DONE = f"""
 select tag, rule_id, happened_at, marked_by from behaviours where golden_id in ({_THEIRS})
 order by happened_at, behaviour_id
 """
+_TASKS = f"""
+select task_id, kind, needs, sealed_answers, opened_at, answered_at, answered_by, closed_at from tasks
+where lead_id = any($1::uuid[]) or golden_id in ({_THEIRS}) order by opened_at, task_id
+"""
+_HELPED = f"""
+select ticket_no, channel, type, status, opened_at, closed_at from service_records where golden_id in ({_THEIRS})
+order by opened_at, record_id
+"""
 _FORGET = """
 with words as (
   update follow_ups set sealed_details = '' where lead_id = any($1::uuid[]) and sealed_details <> '' returning 1
@@ -47,9 +55,15 @@ with words as (
   delete from behaviours where golden_id in (select golden_id from theirs) returning 1
 ), shown as (
   delete from banners where golden_id in (select golden_id from theirs) returning 1
+), answered as (
+  update tasks set sealed_answers = ''
+  where (lead_id = any($1::uuid[]) or golden_id in (select golden_id from theirs)) and sealed_answers <> '' returning 1
+), helped as (
+  delete from service_records where golden_id in (select golden_id from theirs) returning 1
 )
 select (select count(*) from words) + (select count(*) from earlier) + (select count(*) from points)
   + (select count(*) from said) + (select count(*) from done) + (select count(*) from shown)
+  + (select count(*) from answered) + (select count(*) from helped)
 """
 
 
@@ -83,6 +97,18 @@ async def said_by(
         words = [line.text for line in lines]
         said.append({"happened_at": row["happened_at"], "said": words, "tags": row["tags"]})
     return said + [dict(row) for row in await raw.fetch(_DONE, lead_ids)]
+
+
+async def tasks_about(
+    raw: asyncpg.Connection, lead_ids: Sequence[UUID], seals: Seals
+) -> list[dict[str, Any]]:
+    """What people answered about these leads, and the tickets of whoever they are."""
+    rows = [dict(row) for row in await raw.fetch(_TASKS, lead_ids)]
+    for row in rows:
+        answers, reason = seals.open_answers(row["task_id"], row.pop("sealed_answers"))
+        row["answers"] = dict(zip(row.pop("needs"), answers, strict=False))
+        row["return_reason"] = reason
+    return rows + [dict(row) for row in await raw.fetch(_HELPED, lead_ids)]
 
 
 async def kept_about(raw: asyncpg.Connection, lead_ids: Sequence[UUID]) -> list[Any]:

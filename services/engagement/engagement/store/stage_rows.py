@@ -70,6 +70,7 @@ class ContractRow(Base):
     __table_args__ = (
         Index("ix_contracts_lead_id", "lead_id", postgresql_where=text("lead_id is not null")),
         Index("ix_contracts_golden_id", "golden_id", postgresql_where=text("lead_id is null")),
+        Index("ix_contracts_signed", "reported_at", postgresql_where=text("state = 2")),
     )
 
     contract_id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -1,0 +1,86 @@
+"""What engagement watches for, read from YAML."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from servicekit.documents import load_document
+
+from engagement.domain.watches import QuoteRule, ServiceRule, SplitRule, WatchPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from pathlib import Path
+
+    from servicekit.documents import Document
+
+PACKAGE = "engagement.policies"
+
+
+def load_watch_policy(
+    file: Path | None = None, *, tasks: Collection[str], responses: Collection[str]
+) -> WatchPolicy:
+    """The rules in `file`, or the packaged ones, which may name these kinds of tasks and responses of follow-ups.
+
+    Raises `servicekit.documents.InvalidPolicy`.
+    """
+    document = load_document(PACKAGE, "watches", file)
+    content = document.content
+    _check_known(document, ["split_orders", "task"], tasks)
+    _check_known(document, ["service", "compensated", "task"], tasks)
+    _check_known(document, ["unanswered_quotes", "response"], responses)
+    _check_words(document)
+    return WatchPolicy(
+        version=content["version"],
+        split=_split(content["split_orders"]),
+        quotes=_quotes(content["unanswered_quotes"]),
+        service=_service(content["service"]),
+        idle_after=timedelta(days=content["idle_rep"]["after_days"]),
+    )
+
+
+def _split(told: dict[str, Any]) -> SplitRule:
+    return SplitRule(
+        contracts_min=told["contracts"],
+        within=timedelta(days=told["within_days"]),
+        amount_over_minor=told["amount_over_minor"],
+        currency=told["currency"],
+        task=told["task"],
+    )
+
+
+def _quotes(told: dict[str, Any]) -> QuoteRule:
+    wait = timedelta(hours=told["answer_within_h"])
+    return QuoteRule(told["response"], told["in_a_row"], wait)
+
+
+def _service(told: dict[str, Any]) -> ServiceRule:
+    return ServiceRule(
+        trouble=_by_word(told["trouble"]),
+        compensated=frozenset(word.casefold() for word in told["compensated"]["statuses"]),
+        compensated_task=told["compensated"]["task"],
+        shown=told["shown"],
+    )
+
+
+def _by_word(trouble: Mapping[str, list[str]]) -> dict[str, str]:
+    return {word.casefold(): ours for ours, words in trouble.items() for word in words}
+
+
+def _check_known(document: Document, path: list[str | int], known: Collection[str]) -> None:
+    told = document.content
+    for step in path:
+        told = told[step]
+    if told not in known:
+        raise document.fault(path, f"{told!r} is none of {', '.join(known)}")
+
+
+def _check_words(document: Document) -> None:
+    """A type of tickets has one word here."""
+    seen: set[str] = set()
+    for ours, words in document.content["service"]["trouble"].items():
+        for place, word in enumerate(words):
+            if word.casefold() in seen:
+                raise document.fault(["service", "trouble", ours, place], f"{word!r} is taken")
+            seen.add(word.casefold())

@@ -1,0 +1,297 @@
+"""Watches: what is wrong is found once, by whichever replica, and only when it is."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+import pytest
+from engagement.commands.follow_ups import FollowUps
+from engagement.commands.money import Money
+from engagement.commands.stages import Stages
+from engagement.domain.follow_ups import Box, FollowUp, Statement
+from engagement.domain.stages import Deal
+from engagement.queries import watches as queries
+from engagement.workers import Steps
+from leadchain.engagement.v1.task_events_pb2 import TaskOpened
+from leadchain.engagement.v1.watch_events_pb2 import (
+    OpportunityDowngraded,
+    RepIdle,
+    ServiceTroubleReported,
+    SplitOrdersSuspected,
+)
+from leadchain.identity.v1.customer_events_pb2 import CustomerMerged
+from leadchain.identity.v1.events_pb2 import FactIdentified
+from leadchain.intake.v1 import facts_events_pb2 as intake
+from servicekit.events import new_id
+
+if TYPE_CHECKING:
+    from engagement.commands.tasks import Tasks
+    from engagement.commands.watches import Watches
+    from engagement.policies import Policies
+    from engagement.seals import Seals
+    from servicekit.testing.hearing import Hearing
+
+NOON = datetime(2026, 2, 7, 12, 0, tzinfo=UTC)
+GOLDEN = "a" * 64
+
+
+class Floor:
+    """A sales floor on one service, which several replicas watch."""
+
+    def __init__(self, service: Hearing, steps: Steps, policies: Policies, seals: Seals) -> None:
+        self.service = service
+        self.steps = steps
+        self.follow_ups = FollowUps(policies.follow_ups, seals)
+        self.money = Money(Stages(policies.machine))
+
+    async def lead(self, build: Any, **named: Any) -> UUID:
+        """A lead of rep-01's."""
+        event = build.assigned(**named)
+        await self.service.hears(event)
+        return UUID(event.lead_id)
+
+    async def order(self, build: Any, number: int, amount_minor: int | None, **named: Any) -> UUID:
+        """A lead whose contract is signed, of a deal of this amount."""
+        lead_id = await self.lead(build, golden_id=named.get("golden_id", GOLDEN))
+        contract = build.contract(contract_id=f"HT-{number}", reference=f"lead:{lead_id}", **named)
+        await self.service.hears(contract)
+        if amount_minor is not None:
+            async with self.service.database.unit_of_work() as uow:
+                await self.money.set_deal(uow, lead_id, Deal(amount_minor, "CNY"))
+        return lead_id
+
+    async def record(self, lead_id: UUID, response: str, author_id: str = "rep-01") -> None:
+        """Records a follow-up now."""
+        due_at = NOON + timedelta(days=60)
+        statement = Statement(Box("price"), Box(response), Box("wait"), due_at)
+        wanted = FollowUp(
+            uuid4(), lead_id, author_id, NOON, statement, (), is_contact=False, policy_version=0
+        )
+        async with self.service.database.unit_of_work() as uow:
+            await self.follow_ups.record(uow, wanted, [])
+
+    async def hears_of_ticket(self, **named: Any) -> None:
+        """A support system tells of a ticket."""
+        golden_id, at = named.pop("golden_id", GOLDEN), named.pop("at", NOON)
+        reference = named.pop("reference", "")
+        told = intake.TicketReported(**({"ticket_id": "T-1", "type": "投诉"} | named))
+        told.origin.item_id, told.origin.channel, told.origin.account = new_id(), "desk", "main"
+        told.subject.reference = reference
+        told.opened_at.FromDatetime(at)
+        event = FactIdentified(item_id=told.origin.item_id, golden_id=golden_id, ticket=told)
+        event.occurred_at.FromDatetime(at)
+        await self.service.hears(event)
+
+
+@pytest.fixture
+def floor(
+    service: Hearing, policies: Policies, seals: Seals, tasks: Tasks, watches: Watches
+) -> Floor:
+    return Floor(service, Steps(service.database, tasks, watches), policies, seals)
+
+
+async def test_three_contracts_within_a_week_of_more_than_half_a_million_are_checked_once(
+    floor: Floor, build: Any
+) -> None:
+    for day in range(3):
+        at = NOON - timedelta(days=3 * (2 - day))
+        newest = await floor.order(build, day, 20_000_000, at=at)
+
+    await asyncio.gather(*(floor.steps.splits() for _ in range(3)))
+    await floor.order(build, 9, 20_000_000)
+    await floor.steps.splits()
+
+    (event,) = await floor.service.states(SplitOrdersSuspected)
+    assert (event.contract_count, event.total_minor) == (3, 60_000_000)
+    assert (event.golden_id, event.lead_id, event.owner_id) == (GOLDEN, str(newest), "rep-01")
+    (task,) = await floor.service.states(TaskOpened)
+    assert (task.task_id, task.kind, task.assignee_id) == (event.task_id, "order_check", "sue")
+
+
+@pytest.mark.parametrize(
+    "orders",
+    [
+        [(0, 30_000_000), (0, 30_000_000)],
+        [(8, 30_000_000), (4, 30_000_000), (0, 30_000_000)],
+        [(2, 20_000_000), (1, 20_000_000), (0, 10_000_000)],
+        [(2, 20_000_000), (1, 20_000_000), (0, None)],
+    ],
+    ids=["two", "over eight days", "not more", "an amount is missing"],
+)
+async def test_orders_that_are_few_far_apart_or_small_are_let_be(
+    floor: Floor, build: Any, orders: list[tuple[int, int | None]]
+) -> None:
+    for number, (days_ago, amount_minor) in enumerate(orders):
+        await floor.order(build, number, amount_minor, at=NOON - timedelta(days=days_ago))
+
+    await floor.steps.splits()
+
+    assert await floor.service.states(SplitOrdersSuspected) == []
+
+
+async def test_contracts_of_two_customers_count_together_once_they_are_one_and_a_deal_counts_once(
+    floor: Floor, build: Any
+) -> None:
+    lead_id = await floor.order(build, 0, 30_000_000)
+    await floor.service.hears(build.contract(contract_id="HT-1", reference=f"lead:{lead_id}"))
+    await floor.order(build, 2, 30_000_000, golden_id="b" * 64)
+    await floor.steps.splits()
+    assert await floor.service.states(SplitOrdersSuspected) == []
+
+    await floor.service.hears(CustomerMerged(golden_id=GOLDEN, merged_golden_ids=["b" * 64]))
+    for _ in range(2):
+        await floor.steps.splits()
+
+    (event,) = await floor.service.states(SplitOrdersSuspected)
+    assert (event.contract_count, event.total_minor) == (3, 60_000_000)
+
+
+async def test_two_offers_without_answer_downgrade_once_until_the_customer_answers(
+    floor: Floor, build: Any, clock: Any
+) -> None:
+    lead_id = await floor.lead(build)
+    await floor.record(lead_id, "sent_quote")
+    clock.forward(hours=24)
+    await floor.record(lead_id, "sent_quote")
+    await floor.steps.unanswered()
+    assert await floor.service.states(OpportunityDowngraded) == []
+    clock.forward(hours=72)
+
+    await asyncio.gather(*(floor.steps.unanswered() for _ in range(3)))
+    await floor.record(lead_id, "sent_quote")
+    clock.forward(hours=73)
+    await floor.steps.unanswered()
+
+    (event,) = await floor.service.states(OpportunityDowngraded)
+    assert (event.lead_id, event.owner_id) == (str(lead_id), "rep-01")
+    assert event.since.ToDatetime(tzinfo=UTC) == NOON
+    await floor.service.hears(build.interaction(happened_at=clock.now))
+    clock.forward(hours=1)
+    for _ in range(2):
+        await floor.record(lead_id, "sent_quote")
+    clock.forward(hours=73)
+    await floor.steps.unanswered()
+    assert len(await floor.service.states(OpportunityDowngraded)) == 2
+
+
+@pytest.mark.parametrize("answer", ["call", "other follow-up", "one offer"])
+async def test_an_offer_that_was_answered_or_is_the_only_one_downgrades_nothing(
+    floor: Floor, build: Any, clock: Any, answer: str
+) -> None:
+    lead_id = await floor.lead(build)
+    await floor.record(lead_id, "listened" if answer == "one offer" else "sent_quote")
+    clock.forward(hours=2)
+    if answer == "call":
+        await floor.service.hears(build.interaction(happened_at=clock.now))
+    await floor.record(lead_id, "sent_quote")
+    if answer == "other follow-up":
+        await floor.record(lead_id, "demonstrated")
+    clock.forward(hours=100)
+
+    await floor.steps.unanswered()
+
+    assert await floor.service.states(OpportunityDowngraded) == []
+
+
+async def test_a_call_that_nobody_took_is_no_answer(floor: Floor, build: Any, clock: Any) -> None:
+    lead_id = await floor.lead(build)
+    for _ in range(2):
+        await floor.record(lead_id, "sent_quote")
+        clock.forward(hours=1)
+    await floor.service.hears(build.interaction(happened_at=clock.now, duration_s=0))
+    clock.forward(hours=72)
+
+    await floor.steps.unanswered()
+
+    assert len(await floor.service.states(OpportunityDowngraded)) == 1
+
+
+async def test_a_rep_who_records_nothing_for_three_days_is_told_of_once(
+    floor: Floor, build: Any, clock: Any
+) -> None:
+    lead_id = await floor.lead(build)
+    await floor.lead(build, assignee_id="rep-02")
+    clock.forward(hours=1)
+    await floor.record(lead_id, "listened")
+    clock.forward(hours=71, minutes=30)
+    await floor.steps.idle()
+    (first,) = await floor.service.states(RepIdle)
+    assert (first.rep_id, first.manager_id, first.open_count) == ("rep-02", "sue", 1)
+    clock.forward(minutes=30)
+
+    await asyncio.gather(*(floor.steps.idle() for _ in range(3)))
+    clock.forward(days=9)
+    await floor.steps.idle()
+
+    idle = await floor.service.states(RepIdle)
+    assert [event.rep_id for event in idle] == ["rep-02", "rep-01"]
+    assert idle[1].since.ToDatetime(tzinfo=UTC) == NOON + timedelta(hours=1)
+    await floor.record(lead_id, "listened")
+    clock.forward(days=3)
+    await floor.steps.idle()
+    assert len(await floor.service.states(RepIdle)) == 3
+
+
+async def test_a_complaint_is_told_to_the_owner_once_without_what_was_written(
+    floor: Floor, build: Any
+) -> None:
+    lead_id = await floor.lead(build)
+
+    await floor.hears_of_ticket(status="open")
+    await floor.hears_of_ticket(status="solved", at=NOON + timedelta(hours=1))
+    await floor.hears_of_ticket(ticket_id="T-2", type="咨询")
+
+    (event,) = await floor.service.states(ServiceTroubleReported)
+    assert (event.lead_id, event.owner_id) == (str(lead_id), "rep-01")
+    assert (event.ticket_no, event.type) == ("T-1", "complaint")
+    assert event.opened_at.ToDatetime(tzinfo=UTC) == NOON
+
+
+async def test_after_compensation_the_owner_is_to_call_within_a_day(
+    floor: Floor, build: Any
+) -> None:
+    lead_id = await floor.lead(build)
+
+    for _ in range(2):
+        await floor.hears_of_ticket(
+            type="咨询", status="已补偿", golden_id="", reference=f"lead:{lead_id}"
+        )
+
+    (task,) = await floor.service.states(TaskOpened)
+    assert (task.kind, task.assignee_id, task.lead_id) == (
+        "compensation_call",
+        "rep-01",
+        str(lead_id),
+    )
+    assert task.due_at.ToDatetime(tzinfo=UTC) == NOON + timedelta(hours=24)
+
+
+async def test_tickets_of_somebody_unknown_are_kept_and_tell_nobody(floor: Floor) -> None:
+    for reference in ("", "lead:nobody", f"lead:{uuid4()}", "opportunity:OPP-1", "order:1"):
+        await floor.hears_of_ticket(ticket_id=reference, golden_id="", reference=reference)
+    await floor.hears_of_ticket(ticket_id="T-9", golden_id="f" * 64)
+
+    assert await floor.service.states(ServiceTroubleReported) == []
+    assert await floor.service.rows("select count(*) from service_records") == [(6,)]
+
+
+async def test_the_newest_tickets_are_shown_as_their_systems_told_last(
+    floor: Floor, build: Any
+) -> None:
+    lead_id = await floor.lead(build)
+    for number in range(5):
+        at = NOON - timedelta(days=number)
+        await floor.hears_of_ticket(ticket_id=f"T-{number}", status="open", at=at)
+    late = NOON - timedelta(days=9)
+    await floor.hears_of_ticket(ticket_id="T-0", status="new", at=late)
+
+    shown = await queries.list_service_records(floor.service.database, lead_id, 3)
+
+    assert [record.ticket_no for record in shown] == ["T-1", "T-2", "T-3"]
+    ((status,),) = await floor.service.rows(
+        "select status from service_records where ticket_no = 'T-0'"
+    )
+    assert status == "open"
