@@ -1,5 +1,7 @@
 """Knowing one service is knowing all: the same files, the same words, the same doors."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,3 +54,13 @@ def test_a_service_says_what_it_is(service):
     readme = (service.parent / "README.md").read_text()
     for heading in README_HEADINGS:
         assert f"## {heading}" in readme
+
+
+def test_no_service_loads_what_only_migrations_need():
+    names = ", ".join(f"{service.name}.app" for service in SERVICES)
+    program = f"import sys, {names}; print([name for name in ('sqlalchemy', 'alembic') if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120
+    )
+
+    assert done.stdout.strip() == "[]"
