@@ -19,12 +19,12 @@ class Staff:
     """What the replica of permissions in this process states of people; what it last heard, however long ago."""
 
     def __init__(self, replica: Replica) -> None:
-        self._engine = replica.engine
+        self._replica = replica
 
     def manager(self, person_id: str) -> str:
         """Who leads somebody; empty when nobody is stated."""
         try:
-            tree = self._engine.expand("user", person_id, "manager", now_s=time.time())
+            tree = self._replica.engine.expand("user", person_id, "manager", now_s=time.time())
         except Invalid:
             return ""
         named = sorted(fact.subject_id for fact in _facts(tree)) if tree is not None else []

@@ -18,14 +18,21 @@ from accesskit.changes import DevicePut, FactPut, LeasePut, PolicyPut, Principal
 from accesskit.facts import Fact
 from engagement.app import build as build_service
 from engagement.settings import Settings
+from leadchain.assignment.v1.clock_events_pb2 import ReviewRequired
 from leadchain.engagement.v1 import behaviours_service_pb2 as behaviours_pb
 from leadchain.engagement.v1 import follow_ups_service_pb2 as pb
 from leadchain.engagement.v1 import opportunities_service_pb2 as opportunities_pb
 from leadchain.engagement.v1 import stages_service_pb2 as stages_pb
+from leadchain.engagement.v1 import tasks_service_pb2 as tasks_pb
+from leadchain.engagement.v1 import watches_service_pb2 as watches_pb
 from leadchain.engagement.v1.behaviours_service_pb2_grpc import BehavioursServiceStub
 from leadchain.engagement.v1.follow_ups_service_pb2_grpc import FollowUpsServiceStub
 from leadchain.engagement.v1.opportunities_service_pb2_grpc import OpportunitiesServiceStub
 from leadchain.engagement.v1.stages_service_pb2_grpc import StagesServiceStub
+from leadchain.engagement.v1.tasks_service_pb2_grpc import TasksServiceStub
+from leadchain.engagement.v1.watches_service_pb2_grpc import WatchesServiceStub
+from leadchain.identity.v1.events_pb2 import FactIdentified
+from leadchain.intake.v1.facts_events_pb2 import TicketReported
 from servicekit.auth import mint_token, new_signing_key
 from servicekit.events import new_id, subject_of
 from servicekit.grpc_client import connect
@@ -324,6 +331,73 @@ async def test_unmatched_payments_are_the_operators_to_match(
     for _ in range(2):
         await operator.MatchPayment(match)
     assert list((await operator.ListUnmatchedPayments(listing)).payments) == []
+
+
+async def test_a_forced_review_is_answered_and_approved_through_the_doors(
+    reached: Reached, lead_id: str
+) -> None:
+    ana, ben, sue = [
+        TasksServiceStub(await reached.channel(name)) for name in ("ana", "ben", "sue")
+    ]
+    asked = ReviewRequired(lead_id=lead_id, owner_id="ana", manager_id="sue", assignment_no=1)
+    asked.review_due_at.FromDatetime(datetime.now(UTC) + timedelta(hours=24))
+    await reached.states(asked, lead_id)
+
+    async def is_listed() -> tasks_pb.Task | None:
+        tasks = (await ana.ListTasks(tasks_pb.ListTasksRequest())).tasks
+        return tasks[0] if tasks else None
+
+    task = await eventually(is_listed, what="the review")
+    assert (task.name_zh, list(task.needs)) == ("强制复盘任务", ["cause", "remedy"])
+    answer = tasks_pb.AnswerTaskRequest(task_id=task.task_id)
+    answer.answers.add(need="cause", text="没有及时回电")
+    approval = tasks_pb.ApproveTaskRequest(task_id=task.task_id)
+    rejection = tasks_pb.RejectTaskRequest(task_id=task.task_id, reason="太简单")
+    incomplete = await refusal(ana.AnswerTask(answer))
+    answer.answers.add(need="remedy", text="先回电")
+    refused = [await refusal(ben.AnswerTask(answer)), await refusal(sue.ApproveTask(approval))]
+    assert (await ana.AnswerTask(answer)).task.state == "answered"
+    refused += [await refusal(ana.ApproveTask(approval)), await refusal(ben.RejectTask(rejection))]
+
+    codes = [code.name for code, _ in refused]
+    assert codes == [
+        "PERMISSION_DENIED",
+        "FAILED_PRECONDITION",
+        "PERMISSION_DENIED",
+        "PERMISSION_DENIED",
+    ]
+    assert incomplete == (grpc.StatusCode.INVALID_ARGUMENT, "remedy is missing")
+    assert (await sue.RejectTask(rejection)).task.return_reason == "太简单"
+    await ana.AnswerTask(answer)
+    assert (await sue.ApproveTask(approval)).task.state == "closed"
+    team = tasks_pb.ListTasksRequest(scope=tasks_pb.TASK_SCOPE_TEAM, is_closed=True)
+    listed = [list((await stub.ListTasks(team)).tasks) for stub in (sue, ana, ben)]
+    assert [len(tasks) for tasks in listed] == [1, 0, 0]
+    assert (await refusal(ana.AnswerTask(tasks_pb.AnswerTaskRequest(task_id=new_id()))))[0] is (
+        grpc.StatusCode.NOT_FOUND
+    )
+
+
+async def test_the_newest_tickets_are_shown_to_whoever_reads_the_lead(
+    reached: Reached, lead_id: str
+) -> None:
+    ana = WatchesServiceStub(await reached.channel("ana"))
+    ben = WatchesServiceStub(await reached.channel("ben"))
+    listing = watches_pb.ListServiceRecordsRequest(lead_id=lead_id)
+    ticket = TicketReported(ticket_id="T-1", type="投诉", status="open")
+    ticket.origin.item_id, ticket.origin.channel = new_id(), "desk"
+    fact = FactIdentified(item_id=ticket.origin.item_id, golden_id="a" * 64, ticket=ticket)
+    fact.occurred_at.FromDatetime(datetime.now(UTC))
+    await reached.states(fact, fact.golden_id)
+
+    async def is_shown() -> watches_pb.ServiceRecord | None:
+        records = (await ana.ListServiceRecords(listing)).records
+        return records[0] if records else None
+
+    shown = await eventually(is_shown, what="the ticket")
+    assert (shown.ticket_no, shown.type, shown.HasField("closed_at")) == ("T-1", "投诉", False)
+    code, _ = await refusal(ben.ListServiceRecords(listing))
+    assert code is grpc.StatusCode.PERMISSION_DENIED
 
 
 async def refusal(call: Any) -> tuple[grpc.StatusCode, str]:
