@@ -1,4 +1,4 @@
-"""`leadctl follow-ups`, `behaviours` and `stages` against services that say what a test wants."""
+"""`leadctl follow-ups`, `behaviours`, `stages` and `tasks` against services that say what a test wants."""
 
 import json
 from collections.abc import Iterator
@@ -11,6 +11,10 @@ from leadchain.engagement.v1 import follow_ups_service_pb2 as pb
 from leadchain.engagement.v1 import follow_ups_service_pb2_grpc as pb_grpc
 from leadchain.engagement.v1 import stages_service_pb2 as stages_pb
 from leadchain.engagement.v1 import stages_service_pb2_grpc as stages_grpc
+from leadchain.engagement.v1 import tasks_service_pb2 as tasks_pb
+from leadchain.engagement.v1 import tasks_service_pb2_grpc as tasks_grpc
+from leadchain.engagement.v1 import watches_service_pb2 as watches_pb
+from leadchain.engagement.v1 import watches_service_pb2_grpc as watches_grpc
 from leadctl.__main__ import app
 from leadctl.testing import Served, serving
 from typer.testing import CliRunner
@@ -80,6 +84,41 @@ class _Stages(stages_grpc.StagesServiceServicer):
         return stages_pb.MatchPaymentResponse()
 
 
+class _Tasks(tasks_grpc.TasksServiceServicer):
+    def __init__(self):
+        self.asked = []
+
+    async def ListTasks(self, request, _context):
+        self.asked.append(request)
+        task = tasks_pb.Task(task_id="t-1", kind="forced_review", name_zh="强制复盘任务")
+        task.state, task.owner_id, task.assignee_id = "open", "rep-07", "rep-07"
+        task.needs.extend(["cause", "remedy"])
+        return tasks_pb.ListTasksResponse(tasks=[] if request.is_closed else [task])
+
+    async def AnswerTask(self, request, _context):
+        self.asked.append(request)
+        return tasks_pb.AnswerTaskResponse()
+
+    async def ApproveTask(self, request, _context):
+        self.asked.append(request)
+        return tasks_pb.ApproveTaskResponse()
+
+    async def RejectTask(self, request, _context):
+        self.asked.append(request)
+        return tasks_pb.RejectTaskResponse()
+
+
+class _Watches(watches_grpc.WatchesServiceServicer):
+    async def ListServiceRecords(self, _request, _context):
+        record = watches_pb.ServiceRecord(ticket_no="T-1", type="投诉", status="open")
+        return watches_pb.ListServiceRecordsResponse(records=[record])
+
+
+@pytest.fixture(scope="module")
+def tasks():
+    return _Tasks()
+
+
 @pytest.fixture(scope="module")
 def follow_ups():
     return _FollowUps()
@@ -91,7 +130,7 @@ def stages():
 
 
 @pytest.fixture(scope="module")
-def served(follow_ups, stages, tmp_path_factory) -> Iterator[Served]:
+def served(follow_ups, stages, tasks, tmp_path_factory) -> Iterator[Served]:
     package = "leadchain.engagement.v1"
     add = pb_grpc.add_FollowUpsServiceServicer_to_server
     add_behaviours = behaviours_grpc.add_BehavioursServiceServicer_to_server
@@ -101,6 +140,12 @@ def served(follow_ups, stages, tmp_path_factory) -> Iterator[Served]:
         (add, follow_ups, f"{package}.FollowUpsService"),
         (add_behaviours, _Behaviours(), f"{package}.BehavioursService"),
         (add_stages, stages, f"{package}.StagesService"),
+        (tasks_grpc.add_TasksServiceServicer_to_server, tasks, f"{package}.TasksService"),
+        (
+            watches_grpc.add_WatchesServiceServicer_to_server,
+            _Watches(),
+            f"{package}.WatchesService",
+        ),
     ) as running:
         yield running
 
@@ -164,3 +209,26 @@ def test_unmatched_payments_are_listed_and_matched(served, stages):
     asked(served, "stages", "match", "p-1", LEAD)
 
     assert stages.matched == [("p-1", LEAD)]
+
+
+def test_tasks_are_listed_answered_and_approved(served, tasks):
+    printed = asked(served, "tasks", "list", "--team")
+    for told in ("强制复盘任务", "rep-07", "cause, remedy", "t-1"):
+        assert told in printed
+    assert tasks.asked[-1].scope == tasks_pb.TASK_SCOPE_TEAM
+    assert "nothing is to be done" in asked(served, "tasks", "list", "--closed")
+
+    asked(served, "tasks", "answer", "t-1", "cause=too late", "remedy=a=b")
+    answers = [(each.need, each.text) for each in tasks.asked[-1].answers]
+    assert answers == [("cause", "too late"), ("remedy", "a=b")]
+    asked(served, "tasks", "approve", "t-1")
+    asked(served, "tasks", "reject", "t-1", "too short")
+    assert tasks.asked[-1].reason == "too short"
+    wrong = CliRunner().invoke(
+        app, ["tasks", "answer", "t-1", "late", *served.options("engagement")]
+    )
+    assert wrong.exit_code == 2
+
+
+def test_tickets_of_a_customer_are_shown(served):
+    assert "T-1" in asked(served, "tasks", "tickets", LEAD)
