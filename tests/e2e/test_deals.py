@@ -13,9 +13,11 @@ import pytest
 from joserfc.jwk import OKPKey
 from leadchain.assignment.v1.assignment_service_pb2 import GetAssignmentRequest
 from leadchain.assignment.v1.assignment_service_pb2_grpc import AssignmentServiceStub
+from leadchain.engagement.v1 import behaviours_service_pb2 as behaviours_pb
 from leadchain.engagement.v1 import follow_ups_service_pb2 as follow_ups_pb
 from leadchain.engagement.v1 import opportunities_service_pb2 as opportunities_pb
 from leadchain.engagement.v1 import stages_service_pb2 as stages_pb
+from leadchain.engagement.v1.behaviours_service_pb2_grpc import BehavioursServiceStub
 from leadchain.engagement.v1.follow_ups_service_pb2_grpc import FollowUpsServiceStub
 from leadchain.engagement.v1.opportunities_service_pb2_grpc import OpportunitiesServiceStub
 from leadchain.engagement.v1.stages_service_pb2_grpc import StagesServiceStub
@@ -173,6 +175,7 @@ class Owner:
         self.opportunities = asking(services, "engagement", OpportunitiesServiceStub)
         self.follow_ups = asking(services, "engagement", FollowUpsServiceStub)
         self.stages = asking(services, "engagement", StagesServiceStub)
+        self.behaviours = asking(services, "engagement", BehavioursServiceStub)
 
     async def opportunity(self):
         """Their opportunity, once it is open."""
@@ -189,6 +192,13 @@ class Owner:
         request = follow_ups_pb.ListFollowUpsRequest(lead_id=self.lead_id)
         is_effective = lambda answer: answer.follow_ups[0].HasField("effective_at")  # noqa: E731
         await once(self.follow_ups, "ListFollowUps", request, is_effective)
+
+    async def heard(self):
+        """What was found in what the customer said, once something was."""
+        request = behaviours_pb.ListBehavioursRequest(lead_id=self.lead_id)
+        some = lambda answer: answer.behaviours  # noqa: E731
+        found = await once(self.behaviours, "ListBehaviours", request, some)
+        return {each.tag for each in found.behaviours}
 
     async def set_amount(self):
         """Says what the deal is worth."""
@@ -215,6 +225,7 @@ def called(lead_id, agent):
     return {
         "call_id": f"deal-{lead_id}", "direction": "outbound", "customer_phone": PHONE, "agent": agent,
         "result": "answered", "started_at": now(), "duration_s": 300,
+        "transcript": "坐席: 您好\n客户: 价格太高，先试试",
     }  # fmt: skip
 
 
@@ -254,6 +265,7 @@ async def test_a_lead_becomes_a_deal_that_is_paid(post, known, stack):
         await assigned(known, lead_id, lambda it: it.HasField("contacted_at"))
         await post("call_record", called(lead_id, owner_id))
         await owner.counts()
+        heard = await owner.heard()
         await owner.set_amount()
         await post("esign_contract", signed(lead_id))
         await post("wechat_pay", paid(lead_id, opportunity.opportunity_no))
@@ -261,6 +273,7 @@ async def test_a_lead_becomes_a_deal_that_is_paid(post, known, stack):
         won = await owner.opportunity()
 
     assert not recorded.HasField("effective_at")
+    assert heard == {"price_sensitive", "trial_intent"}
     assert stage.deal.received_minor == AMOUNT // 5
     assert [move.to_stage for move in moves] == ["signed", "paid"]
     assert won.state == "won"
