@@ -61,7 +61,16 @@ def reminders(
     People open 80 % of WeCom messages within 4 s; the others get mail and a text message after 10 s, as the policy
     says. Exits 1 when a lead's owner was told by nobody.
     """
-    result = asyncio.run(_drill(leads, rate))
+    from servicekit.local.processes import DidNotStart
+
+    from leadctl.clients import NotAnswered
+    from leadctl.stack.stack import StackIsBusy
+
+    try:
+        result = asyncio.run(_drill(leads, rate))
+    except (DidNotStart, NotAnswered, StackIsBusy) as problem:
+        complain(str(problem))
+        raise typer.Exit(1) from None
     if as_json:
         print_json(result)
     else:

@@ -25,6 +25,7 @@ from notification.domain.media import NEEDS_ACCOUNT
 from notification.domain.sending import RETRY_DELAYS_S, Nowhere, Rejected
 from notification.senders.envelopes import Envelope
 from notification.store import rates, sends
+from notification.store.sends import BUNDLES_OF_A_LANE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from notification.senders.words import Words
 
 LANES = 32
-"""Messages under way at the same time, at most one for a recipient on a medium."""
+"""Messages under way at the same time."""
 
 AHEAD = 4 * LANES
 """Bundles held at the same time, those that wait for a lane included: one lease for many is cheaper than many."""
@@ -93,6 +94,7 @@ class Sender:
         self._delays_s = [delay_s * delay_scale for delay_s in RETRY_DELAYS_S]
         self._queue: asyncio.Queue[Bundle | None] = asyncio.Queue(maxsize=AHEAD + LANES)
         self._answers: list[tuple[Bundle, Answer]] = []
+        self._held = 0
         self._busy_until_s: dict[str, float] = {}
         self._free_at_s: dict[str, float] = {}
         self._taking = Poller("reminder lease", self._take, idle_s=IDLE_S)
@@ -136,16 +138,16 @@ class Sender:
         now_s = time.monotonic()
         busy = {key: until for key, until in self._busy_until_s.items() if until > now_s}
         self._busy_until_s = busy
-        free = AHEAD - sum(1 for until in busy.values() if until == math.inf)
-        if free <= 0:
+        limit = (AHEAD - self._held) // (BUNDLES_OF_A_LANE + 1)
+        if limit <= 0:
             return False
-        limit = max(1, free // 2)
         async with self._database.raw() as raw:
             bundles = await sends.lease(raw, except_for=list(busy), lease_s=LEASE_S, limit=limit)
         for bundle in await self._within_rates(bundles):
             self._busy_until_s[bundle.lane] = math.inf
             self._free_at_s[bundle.lane] = now_s + self._pace_s
             self._queue.put_nowait(bundle)
+            self._held += 1
         return len(bundles) >= limit
 
     async def _within_rates(self, bundles: Sequence[Bundle]) -> list[Bundle]:
@@ -193,6 +195,7 @@ class Sender:
 
     async def _lane(self) -> None:
         while (bundle := await self._queue.get()) is not None:
+            self._held -= 1
             try:
                 self._answers.append(await self._send(bundle))
                 # The lease keeps what was just sent; what came up meanwhile may follow before it is written down.

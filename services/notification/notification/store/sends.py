@@ -25,6 +25,9 @@ _SIZE = (
     + " else 1 end"
 )
 _SIZE_MAX = max(BUNDLE_SIZES.values())
+BUNDLES_OF_A_LANE = 3
+"""New bundles of one lane that are leased together: a long queue for few people is not emptied one by one."""
+
 _LOOKED_AT = 8
 """Messages looked at for each new bundle: each of them is locked, which costs as much as writing it."""
 
@@ -34,9 +37,10 @@ insert into sends (send_id, reminder_id, step, medium, device, recipient_id, lan
 select t.*, {SendState.QUEUED:d}, 0, $8, '', '', ''
 from unnest($1::uuid[], $2::uuid[], $3::int2[], $4::text[], $5::text[], $6::text[], $7::text[]) as t
 """
-# New messages are grouped by lane (medium, recipient, device) under the id of the first; a bundle that was tried
-# before is leased by that first row alone, so that it never comes apart between replicas. A message is moot when its
-# reminder is over, or when the resource has another owner than the one it was meant for.
+# New messages are grouped by lane (medium, recipient, device) into bundles, each under the id of its first; beside one
+# that is not full only full ones leave. A bundle that was tried before is leased by that first row alone, so that it
+# never comes apart between replicas. A message is moot when its reminder is over, or when the resource has another
+# owner than the one it was meant for.
 _LEASE = f"""
 with unsent as (
   select s.send_id, s.lane, {_SIZE} as size from sends s
@@ -51,11 +55,15 @@ with unsent as (
   select lane, head from (
     select distinct on (lane) lane, send_id as head from unsent order by lane, send_id
   ) as each order by head limit $3
+), placed as (
+  select u.send_id, u.lane, u.size, (row_number() over (partition by u.lane order by u.send_id) - 1) / u.size as number
+  from unsent u join heads h using (lane)
+), grouped as (
+  select send_id, size, number, first_value(send_id) over bundle as head, count(*) over bundle as filled
+  from placed where number < {BUNDLES_OF_A_LANE}
+  window bundle as (partition by lane, number order by send_id rows between unbounded preceding and unbounded following)
 ), members as (
-  select send_id, head from (
-    select u.send_id, h.head, u.size, row_number() over (partition by h.head order by u.send_id) as place
-    from unsent u join heads h using (lane)
-  ) as grouped where place <= size
+  select send_id, head from grouped where number = 0 or filled = size
   union all
   select s.send_id, s.bundle_id from sends s join retried r on s.bundle_id = r.send_id where {_QUEUED}
 ), leased as (
@@ -120,7 +128,7 @@ async def queue(
 async def lease(
     raw: asyncpg.Connection, *, except_for: Sequence[str], lease_s: float, limit: int
 ) -> list[Bundle]:
-    """Takes due bundles, at most `limit` new ones and `limit` retried ones, one new bundle of a lane.
+    """Takes due bundles: new ones of `limit` lanes at most, up to three of each, and `limit` retried ones.
 
     Nobody else gets them for `lease_s` seconds by the database's clock. Lanes in `except_for` are left out.
     """
