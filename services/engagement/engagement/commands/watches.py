@@ -73,8 +73,8 @@ class Watches:
         """Finds opportunities whose offers get no answer (AS-18); says whether there may be more."""
         rule = self._policy.quotes
         since = uow.now - rule.wait - LATE
-        found = await store.unanswered(uow.raw, rule, since=since, now=uow.now, limit=BATCH_SIZE)
-        for each in found:
+        taken = await store.take_offers(uow.raw, rule, since=since, now=uow.now, limit=BATCH_SIZE)
+        for each in await store.unanswered(uow.raw, rule, taken, now=uow.now):
             is_new = await store.find(
                 uow.raw,
                 store.UNANSWERED,
@@ -85,7 +85,7 @@ class Watches:
             )
             if is_new:
                 uow.publish(wire.downgraded(each, rule.in_a_row), key=str(each.lead_id))
-        return len(found) == BATCH_SIZE
+        return len(taken) == BATCH_SIZE
 
     async def find_idle(self, uow: UnitOfWork) -> bool:
         """Finds reps who record nothing (FU-12); says whether there may be more."""

@@ -18,7 +18,12 @@ class FollowUpRow(Base):
     __table_args__ = (
         Index("ix_follow_ups_lead_id", "lead_id", text("recorded_at desc"), "follow_up_id"),
         Index("ix_follow_ups_author_id", "author_id", "recorded_at"),
-        Index("ix_follow_ups_response", "response", "recorded_at"),
+        Index(
+            "ix_follow_ups_unchecked",
+            "response",
+            "recorded_at",
+            postgresql_where=text("not is_answer_checked"),
+        ),
     )
 
     follow_up_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -35,6 +40,7 @@ class FollowUpRow(Base):
     policy_version: Mapped[int]
     version: Mapped[int]
     corrected_at: Mapped[datetime | None]
+    is_answer_checked: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class FollowUpWordingRow(Base):

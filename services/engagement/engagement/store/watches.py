@@ -27,12 +27,16 @@ TROUBLE = "service_trouble"
 _SIGNED = f"""
 select t.golden_id, t.contract_id, t.lead_id, t.reported_at, s.amount_minor
 from (
-  select c.contract_id, c.lead_id, c.reported_at, coalesce(o.golden_id, c.golden_id) as golden_id
-  from contracts c left join opportunities o on o.lead_id = c.lead_id
-  where c.state = {ContractState.SIGNED:d} and c.reported_at >= $1
+  select *, count(*) over (partition by golden_id) as count
+  from (
+    select c.contract_id, c.lead_id, c.reported_at, coalesce(o.golden_id, c.golden_id) as golden_id
+    from contracts c left join opportunities o on o.lead_id = c.lead_id
+    where c.state = {ContractState.SIGNED:d} and c.reported_at >= $1
+  ) signed
+  where golden_id <> '' and ($3::text = '' or golden_id = $3)
 ) t
 left join stages s on s.lead_id = t.lead_id and s.currency = $2
-where t.golden_id <> '' and ($3::text = '' or t.golden_id = $3)
+where t.count >= $4
 """
 _FIND = """
 insert into watch_finds (rule, stretch, subject, since_at, until_at, found_at) values ($1, $2, $3, $4, $5, $6)
@@ -50,28 +54,34 @@ _ANSWERED = """
     and coalesce(c.seconds, c.message_count, 1) > 0
     and (c.follow_up_id is null or c.follow_up_id <> all (run.ids))
 """
+_TAKE_OFFERS = """
+update follow_ups set is_answer_checked = true
+where follow_up_id in (
+  select follow_up_id from follow_ups
+  where response = $1 and not is_answer_checked and recorded_at > $2 and recorded_at <= $3
+  order by recorded_at limit $4 for update skip locked
+)
+returning lead_id
+"""
 _UNANSWERED = f"""
 select o.lead_id, o.golden_id, coalesce(o.owner_id, '') as owner_id, run.first_id, run.since, run.until
-from (
-  select distinct lead_id from follow_ups where response = $1 and recorded_at > $3 and recorded_at <= $4
-) f
-join opportunities o on o.lead_id = f.lead_id and o.state = {State.OPEN:d} and o.opened_at is not null
+from opportunities o
 cross join lateral (
   select array_agg(follow_up_id) as ids, (array_agg(follow_up_id order by recorded_at, follow_up_id))[1] as first_id,
-    min(recorded_at) as since, max(recorded_at) as until, count(*) as count, bool_and(response = $1) as is_run
+    min(recorded_at) as since, max(recorded_at) as until, count(*) as count, bool_and(response = $2) as is_run
   from (
-    select follow_up_id, recorded_at, response from follow_ups n where n.lead_id = f.lead_id
-    order by n.recorded_at desc, n.follow_up_id desc limit $2
+    select follow_up_id, recorded_at, response from follow_ups n where n.lead_id = o.lead_id
+    order by n.recorded_at desc, n.follow_up_id desc limit $3
   ) newest
 ) run
-where run.is_run and run.count = $2 and run.until <= $4
+where o.lead_id = any($1::uuid[]) and o.state = {State.OPEN:d} and o.opened_at is not null
+  and run.is_run and run.count = $3 and run.until <= $4
   and not exists ({_ANSWERED.format(since="run.since")})
   and not exists (
     select from watch_finds w where w.rule = '{UNANSWERED}' and w.subject = o.lead_id::text
       and not exists ({_ANSWERED.format(since="w.until_at")} and c.happened_at <= run.since)
   )
-order by run.until, o.lead_id limit $5
-for update of o skip locked
+order by run.until, o.lead_id
 """
 _IDLE = f"""
 select w.owner_id, greatest(w.since, l.recorded_at), w.open_count,
@@ -125,9 +135,11 @@ order by state = {State.OPEN:d} desc, state = {State.WON:d} desc, opened_at desc
 async def signed(
     raw: asyncpg.Connection, rule: SplitRule, *, since: datetime, golden_id: str = ""
 ) -> dict[str, list[Signed]]:
-    """Signed contracts by customer, of one or of all, that were reported since a time."""
+    """Signed contracts reported since a time, by customer, of one or of all: those who have enough of them."""
     found: dict[str, list[Signed]] = defaultdict(list)
-    for customer, *contract in await raw.fetch(_SIGNED, since, rule.currency, golden_id):
+    for customer, *contract in await raw.fetch(
+        _SIGNED, since, rule.currency, golden_id, rule.contracts_min
+    ):
         found[customer].append(Signed(*contract))
     return found
 
@@ -153,14 +165,23 @@ async def was_found(
     return found
 
 
-async def unanswered(
+async def take_offers(
     raw: asyncpg.Connection, rule: QuoteRule, *, since: datetime, now: datetime, limit: int
-) -> list[Unanswered]:
-    """Open opportunities whose newest follow-ups all made an offer, without answer, and without being found before.
+) -> list[UUID]:
+    """Leads of offers that had their time to be answered, each once for an offer; those of before `since` never."""
+    rows = await raw.fetch(_TAKE_OFFERS, rule.response, since, now - rule.wait, limit)
+    return [row[0] for row in rows]
 
-    Offers of before `since` are too old to be looked for.
+
+async def unanswered(
+    raw: asyncpg.Connection, rule: QuoteRule, lead_ids: Sequence[UUID], *, now: datetime
+) -> list[Unanswered]:
+    """Those of the opportunities that are open and whose newest follow-ups all made an offer, without answer.
+
+    What was found before is not found again until the customer answers.
     """
-    rows = await raw.fetch(_UNANSWERED, rule.response, rule.in_a_row, since, now - rule.wait, limit)
+    until = now - rule.wait
+    rows = await raw.fetch(_UNANSWERED, lead_ids, rule.response, rule.in_a_row, until)
     return [Unanswered(*row) for row in rows]
 
 
