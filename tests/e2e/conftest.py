@@ -4,16 +4,30 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable, Collection, Iterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import aiohttp
 import nats
 import pytest
 from leadchain.intake.v1 import events_pb2, facts_events_pb2
-from leadctl.demo.environment import demo_stack
+from leadctl.accounts import put_account
+from leadctl.clients import Services
+from leadctl.demo.deciders import changing
+from leadctl.demo.environment import demo_stack, introduce_people
+from leadctl.fakes.sample_senders import SampleSender, keys_for, sample_senders
 from leadctl.stack.stack import Stack
 from servicekit.testing.servers import MEMORY
+from servicekit.testing.waiting import eventually
+
+CHANNEL_FILES = Path(__file__).parents[2] / "services/lead-intake/lead_intake/channels"
+Post: TypeAlias = Callable[[str, Any], Awaitable[str]]
+"""Posts a body to a channel."""
 
 PATIENT = "contact_within_s: 900\nmax_hops: 2\n"
 """No clock runs out during the tests, so that a lead of one module stays where it is while another module looks."""
@@ -57,6 +71,56 @@ def shared_stack(place: Path) -> Iterator[Stack]:
         yield running
     finally:
         asyncio.run(running.down(purge=True))
+
+
+@pytest.fixture
+def posting(stack: Stack) -> Callable[..., AbstractAsyncContextManager[Post]]:
+    """Opens accounts of some channels, named `<prefix>-<channel>`, with two people's consent.
+
+    What it gives posts a body to one of them as the channel's system would, and returns what was answered.
+    """
+
+    @asynccontextmanager
+    async def opened(
+        known: Services, prefix: str, channels: Collection[str]
+    ) -> AsyncIterator[Post]:
+        found = {each.account: each for each in sample_senders(CHANNEL_FILES)}
+        senders = {name: replace(found[name], account=f"{prefix}-{name}") for name in channels}
+        await introduce_people(known, stack)
+        async with changing(known, stack) as change:
+            paths = {
+                name: (await change.approved(partial(_put, change.author, sender))).path
+                for name, sender in senders.items()
+            }
+        base_url, timeout = stack.targets()["lead-intake"].http, aiohttp.ClientTimeout(total=15)
+        async with aiohttp.ClientSession(base_url, timeout=timeout) as http:
+
+            async def post(channel: str, body: Any) -> str:
+                sender = replace(senders[channel], sample={"body": body})
+                answered = partial(_answer, http, paths[channel], sender)
+                status, text = await eventually(answered, what=f"an answer to {channel}")
+                assert status in {200, 202}, text
+                return text
+
+            yield post
+
+    return opened
+
+
+async def _put(author: Services, sender: SampleSender, approval_id: str) -> Any:
+    request = sender.new_account()
+    request.approval_id = approval_id
+    return await put_account(author, request)
+
+
+async def _answer(
+    http: aiohttp.ClientSession, path: str, sender: SampleSender
+) -> tuple[int, str] | None:
+    """Status and text, once the service has heard of the account."""
+    signed = sender.signed(keys_for(sender.kind), at_s=time.time())
+    sent = http.post(path, data=signed.raw, headers=signed.headers, params=signed.query)
+    async with sent as response:
+        return None if response.status == 404 else (response.status, await response.text())
 
 
 @pytest.fixture

@@ -3,12 +3,8 @@
 import json
 import time
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from pathlib import Path
 
-import aiohttp
 import pytest
 from joserfc.jwk import OKPKey
 from leadchain.assignment.v1.assignment_service_pb2 import GetAssignmentRequest
@@ -23,18 +19,13 @@ from leadchain.engagement.v1.opportunities_service_pb2_grpc import Opportunities
 from leadchain.engagement.v1.stages_service_pb2_grpc import StagesServiceStub
 from leadchain.permissions.v1 import sessions_service_pb2 as sessions_pb
 from leadchain.permissions.v1.sessions_service_pb2_grpc import DevicesServiceStub
-from leadctl.accounts import put_account
 from leadctl.clients import NotAnswered, Services
 from leadctl.consent import with_approval
-from leadctl.demo.deciders import changing
-from leadctl.demo.environment import introduce_people
-from leadctl.fakes.sample_senders import keys_for, sample_senders
 from servicekit.events import new_id
 from servicekit.testing.waiting import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
-CHANNEL_FILES = Path(__file__).parents[2] / "services/lead-intake/lead_intake/channels"
 CHANNELS = ("website_form", "call_record", "esign_contract", "wechat_pay")
 PHONE = "13800190001"
 AMOUNT = 5_000_000
@@ -56,43 +47,9 @@ async def known(stack):
 
 
 @pytest.fixture
-async def post(known, stack):
-    """Posts a body to an account of this module's, as the channel's system would; what was answered."""
-    found = {each.account: each for each in sample_senders(CHANNEL_FILES)}
-    senders = {name: replace(found[name], account=f"deals-{name}") for name in CHANNELS}
-    paths = {}
-    await introduce_people(known, stack)
-    async with changing(known, stack) as change:
-        for name, sender in senders.items():
-            put = partial(_put, change.author, sender.new_account())
-            paths[name] = (await change.approved(put)).path
-    timeout = aiohttp.ClientTimeout(total=15)
-    base_url = stack.targets()["lead-intake"].http
-    async with aiohttp.ClientSession(base_url, timeout=timeout) as http:
-
-        async def posted(channel, body):
-            sender = replace(senders[channel], sample={"body": body})
-
-            async def answer():
-                signed = sender.signed(keys_for(sender.kind), at_s=time.time())
-                sent = http.post(
-                    paths[channel], data=signed.raw, headers=signed.headers, params=signed.query
-                )
-                async with sent as response:
-                    return (
-                        None if response.status == 404 else (response.status, await response.text())
-                    )
-
-            status, text = await eventually(answer, what=f"an answer to {channel}")
-            assert status in {200, 202}, text
-            return text
-
-        yield posted
-
-
-async def _put(author, request, approval_id):
-    request.approval_id = approval_id
-    return await put_account(author, request)
+async def post(known, posting):
+    async with posting(known, "deals", CHANNELS) as post:
+        yield post
 
 
 def asking(services, service, stub):
