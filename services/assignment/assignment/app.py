@@ -64,6 +64,7 @@ def build(settings: Settings) -> Chassis:
     approvals = Approvals(settings.permissions_grpc, tls=settings.tls())
     chassis.workers.append(approvals)
     rpc.assignment.serve(chassis.grpc, chassis.database, desk, wake_drain=poller.wake)
+    rpc.pool.serve(chassis.grpc, chassis.database, desk)
     rpc.rules.serve(chassis.grpc, chassis.database, desk, approvals, wake_drain=poller.wake)
     chassis.keep_book()
     return chassis

@@ -12,7 +12,7 @@ from leadchain.identity.v1.customer_events_pb2 import CustomerMerged, CustomerSp
 from leadchain.identity.v1.events_pb2 import LeadIdentified
 from leadchain.intake.v1.import_events_pb2 import LeadsWithdrawn
 from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested, SubjectExportRequested
-from leadchain.permissions.v1.events_pb2 import SessionsRevoked
+from leadchain.permissions.v1.events_pb2 import CustomerReleased, SessionsRevoked
 from servicekit.erasures import asked, parts
 
 from assignment import commands, wire
@@ -51,6 +51,12 @@ def subscribe(bus: Bus, desk: commands.Desk, erasures: Erasures) -> None:
         """Nobody shall call people who never asked."""
         await commands.withdraw_leads(uow, desk, wire.taken_back(event))
 
+    _subscribe_follow_ups(bus)
+    _subscribe_ownership(bus, desk)
+    _subscribe_privacy(bus, erasures)
+
+
+def _subscribe_follow_ups(bus: Bus) -> None:
     @bus.on_batch(FollowUpRecorded)
     async def stop_clocks(events: Sequence[FollowUpRecorded], uow: UnitOfWork) -> None:
         """Whoever records a call need not say again that contact was made."""
@@ -62,13 +68,21 @@ def subscribe(bus: Bus, desk: commands.Desk, erasures: Erasures) -> None:
         """Whoever did something that counts is not late (FU-08)."""
         await commands.note_effective(uow, [wire.effective_follow_up(event) for event in events])
 
+
+def _subscribe_ownership(bus: Bus, desk: commands.Desk) -> None:
+    @bus.on(CustomerReleased)
+    async def pool_released(event: CustomerReleased, uow: UnitOfWork) -> None:
+        """What its owner has lost is there for everybody."""
+        released = wire.released(event)
+        if released is not None:
+            lead_id, owner = released
+            await commands.pool_lead(uow, desk, lead_id, previous_owner=owner, reason=event.reason)
+
     @bus.on(SessionsRevoked)
     async def retire_who_left(event: SessionsRevoked, uow: UnitOfWork) -> None:
         """Whoever has left the company, or may not work for now, gets no further leads."""
         rep_ids, reason = wire.departed(event)
         await commands.retire_reps(uow, rep_ids, reason=reason)
-
-    _subscribe_privacy(bus, erasures)
 
 
 def _subscribe_privacy(bus: Bus, erasures: Erasures) -> None:

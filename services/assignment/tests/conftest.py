@@ -22,7 +22,9 @@ from assignment.policies import load_rules
 from assignment.settings import Settings
 from leadchain.assignment.v1 import clock_events_pb2 as clock_pb
 from leadchain.assignment.v1 import events_pb2 as pb
+from leadchain.assignment.v1 import pool_events_pb2 as pool_pb
 from leadchain.assignment.v1.assignment_service_pb2_grpc import AssignmentServiceStub
+from leadchain.assignment.v1.pool_service_pb2_grpc import PoolServiceStub
 from leadchain.assignment.v1.rules_service_pb2_grpc import RulesServiceStub
 from leadchain.identity.v1.events_pb2 import LeadIdentified
 from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested
@@ -233,6 +235,8 @@ EVENTS = (
     clock_pb.FollowUpBecameYellow,
     clock_pb.FollowUpOverdue,
     clock_pb.ReviewRequired,
+    pool_pb.LeadPooled,
+    pool_pb.LeadClaimed,
 )
 
 
@@ -291,6 +295,11 @@ class Running:
     def rules(self) -> RulesServiceStub:
         """Its RPCs about rules."""
         return RulesServiceStub(self.channel)
+
+    @property
+    def pool(self) -> PoolServiceStub:
+        """Its RPCs about the public pool."""
+        return PoolServiceStub(self.channel)
 
     async def deliver(self, event: LeadIdentified, **headers: str) -> None:
         """Publishes an event as identity would; each delivery under a message id of its own."""

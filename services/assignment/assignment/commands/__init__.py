@@ -11,6 +11,7 @@ from assignment.commands.follow_ups import (
     fire_yellow_clocks,
     note_effective,
 )
+from assignment.commands.pool import claim_lead, pool_lead
 from assignment.commands.privacy import erase_leads, kept_about
 from assignment.commands.reps import (
     import_reps,
@@ -30,6 +31,7 @@ __all__ = [
     "Published",
     "accept_lead",
     "assign_leads",
+    "claim_lead",
     "decline_lead",
     "drain_waiting",
     "erase_leads",
@@ -46,6 +48,7 @@ __all__ = [
     "note_follow_ups",
     "open_up",
     "part_customers",
+    "pool_lead",
     "publish_rules",
     "put_calendars",
     "put_reps",

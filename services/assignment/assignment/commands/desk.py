@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from servicekit.errors import Unavailable
 
 from assignment.domain.candidates import Router
+from assignment.domain.pool import PoolTerms
 from assignment.domain.publications import UnknownRules
 from assignment.policies import InvalidPolicy, kept_rules
 from assignment.store import reps as rep_store
@@ -57,8 +58,9 @@ class Desk:
     `rules` are in force where none are kept under their version.
     """
 
-    def __init__(self, rules: Rules, sla: ContactSla) -> None:
+    def __init__(self, rules: Rules, sla: ContactSla, pool: PoolTerms | None = None) -> None:
         self.sla = sla
+        self.pool = pool or PoolTerms()
         self._first = rules
         self._versions: dict[int, Rules] = {}
         self._prepared: _Prepared | None = None

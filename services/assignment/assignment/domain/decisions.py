@@ -35,6 +35,9 @@ class Outcome(IntEnum):
     WITHDRAWN = 5
     """The import that made it was undone."""
 
+    POOLED = 6
+    """Its owner lost it, and nobody has it: it is in the public pool."""
+
 
 class Cause(IntEnum):
     """Why a lead was given to somebody; the numbers are those of the contract."""
@@ -51,8 +54,14 @@ class Cause(IntEnum):
     ESCALATED = 8
     """The manager of the owner before has it: nobody else could take it, or it may not move on."""
 
+    RELEASED = 9
+    """Permissions took it from its owner."""
 
-OUT_OF_TURN = frozenset({Cause.STICKY, Cause.ESCALATED})
+    CLAIMED = 10
+    """A rep took it out of the public pool."""
+
+
+OUT_OF_TURN = frozenset({Cause.STICKY, Cause.ESCALATED, Cause.CLAIMED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,5 +191,7 @@ def _without_rule(decision: RecordedDecision, standing: Standing) -> dict[str, s
             return {"import_id": str(import_id)}
         case Outcome.MERGED, Merged(into) | Withdrawn(_, into):
             return {"into_lead_id": str(into)}
+        case Outcome.POOLED, _:
+            return {"pool": "released by permissions"}
         case _:
             return {"hops": "used up"}

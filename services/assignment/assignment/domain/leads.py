@@ -1,4 +1,4 @@
-"""A lead as routing sees it, and the four ways it can stand."""
+"""A lead as routing sees it, and the five ways it can stand."""
 
 from __future__ import annotations
 
@@ -98,7 +98,16 @@ class Withdrawn:
     into_lead_id: LeadId | None = None
 
 
-Standing: TypeAlias = Waiting | Owned | Merged | Withdrawn
+@dataclass(frozen=True, slots=True)
+class Pooled:
+    """The lead is in the public pool; `assignment_no` counts the owners that it had."""
+
+    pooled_at: datetime
+    previous_owner_id: RepId
+    assignment_no: int
+
+
+Standing: TypeAlias = Waiting | Owned | Merged | Withdrawn | Pooled
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from assignment.domain.leads import Owned, Withdrawn
+from assignment.domain.leads import Owned, Pooled, Withdrawn
 
 if TYPE_CHECKING:
     from assignment.domain.leads import Standing
@@ -21,13 +21,13 @@ class Verdict(Enum):
     """Other leads have joined it: it is what somebody has who did ask. Should those be withdrawn too, so is it."""
 
     REFUSED = auto()
-    """Its owner has made contact, and goes on; or it is withdrawn already."""
+    """Its owner has made contact, and goes on; or it is withdrawn already, or in the pool."""
 
 
 def judge(standing: Standing, *, is_joined: bool) -> Verdict:
     """Whether a lead is withdrawn; `is_joined` when others have joined it which shall stay."""
     match standing:
-        case Withdrawn():
+        case Withdrawn() | Pooled():
             return Verdict.REFUSED
         case Owned() if standing.contacted_at is not None:
             return Verdict.REFUSED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from assignment.domain.decisions import Outcome
 from assignment.store.states import STATE_MERGED, STATE_WAITING
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ from (
   union all
   select golden_id, lead_id from leads where golden_id = any($1::text[]) and state < {STATE_MERGED}
 ) as former join decisions using (lead_id)
-where decisions.assignee_id is not null
+where decisions.assignee_id is not null or decisions.outcome = {Outcome.POOLED:d}
 order by former.golden_id, decisions.decided_at desc, decisions.decision_no desc
 """
 
@@ -79,8 +80,9 @@ async def open_leads_of(raw: asyncpg.Connection, golden_ids: Sequence[str]) -> l
 
 
 async def last_owners(raw: asyncpg.Connection, golden_ids: Collection[str]) -> dict[str, RepId]:
-    """Who last had a lead of each customer that anybody ever had one of."""
-    return dict(await raw.fetch(_LAST_OWNERS, list(golden_ids)))
+    """Who last had a lead of each customer that anybody ever had one of; not whoever lost it to the pool since."""
+    rows = await raw.fetch(_LAST_OWNERS, list(golden_ids))
+    return {golden_id: rep_id for golden_id, rep_id in rows if rep_id is not None}
 
 
 async def join(raw: asyncpg.Connection, lead_ids: Sequence[LeadId], into: LeadId) -> None:

@@ -12,6 +12,7 @@ from assignment.domain.leads import (
     Merged,
     OpenLead,
     Owned,
+    Pooled,
     Precision,
     Profile,
     RepId,
@@ -83,7 +84,8 @@ _ADD_COLUMNS = (
 COLUMNS = """
   lead_id, golden_id, channel, received_at, province, city, region_precision, industry, source_kind, first_action,
   phone_display, traceparent, assignee_id, assignment_no, contact_due_at, first_assigned_at, contacted_at,
-  into_lead_id, withdrawn_import_id, decision_count, product, budget, attributes, accepted_at, effective_at
+  into_lead_id, withdrawn_import_id, decision_count, product, budget, attributes, accepted_at, effective_at, pooled_at,
+  pooled_from
 """
 _GET = f"select {COLUMNS} from leads where lead_id = $1"
 _LOCK = f"select {COLUMNS} from leads where lead_id = any($1::uuid[]) order by lead_id for update"
@@ -268,7 +270,7 @@ def _placed(standing: Standing) -> _Placed:
             return _Placed(STATE_MERGED, into_lead_id=standing.into_lead_id)
         case Withdrawn():
             return _Placed(STATE_WITHDRAWN, withdrawn_import_id=standing.import_id)
-        case Waiting():
+        case Waiting() | Pooled():
             return _WAITING
 
 
@@ -313,6 +315,8 @@ def _standing(row: Any) -> Standing:
         return Withdrawn(row["withdrawn_import_id"], row["into_lead_id"])
     if row["into_lead_id"] is not None:
         return Merged(row["into_lead_id"])
+    if row["pooled_at"] is not None:
+        return Pooled(row["pooled_at"], row["pooled_from"], row["assignment_no"])
     if row["assignee_id"] is None:
         return Waiting()
     return Owned(

@@ -15,6 +15,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from assignment.store.states import (
     STATE_ASSIGNED,
     STATE_MERGED,
+    STATE_POOLED,
     STATE_WAITING,
     STATE_WITHDRAWN,
 )
@@ -49,7 +50,12 @@ class LeadRow(Base):
         CheckConstraint(
             f"(state = {STATE_WITHDRAWN}) = (withdrawn_import_id is not null)", name="withdrawn"
         ),
-        CheckConstraint(f"state between {STATE_ASSIGNED} and {STATE_WITHDRAWN}", name="state"),
+        CheckConstraint(
+            f"(state = {STATE_POOLED}) = (pooled_at is not null)"
+            " and (pooled_at is null) = (pooled_from is null)",
+            name="pooled",
+        ),
+        CheckConstraint(f"state between {STATE_ASSIGNED} and {STATE_POOLED}", name="state"),
         Index(
             "uq_leads_open_golden_id",
             "golden_id",
@@ -72,6 +78,7 @@ class LeadRow(Base):
             "received_at",
             postgresql_where=text(f"state = {STATE_WAITING}"),
         ),
+        Index("ix_leads_pooled", "pooled_at", postgresql_where=text(f"state = {STATE_POOLED}")),
         Index("ix_leads_received_at", "received_at", postgresql_using="brin"),
     )
 
@@ -103,6 +110,8 @@ class LeadRow(Base):
     score: Mapped[float] = mapped_column(server_default=text("0"))
     accepted_at: Mapped[datetime | None]
     effective_at: Mapped[datetime | None]
+    pooled_at: Mapped[datetime | None]
+    pooled_from: Mapped[str | None] = mapped_column(String(64))
 
 
 class GoldenAliasRow(Base):
@@ -261,6 +270,18 @@ class DeclineRow(Base):
     rep_id: Mapped[str] = mapped_column(String(64))
     declined_at: Mapped[datetime]
     reason: Mapped[str] = mapped_column(String(32))
+
+
+class PoolClaimRow(Base):
+    """A lead that somebody took out of the public pool."""
+
+    __tablename__ = "pool_claims"
+    __table_args__ = (Index("ix_pool_claims_rep_id_claimed_at", "rep_id", "claimed_at"),)
+
+    lead_id: Mapped[UUID] = mapped_column(primary_key=True)
+    assignment_no: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    rep_id: Mapped[str] = mapped_column(String(64))
+    claimed_at: Mapped[datetime]
 
 
 class RosterRow(Base):

@@ -35,6 +35,7 @@ from assignment.wire.events import (
     subject_exported,
     taken_back,
 )
+from assignment.wire.pool import lead_claimed, lead_pooled, released
 from assignment.wire.rules import rules_published
 
 __all__ = [
@@ -53,16 +54,19 @@ __all__ = [
     "lead",
     "lead_accepted",
     "lead_assigned",
+    "lead_claimed",
     "lead_contacted",
     "lead_declined",
     "lead_id",
     "lead_merged",
+    "lead_pooled",
     "lead_scored",
     "lead_unassignable",
     "lead_withdrawn",
     "marked",
     "owner_of",
     "parts",
+    "released",
     "review_required",
     "rules_published",
     "subject_erased",

@@ -10,7 +10,7 @@ from leadchain.assignment.v1 import events_pb2 as pb
 from servicekit.errors import Invalid
 
 from assignment.domain.decisions import Outcome
-from assignment.domain.leads import LeadId, Merged, Owned, RepId, Withdrawn
+from assignment.domain.leads import LeadId, Merged, Owned, Pooled, RepId, Withdrawn
 from assignment.domain.rules import TieBreaker
 from assignment.wire.events import refusals_pb
 
@@ -29,6 +29,7 @@ _OUTCOMES = {
     Outcome.MERGED: "merged",
     Outcome.KEPT: "kept",
     Outcome.WITHDRAWN: "withdrawn",
+    Outcome.POOLED: "pooled",
 }
 
 
@@ -103,6 +104,8 @@ def _state_of(assignment: Assignment) -> str:
             return "merged"
         case Withdrawn():
             return "withdrawn"
+        case Pooled():
+            return "pooled"
         case _:
             return "waiting"
 

@@ -44,6 +44,10 @@ class _AssignmentCauseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Assig
     """The rep had the customer's lead before, and knows them."""
     ASSIGNMENT_CAUSE_ESCALATED: _AssignmentCause.ValueType  # 8
     """Nobody else could take it, or it had been handed on often enough: the manager of the owner before has it."""
+    ASSIGNMENT_CAUSE_RELEASED: _AssignmentCause.ValueType  # 9
+    """Permissions released it from its owner: it is in the public pool."""
+    ASSIGNMENT_CAUSE_CLAIMED: _AssignmentCause.ValueType  # 10
+    """A rep took it out of the public pool."""
 
 class AssignmentCause(_AssignmentCause, metaclass=_AssignmentCauseEnumTypeWrapper):
     """Why a lead was given to somebody."""
@@ -66,6 +70,10 @@ ASSIGNMENT_CAUSE_STICKY: AssignmentCause.ValueType  # 7
 """The rep had the customer's lead before, and knows them."""
 ASSIGNMENT_CAUSE_ESCALATED: AssignmentCause.ValueType  # 8
 """Nobody else could take it, or it had been handed on often enough: the manager of the owner before has it."""
+ASSIGNMENT_CAUSE_RELEASED: AssignmentCause.ValueType  # 9
+"""Permissions released it from its owner: it is in the public pool."""
+ASSIGNMENT_CAUSE_CLAIMED: AssignmentCause.ValueType  # 10
+"""A rep took it out of the public pool."""
 Global___AssignmentCause: _TypeAlias = AssignmentCause  # noqa: Y015
 
 class _RefusalReason:
