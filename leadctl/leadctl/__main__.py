@@ -16,6 +16,7 @@ from leadctl.lead import lead_app
 from leadctl.ledger import funnel, latency, ledger
 from leadctl.mappings import mappings_app
 from leadctl.perm import perm_app
+from leadctl.pool import pool_app
 from leadctl.privacy import privacy_app
 from leadctl.quarantine import quarantine_app
 from leadctl.recipients import recipients_app
@@ -42,6 +43,7 @@ app.add_typer(tasks_app, name="tasks")
 app.add_typer(perm_app, name="perm")
 app.add_typer(reps_app, name="reps")
 app.add_typer(rules_app, name="rules")
+app.add_typer(pool_app, name="pool")
 app.add_typer(recipients_app, name="recipients")
 app.add_typer(reminders_app, name="reminders")
 app.add_typer(accounts_app, name="accounts")
