@@ -21,17 +21,17 @@ class Staff:
     """What the replica of permissions in this process states of people; what it last heard, however long ago."""
 
     def __init__(self, replica: Replica) -> None:
-        self._engine = replica.engine
+        self._replica = replica
 
     def standing(self, person_id: str) -> Standing:
         """Whether somebody works here; who is unknown is taken to."""
-        known = self._engine.principal(person_id)
+        known = self._replica.engine.principal(person_id)
         return Standing.ACTIVE if known is None else Standing(known.status)
 
     def manager(self, person_id: str) -> str:
         """Who leads somebody; empty when nobody is stated."""
         try:
-            tree = self._engine.expand("user", person_id, "manager", now_s=time.time())
+            tree = self._replica.engine.expand("user", person_id, "manager", now_s=time.time())
         except Invalid:
             return ""
         named = sorted(fact.subject_id for fact in _facts(tree)) if tree is not None else []

@@ -11,6 +11,9 @@ import asyncpg
 import grpc
 import nats
 import pytest
+from accesskit.changes import FactPut, PolicyPut, PrincipalPut
+from accesskit.facts import Fact
+from accesskit.testing.stand_in import EVERYTHING
 from leadchain.assignment.v1.events_pb2 import ContactOverdue, LeadAssigned
 from leadchain.notification.v1 import notification_service_pb2 as pb
 from leadchain.notification.v1.events_pb2 import (
@@ -161,6 +164,29 @@ async def test_a_manager_is_told_that_contact_is_overdue_and_a_missing_one_is_re
     assert isinstance(outcomes[""], ReminderFailed)
     assert outcomes[""].reason == "no_manager"
     assert "rep-01 未在 02-07 12:45 前联系线索" in system.webhooks[0].reminders[0]["text_zh"]
+
+
+async def test_the_manager_is_the_one_whom_permissions_states_by_then(
+    notification: Running, permissions: Any, system: Any, overdue: Callable[..., ContactOverdue]
+) -> None:
+    managed = EVERYTHING.replace(
+        "  type user\n", "  type user\n    relations\n      define manager: [user]\n", 1
+    )
+    led = Fact("user", "rep-01", "manager", "user", "manager-eve")
+    revision = await permissions.apply(
+        [PolicyPut(2, managed, "live"), PrincipalPut("rep-01", "user", "active", 1), FactPut(led)]
+    )
+
+    async def has_heard() -> bool:
+        return any(reached >= revision for _, reached in permissions.confirmed)
+
+    await eventually(has_heard, what="the replica")
+    await notification.put(manager_eve=system.url(), manager_01=system.url())
+
+    await notification.deliver([overdue(manager_id="manager-01")])
+    (outcome,) = await notification.published(1)
+
+    assert outcome.recipient_id == "manager-eve"
 
 
 async def test_a_refused_reminder_is_sent_again_under_the_same_ids_until_it_is_taken(
