@@ -142,7 +142,7 @@ LOOPS = 'where: "[1].map(a, [1].map(b, [1].map(c, province)))"'
         ("pool: south", "pool: north", r"8: fallback.pool: there is no pool north"),
         ("fallback: {pool: south, owner: chef}\n", "", r"1: 'fallback' is a required property"),
         ("source_weights: {", "source_weights: &a {", r""),
-        ("reps: {ana: 2, bo: 1}", "reps: *a", r"6: an alias"),
+        ("reps: {ana: 2, bo: 1}", "reps: *a", r"6: found undefined alias"),
         ("declines_per_day: 3\n", "declines_per_day: 3\n" * 2, r"4: .* stands here twice"),
         ("rules:\n", "rules: [\n", r"\d+: "),
     ],
