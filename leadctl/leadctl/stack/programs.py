@@ -53,7 +53,11 @@ SERVICES = (
     Program("identity", "identity", env=ASKS_PERMISSIONS, keys=("GOLDEN_ID_KEY",)),
     Program("assignment", "assignment", env=ASKS_PERMISSIONS),
     Program("engagement", "engagement", env=ASKS_PERMISSIONS),
-    Program("notification", "notification", env=ASKS_PERMISSIONS),
+    Program(
+        "notification",
+        "notification",
+        env=ASKS_PERMISSIONS | {"BEACON_BASE_URL": "http://{notification.http}"},
+    ),
     Program(
         "reporting",
         "reporting",

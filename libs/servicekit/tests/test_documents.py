@@ -50,7 +50,7 @@ def test_the_packaged_document_is_used_where_no_file_is_named(tmp_path: Path) ->
         ("version: 1\nnmes: []\n", "own.yaml:1: "),
         ("version: 1\nversion: 2\n", "own.yaml:1: version: stands here twice"),
         ("version: 1\nnames: [a\n", "own.yaml:3: "),
-        ("names: &all [a]\nversion: *all\n", "own.yaml:2: an alias"),
+        ("names: &all [a]\nversion: *all\n", "own.yaml:1: version: "),
         ("", "own.yaml:1: the file is empty"),
     ],
     ids=["type", "item", "unknown", "twice", "no yaml", "alias", "empty"],
@@ -62,6 +62,16 @@ def test_a_fault_names_file_line_path_and_reason(tmp_path: Path, text: str, wher
 def test_a_file_that_is_not_there_is_a_fault_too(tmp_path: Path) -> None:
     with pytest.raises(InvalidPolicy, match=r"gone\.yaml:1: unreadable"):
         documents.load_document(PACKAGE, "rules", tmp_path / "gone.yaml")
+
+
+def test_aliases_are_read_unless_they_stand_for_too_much(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text("names: &all [a, b]\nversion: 1\n")
+    assert documents.load_document(PACKAGE, "rules", own).content["names"] == ["a", "b"]
+    doubled = "".join(f"x{n}: &x{n} [*x{n - 1}, *x{n - 1}]\n" for n in range(1, 40))
+
+    assert "own.yaml:" in told(tmp_path, "x0: &x0 [a, a, a, a]\n" + doubled)
+    assert "aliases stand for too much" in told(tmp_path, "x0: &x0 [a, a, a, a]\n" + doubled)
 
 
 def test_too_much_is_not_read(tmp_path: Path) -> None:

@@ -20,11 +20,11 @@ from notification.domain.media import Medium
 from notification.domain.people import Person
 from notification.domain.reminders import Reminder, Subject, Target, TargetKind
 from notification.policies import load_policy
-from notification.policies.documents import load_document
 from notification.settings import Settings
 from notification.subscribers import told_fields
 from servicekit.auth import mint_token, new_signing_key
 from servicekit.database import Database
+from servicekit.documents import load_document
 from servicekit.events import new_id
 from servicekit.http_host import HttpHost, Receive, Scope, Send, read_body, send_answer
 from servicekit.sealing import KeyRing
@@ -193,7 +193,7 @@ def overdue() -> Callable[..., ContactOverdue]:
 @pytest.fixture(scope="session")
 def policy() -> Policy:
     """The packaged policy."""
-    names = frozenset(load_document("templates").content["templates"])
+    names = frozenset(load_document("notification.policies", "templates").content["templates"])
     return load_policy(told_fields(), names)
 
 

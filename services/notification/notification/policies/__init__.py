@@ -7,6 +7,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from servicekit.documents import Document, InvalidPolicy, load_document
+
 from notification.domain.kinds import (
     OWN_RESOURCES,
     Aim,
@@ -18,13 +20,15 @@ from notification.domain.kinds import (
 )
 from notification.domain.media import Medium
 from notification.domain.reminders import TargetKind
-from notification.policies.documents import Document, InvalidPolicy, load_document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["InvalidPolicy", "load_policy"]
+__all__ = ["PACKAGE", "InvalidPolicy", "load_policy"]
+
+PACKAGE = "notification.policies"
+"""Where the packaged documents are."""
 
 _AIMS = {
     "owner_of": TargetKind.OWNER,
@@ -45,7 +49,7 @@ def load_policy(
     `events` are those that can be told of, with the names of their fields (`resource` among them for one that names a
     typed resource); `templates` the words that there are.
     """
-    document = load_document("reminders", file)
+    document = load_document(PACKAGE, "reminders", file)
     for index, entry in enumerate(document.content["kinds"]):
         _check_kind(document, index, entry, events)
         if entry.get("template", entry["kind"]) not in templates:

@@ -12,21 +12,22 @@ from zoneinfo import ZoneInfo
 import jinja2
 from jinja2 import pass_context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from servicekit.documents import load_document
 
 from notification.domain.letters import Item, Letter, Style
-from notification.policies.documents import load_document
+from notification.policies import PACKAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from jinja2.runtime import Context
+    from servicekit.documents import Document
 
     from notification.domain.kinds import Policy
     from notification.domain.people import Person
     from notification.domain.receipts import Beacons
     from notification.domain.sending import Bundle, Parcel
-    from notification.policies.documents import Document
 
 LOCALES = ("zh", "en")
 VALUE_CHARS_MAX = 200
@@ -43,7 +44,7 @@ class Words:
     """Everything that can be said. Raises `InvalidPolicy` for templates that cannot be read."""
 
     def __init__(self, beacons: Beacons, file: Path | None = None) -> None:
-        document = load_document("templates", file)
+        document = load_document(PACKAGE, "templates", file)
         self._beacons = beacons
         self._labels: Mapping[str, Mapping[str, str]] = document.content["labels"]
         self._words: Mapping[str, Mapping[str, str]] = document.content["words"]
