@@ -21,6 +21,7 @@ async def test_a_server_with_the_printed_rights_knows_each_service_by_its_passwo
         "IDENTITY",
         "ASSIGNMENT",
         "PERMISSIONS",
+        "ENGAGEMENT",
         "NOTIFICATION",
         "REPORTING",
     ):
