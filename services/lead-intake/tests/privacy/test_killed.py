@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -92,7 +93,8 @@ async def killed_after(settings: Settings, delay_s: float) -> None:
         try:
             await asyncio.wait_for(program.wait(), timeout=delay_s)
         except TimeoutError:
-            program.kill()
+            with suppress(ProcessLookupError):  # it has just ended by itself
+                program.kill()
         await program.communicate()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,8 @@ async def run(office: Office, approval_ids: list[str], *, at_most_s: float) -> i
         try:
             await asyncio.wait_for(program.wait(), timeout=at_most_s)
         except TimeoutError:
-            program.kill()
+            with suppress(ProcessLookupError):  # it has just ended by itself
+                program.kill()
         return await program.wait()
 
 

@@ -4,6 +4,7 @@ import asyncio
 import random
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,8 @@ async def leave_for(office: Any, person_id: str, *, at_most_s: float) -> float:
         try:
             await asyncio.wait_for(program.wait(), timeout=at_most_s)
         except TimeoutError:
-            program.kill()
+            with suppress(ProcessLookupError):  # it has just ended by itself
+                program.kill()
         await program.wait()
     return time.monotonic() - began_s
 
