@@ -29,7 +29,7 @@ from leadctl.stack.programs import SERVICES, Program
 from leadctl.stack.readiness import readiness, wait_until_ready
 from leadctl.stack.servers import Servers
 from leadctl.stack.settings import DEPLOYED_NATS, caller_environment, passed_on, stack_dir
-from leadctl.stack.steps import together
+from leadctl.stack.steps import to_the_end, together
 
 READY_TIMEOUT_S = 60.0
 MIGRATION_TIMEOUT_S = 120.0
@@ -101,7 +101,7 @@ class Stack:
                 await self.servers.start(report)
                 self._write_tokens()
                 await self._prepare(idle, ahead, report)
-                await asyncio.to_thread(self._start_all, idle, ahead)
+                await to_the_end(self._start_all, idle, ahead)
             await together(*(self._ready(name, report) for name in self._programs))
 
     async def down(self, *, purge: bool = False) -> None:

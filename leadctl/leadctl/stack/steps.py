@@ -1,7 +1,7 @@
-"""Steps that run side by side."""
+"""Steps that run side by side, and steps that are done to their end."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 
@@ -13,3 +13,16 @@ async def together(*steps: Coroutine[Any, Any, None]) -> None:
                 tasks.create_task(step)
     except BaseExceptionGroup as group:
         raise group.exceptions[0] from None
+
+
+async def to_the_end(step: Callable[..., None], *arguments: Any) -> None:
+    """Run a short step in a thread; whoever is cancelled meanwhile waits for its end first, and is cancelled then.
+
+    A thread cannot be stopped: what it begins later nobody would know of.
+    """
+    running = asyncio.ensure_future(asyncio.to_thread(step, *arguments))
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise
