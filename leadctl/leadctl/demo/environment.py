@@ -17,7 +17,7 @@ from leadctl.demo.deliveries import FACEBOOK_LEADGEN, WEBSITE_FORM
 from leadctl.demo.sender import Door
 from leadctl.documents import load_entries
 from leadctl.recipients import put_recipients
-from leadctl.reps import load_roster, put_reps
+from leadctl.reps import all_reps, load_roster, put_reps
 from leadctl.stack.programs import SERVICES, Program
 from leadctl.stack.settings import caller_environment, stack_dir
 from leadctl.stack.stack import Stack
@@ -92,7 +92,10 @@ async def open_doors(known: Services, stack: Stack) -> dict[str, Door]:
 
 
 async def introduce_people(known: Services, stack: Stack) -> None:
-    """Registers the reps, and the sink as everybody's recipient, managers included. Raises `NotAnswered`."""
+    """Registers the reps that are not known, and the sink as everybody's recipient, managers included.
+
+    Who is known stays as they are: somebody who has left does not come back by it. Raises `NotAnswered`.
+    """
     roster = load_roster(DEMO_FILES / "roster.yaml")
     everybody = {rep.rep_id for rep in roster} | {rep.manager_id for rep in roster}
     secret = stack.identities.key(f"{REMINDER_SINK}-{SINK_SECRETS}")
@@ -102,7 +105,8 @@ async def introduce_people(known: Services, stack: Stack) -> None:
         for one in sorted(everybody)
     ]
     await put_recipients(known, recipients)
-    await put_reps(known, roster)
+    there = {load.rep.rep_id for load in (await all_reps(known)).reps}
+    await put_reps(known, [rep for rep in roster if rep.rep_id not in there])
 
 
 async def _put(
