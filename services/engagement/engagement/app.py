@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from accesskit.enforcement import enforce
+from accesskit.staff import Staff
 from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested
 from servicekit.chassis import Chassis
 from servicekit.erasures import REPEAT_IDLE_S, Erasures
 
 from engagement import rpc, subscribers, workers
-from engagement.clients import Staff
 from engagement.commands.facts import Facts
 from engagement.commands.follow_ups import FollowUps
 from engagement.commands.money import Money

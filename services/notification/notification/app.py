@@ -11,7 +11,7 @@ from servicekit.chassis import Chassis
 from servicekit.erasures import REPEAT_IDLE_S, Erasures
 
 from notification import rpc, subscribers
-from notification.clients import Staff
+from notification.clients import Staff, standing_by
 from notification.commands import health, routing
 from notification.commands.books import AddressBook
 from notification.commands.health import HealthWatch
@@ -60,7 +60,7 @@ def build(settings: Settings) -> Chassis:
         delay_scale=settings.reminder_delay_scale,
     )
     chassis.workers.append(sender)
-    directory = Directory(book.person, staff.standing, staff.manager)
+    directory = Directory(book.person, standing_by(staff), staff.manager)
     router = Router(database, policy, directory, refresh=book.refresh, on_queued=sender.wake)
     on_kept = chassis.work("reminder router", router.step, idle_s=routing.IDLE_S).wake
     chassis.work("recipient refresh", book.refresh, idle_s=REFRESH_S)

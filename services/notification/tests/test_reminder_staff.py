@@ -8,7 +8,7 @@ from accesskit.changes import FactPut, PolicyPut, PrincipalPut
 from accesskit.engine import Engine
 from accesskit.facts import Fact
 from accesskit.testing.stand_in import EVERYTHING
-from notification.clients import Staff
+from notification.clients import Staff, standing_by
 from notification.domain.people import Standing
 
 WITH_MANAGERS = EVERYTHING.replace(
@@ -41,7 +41,7 @@ def staff(policy: str | None) -> Staff:
 def test_whoever_is_suspended_or_gone_is_known_and_groups_are_taken_to_be_there(
     person: str, standing: Standing
 ) -> None:
-    assert staff(WITH_MANAGERS).standing(person) is standing
+    assert standing_by(staff(WITH_MANAGERS))(person) is standing
 
 
 def test_a_manager_is_whom_permissions_states_and_else_nobody() -> None:

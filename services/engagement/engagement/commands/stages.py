@@ -186,8 +186,8 @@ async def tell_overdue(uow: UnitOfWork, machine: Machine) -> bool:
         last_stage=machine.paid_stage,
         limit=OVERDUE_BATCH_SIZE,
     )
-    for stale, stage in overdue:
-        uow.publish(wire.stage_overdue(stale, stage), key=str(stale.lead_id))
+    for stay in overdue:
+        uow.publish(wire.stage_overdue(stay), key=str(stay.lead_id))
     return len(overdue) == OVERDUE_BATCH_SIZE
 
 

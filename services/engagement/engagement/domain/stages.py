@@ -246,6 +246,17 @@ def _has(standing: Standing, asked: DocumentAsked) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Stay:
+    """An open opportunity that is at its stage for too long (FU-17)."""
+
+    lead_id: UUID
+    golden_id: str
+    owner_id: str | None
+    stage: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Move:
     """A move that was made; `evidence` names what was shown for it."""
 

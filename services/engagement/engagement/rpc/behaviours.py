@@ -14,7 +14,7 @@ from servicekit.auth import caller_id
 from engagement.commands.behaviours import Behaviours
 from engagement.queries import behaviours as queries
 from engagement.wire import behaviours as wire
-from engagement.wire.follow_ups import uuid
+from engagement.wire.ids import uuid
 
 if TYPE_CHECKING:
     from grpc.aio import ServicerContext

@@ -13,6 +13,7 @@ from servicekit.auth import caller_id
 
 from engagement.queries import follow_ups as queries
 from engagement.wire import follow_ups as wire
+from engagement.wire.ids import uuid
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -48,7 +49,7 @@ class FollowUpsServicer(FollowUpsServiceServicer):
         self, request: pb.RecordFollowUpRequest, context: Context
     ) -> pb.RecordFollowUpResponse:
         """Records a follow-up of the caller's."""
-        lead_id = wire.uuid(request.lead_id, "lead_id")
+        lead_id = uuid(request.lead_id, "lead_id")
         wanted = wire.wanted(lead_id, request.follow_up_id, request.statement, caller_id())
         claims = wire.claims(request.evidence)
         async with self._database.unit_of_work() as uow:
@@ -59,7 +60,7 @@ class FollowUpsServicer(FollowUpsServiceServicer):
         self, request: pb.CorrectFollowUpRequest, context: Context
     ) -> pb.CorrectFollowUpResponse:
         """Gives a follow-up of the caller's other words."""
-        lead_id = wire.uuid(request.lead_id, "lead_id")
+        lead_id = uuid(request.lead_id, "lead_id")
         wanted = wire.wanted(lead_id, request.follow_up_id, request.statement, caller_id())
         async with self._database.unit_of_work() as uow:
             corrected = await self._commands.correct(uow, wanted, version=request.version)
@@ -72,7 +73,7 @@ class FollowUpsServicer(FollowUpsServiceServicer):
         size = min(request.page_size or queries.PAGE_SIZE, queries.PAGE_SIZE_MAX)
         found = await queries.list_follow_ups(
             self._database,
-            wire.uuid(request.lead_id, "lead_id"),
+            uuid(request.lead_id, "lead_id"),
             self._seals,
             before=wire.before(request.page_token),
             size=size,
@@ -83,7 +84,7 @@ class FollowUpsServicer(FollowUpsServiceServicer):
         self, request: pb.ListContactsRequest, context: Context
     ) -> pb.ListContactsResponse:
         """What other systems reported of contacts with a lead's customer."""
-        lead_id = wire.uuid(request.lead_id, "lead_id")
+        lead_id = uuid(request.lead_id, "lead_id")
         return wire.contacts(await queries.list_contacts(self._database, lead_id))
 
     async def GetWeeklyEffort(
@@ -97,7 +98,7 @@ class FollowUpsServicer(FollowUpsServiceServicer):
         self, request: pb.PutAddressPointRequest, context: Context
     ) -> pb.PutAddressPointResponse:
         """Keeps where a customer's address is."""
-        lead_id = wire.uuid(request.lead_id, "lead_id")
+        lead_id = uuid(request.lead_id, "lead_id")
         point = wire.point(request.latitude, request.longitude, request.datum)
         async with self._database.unit_of_work() as uow:
             await self._commands.put_point(uow, lead_id, point, by=caller_id())

@@ -11,6 +11,7 @@ from leadchain.engagement.v1.opportunities_service_pb2_grpc import (
 
 from engagement.queries import opportunities as queries
 from engagement.wire import opportunities as wire
+from engagement.wire.ids import uuid
 
 if TYPE_CHECKING:
     from grpc.aio import ServicerContext
@@ -39,5 +40,5 @@ class OpportunitiesServicer(OpportunitiesServiceServicer):
         self, request: pb.GetOpportunityRequest, context: Context
     ) -> pb.GetOpportunityResponse:
         """One opportunity, by its lead."""
-        lead_id = wire.lead_id(request.lead_id)
+        lead_id = uuid(request.lead_id, "lead_id")
         return wire.opportunity_response(await queries.get_opportunity(self._database, lead_id))

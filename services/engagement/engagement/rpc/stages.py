@@ -13,7 +13,7 @@ from servicekit.auth import caller_id
 
 from engagement.queries import stages as queries
 from engagement.wire import stages as wire
-from engagement.wire.follow_ups import uuid
+from engagement.wire.ids import uuid
 
 if TYPE_CHECKING:
     from grpc.aio import ServicerContext

@@ -11,7 +11,7 @@ from leadchain.engagement.v1.watches_service_pb2_grpc import (
 
 from engagement.queries import watches as queries
 from engagement.wire import watches as wire
-from engagement.wire.follow_ups import uuid
+from engagement.wire.ids import uuid
 
 if TYPE_CHECKING:
     from grpc.aio import ServicerContext

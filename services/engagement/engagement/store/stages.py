@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engagement.domain.opportunities import Stale, State
-from engagement.domain.stages import Cause, Deal, Document, Move, Standing
+from engagement.domain.opportunities import State
+from engagement.domain.stages import Cause, Deal, Document, Move, Standing, Stay
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +64,7 @@ with due as (
   update stages s set is_overdue_told = true from due where s.lead_id = due.lead_id
   returning s.lead_id, s.stage, s.since
 )
-select told.lead_id, o.golden_id, o.owner_id, told.since, told.stage from told join opportunities o using (lead_id)
+select told.lead_id, o.golden_id, o.owner_id, told.stage, told.since from told join opportunities o using (lead_id)
 order by told.since, told.lead_id
 """
 
@@ -144,10 +144,10 @@ async def was_moved_by_words(raw: asyncpg.Connection, golden_id: str, since: dat
 
 async def take_overdue(
     raw: asyncpg.Connection, *, entered_until: datetime, last_stage: str, limit: int
-) -> list[tuple[Stale, str]]:
-    """Open opportunities that came to their stage so long ago, each once for a stay, with the stage."""
+) -> list[Stay]:
+    """Open opportunities that came to their stage so long ago, each once for a stay."""
     rows = await raw.fetch(_TAKE_OVERDUE, entered_until, limit, last_stage)
-    return [(Stale(*row[:4]), row["stage"]) for row in rows]
+    return [Stay(*row) for row in rows]
 
 
 async def _standing(raw: asyncpg.Connection, row: asyncpg.Record | None) -> Standing | None:

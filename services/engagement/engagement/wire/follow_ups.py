@@ -22,6 +22,7 @@ from engagement.domain.follow_ups import (
     Visit,
 )
 from engagement.domain.places import Datum, place
+from engagement.wire.ids import uuid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,14 +67,6 @@ def point(latitude: float, longitude: float, datum: str) -> Place:
         return place(latitude, longitude, Datum(datum))
     except ValueError:
         raise UnusableFollowUp("datum: wgs84 or gcj02") from None
-
-
-def uuid(text: str, name: str) -> UUID:
-    """An id that a caller names; raises `Invalid`."""
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Invalid(f"{name} is not a UUID") from None
 
 
 def before(token: str) -> tuple[datetime, UUID] | None:

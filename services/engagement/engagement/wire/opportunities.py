@@ -8,7 +8,7 @@ from uuid import UUID
 
 from leadchain.engagement.v1 import opportunities_service_pb2 as rpc_pb
 from leadchain.engagement.v1.opportunity_events_pb2 import OpportunityOpened
-from servicekit.errors import Invalid, InvalidMessage
+from servicekit.errors import InvalidMessage
 
 from engagement.domain.opportunities import Assigned, Contacted, Ended, Owned
 
@@ -72,14 +72,6 @@ def parts(event: CustomerSplit) -> dict[str, list[UUID]]:
     return {
         part.golden_id: [_stated_id(lead_id) for lead_id in part.lead_ids] for part in event.parts
     }
-
-
-def lead_id(text: str) -> UUID:
-    """The id that a caller names; raises `Invalid`."""
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Invalid("lead_id is not a UUID") from None
 
 
 def opportunity_opened(opportunity: Opportunity) -> OpportunityOpened:

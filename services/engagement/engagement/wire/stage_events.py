@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
     from leadchain.identity.v1.events_pb2 import FactIdentified
 
-    from engagement.domain.opportunities import Opportunity, Stale
-    from engagement.domain.stages import Deal, Move, Standing
+    from engagement.domain.opportunities import Opportunity
+    from engagement.domain.stages import Deal, Move, Standing, Stay
     from engagement.seals import Seals
 
 _NUMBER_CHARS_MAX = 64
@@ -85,15 +85,15 @@ def stage_looped(opportunity: Opportunity, stage: str) -> pb.StageLooped:
     )
 
 
-def stage_overdue(stale: Stale, stage: str) -> pb.StageOverdue:
+def stage_overdue(stay: Stay) -> pb.StageOverdue:
     """The fact that an opportunity does not get on."""
     event = pb.StageOverdue(
-        lead_id=str(stale.lead_id),
-        golden_id=stale.golden_id,
-        owner_id=stale.owner_id or "",
-        stage=stage,
+        lead_id=str(stay.lead_id),
+        golden_id=stay.golden_id,
+        owner_id=stay.owner_id or "",
+        stage=stay.stage,
     )
-    event.since.FromDatetime(stale.last_touched_at)
+    event.since.FromDatetime(stay.since)
     return event
 
 

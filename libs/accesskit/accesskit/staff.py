@@ -1,4 +1,4 @@
-"""Permissions as engagement sees it: who leads whom."""
+"""Who works here and who leads whom, as the replica of permissions in this process states it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,16 @@ if TYPE_CHECKING:
 
 
 class Staff:
-    """What the replica of permissions in this process states of people; what it last heard, however long ago."""
+    """What was last heard of people, however long ago."""
 
     def __init__(self, replica: Replica) -> None:
+        # The replica has another engine after each snapshot.
         self._replica = replica
+
+    def status(self, person_id: str) -> str:
+        """active, suspended or departed; empty for who is unknown."""
+        known = self._replica.engine.principal(person_id)
+        return "" if known is None else known.status
 
     def manager(self, person_id: str) -> str:
         """Who leads somebody; empty when nobody is stated."""
