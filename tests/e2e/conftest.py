@@ -74,6 +74,28 @@ def shared_stack(place: Path) -> Iterator[Stack]:
 
 
 @pytest.fixture
+async def known(stack: Stack) -> AsyncIterator[Services]:
+    """The services of the stack, asked as the operator."""
+    targets = {name: target.grpc for name, target in stack.targets().items()}
+    async with Services(targets, stack.operator_token_file()) as services:
+        yield services
+
+
+@pytest.fixture
+def as_person(stack: Stack) -> Callable[..., AbstractAsyncContextManager[Services]]:
+    """The services of the stack, asked with a person's own token; `session` is what that says of one."""
+
+    @asynccontextmanager
+    async def opened(person: str, **session: Any) -> AsyncIterator[Services]:
+        targets = {name: target.grpc for name, target in stack.targets().items()}
+        token_file = stack.identities.mint(person, scopes=[], epoch=1, **session)
+        async with Services(targets, token_file) as services:
+            yield services
+
+    return opened
+
+
+@pytest.fixture
 def posting(stack: Stack) -> Callable[..., AbstractAsyncContextManager[Post]]:
     """Opens accounts of some channels, named `<prefix>-<channel>`, with two people's consent.
 

@@ -2,7 +2,6 @@
 
 import json
 import time
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -19,7 +18,7 @@ from leadchain.engagement.v1.opportunities_service_pb2_grpc import Opportunities
 from leadchain.engagement.v1.stages_service_pb2_grpc import StagesServiceStub
 from leadchain.permissions.v1 import sessions_service_pb2 as sessions_pb
 from leadchain.permissions.v1.sessions_service_pb2_grpc import DevicesServiceStub
-from leadctl.clients import NotAnswered, Services
+from leadctl.clients import NotAnswered
 from leadctl.consent import with_approval
 from servicekit.events import new_id
 from servicekit.testing.waiting import eventually
@@ -37,13 +36,6 @@ FORM = {
 @pytest.fixture(scope="module")
 def stack(shared_stack):
     return shared_stack
-
-
-@pytest.fixture
-async def known(stack):
-    targets = {name: target.grpc for name, target in stack.targets().items()}
-    async with Services(targets, stack.operator_token_file()) as services:
-        yield services
 
 
 @pytest.fixture
@@ -93,23 +85,14 @@ def follow_up(lead_id):
     return request
 
 
-@asynccontextmanager
-async def as_person(stack, person, **session):
-    """The services of the stack, asked with a token of somebody's own."""
-    token_file = stack.identities.mint(person, scopes=[], epoch=1, **session)
-    targets = {name: target.grpc for name, target in stack.targets().items()}
-    async with Services(targets, token_file) as services:
-        yield services
-
-
-async def device_of(stack, person):
+async def device_of(as_person, person):
     """A device of somebody's, agreed to by two others, since people work from known devices only."""
     proof = {"amr": ["pwd", "otp"], "auth_time": time.time()}
     public_key = json.dumps(OKPKey.generate_key("Ed25519").as_dict(private=False))
     async with (
-        as_person(stack, person) as owner,
-        as_person(stack, "security-1", **proof) as officer,
-        as_person(stack, "director", **proof) as director,
+        as_person(person) as owner,
+        as_person("security-1", **proof) as officer,
+        as_person("director", **proof) as director,
     ):
         enrol = asking(owner, "permissions", DevicesServiceStub)
         request = sessions_pb.RegisterDeviceRequest(public_key_jwk=public_key)
@@ -210,12 +193,12 @@ def now():
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-async def test_a_lead_becomes_a_deal_that_is_paid(post, known, stack):
+async def test_a_lead_becomes_a_deal_that_is_paid(post, known, as_person):
     (lead_id,) = json.loads(await post("website_form", {"fields": FORM})).values()
     owner_id = (await assigned(known, lead_id, lambda it: it.assignee_id)).assignee_id
-    device_id = await device_of(stack, owner_id)
+    device_id = await device_of(as_person, owner_id)
 
-    async with as_person(stack, owner_id, device_id=device_id) as theirs:
+    async with as_person(owner_id, device_id=device_id) as theirs:
         owner = Owner(theirs, lead_id)
         opportunity = await owner.opportunity()
         recorded = await owner.follow_up()

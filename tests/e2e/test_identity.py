@@ -5,11 +5,8 @@ import json
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
-import aiohttp
 import pytest
 from leadchain.identity.v1 import crosswalk_service_pb2 as crosswalk
 from leadchain.identity.v1 import customer360_service_pb2 as pictures
@@ -20,16 +17,11 @@ from leadchain.identity.v1.customer360_service_pb2_grpc import (
 )
 from leadchain.identity.v1.identity_service_pb2 import GetIdentityRequest
 from leadchain.identity.v1.identity_service_pb2_grpc import IdentityServiceStub
-from leadctl.accounts import put_account
-from leadctl.clients import NotAnswered, Services
-from leadctl.demo.deciders import changing
-from leadctl.demo.environment import introduce_people
-from leadctl.fakes.sample_senders import keys_for, sample_senders
+from leadctl.clients import NotAnswered
 from servicekit.testing.waiting import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-CHANNEL_FILES = Path(__file__).parents[2] / "services/lead-intake/lead_intake/channels"
 CHANNELS = ("erp_change", "call_record", "support_ticket", "website_form")
 SPELLINGS = (
     "张伟", "张先生", "张总", "张经理", "张工", "老张", "小张", "销售张", "張偉", "张 伟", "张伟（采购）",
@@ -53,60 +45,14 @@ def stack(shared_stack):
 
 
 @pytest.fixture
-async def known(stack):
-    targets = {name: target.grpc for name, target in stack.targets().items()}
-    async with Services(targets, stack.operator_token_file()) as services:
-        yield services
-
-
-@pytest.fixture(scope="module")
-def opened():
-    """The paths of the module's accounts, once they are open."""
-    return {}
-
-
-@pytest.fixture
-async def senders(opened, known, stack):
-    """What posts to each channel's account of this module."""
-    found = {each.account: each for each in sample_senders(CHANNEL_FILES)}
-    ours = {name: replace(found[name], account=f"identity-{name}") for name in CHANNELS}
-    if not opened:
-        await introduce_people(known, stack)
-        async with changing(known, stack) as change:
-            for name, sender in ours.items():
-                put = partial(_put, change.author, sender.new_account())
-                opened[name] = (await change.approved(put)).path
-    return ours
-
-
-async def _put(author, request, approval_id):
-    request.approval_id = approval_id
-    return await put_account(author, request)
-
-
-@pytest.fixture
-async def post(opened, senders, stack):
+async def post(known, posting):
     """Posts a body to a channel, as its system would; what was answered."""
-    timeout = aiohttp.ClientTimeout(total=15)
-    base_url = stack.targets()["lead-intake"].http
-    async with aiohttp.ClientSession(base_url, timeout=timeout) as http:
+    async with posting(known, "identity", CHANNELS) as posted:
 
-        async def posted(channel, body):
-            sender = replace(senders[channel], sample={"body": body})
+        async def post(channel, body):
+            return json.loads(await posted(channel, body))
 
-            async def answer():
-                signed = sender.signed(keys_for(sender.kind), at_s=time.time())
-                path, headers = opened[channel], signed.headers
-                async with http.post(path, data=signed.raw, headers=headers) as response:
-                    return (
-                        None if response.status == 404 else (response.status, await response.text())
-                    )
-
-            status, text = await eventually(answer, what=f"an answer to {channel}")
-            assert status in {200, 202}, text
-            return json.loads(text)
-
-        yield posted
+        yield post
 
 
 async def customer_of(known, system, key):

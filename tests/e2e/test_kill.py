@@ -8,6 +8,7 @@ from leadchain.assignment.v1.assignment_service_pb2 import ExplainAssignmentRequ
 from leadchain.assignment.v1.assignment_service_pb2_grpc import AssignmentServiceStub
 from leadchain.assignment.v1.events_pb2 import AssignmentCause
 from leadctl.demo.deliveries import Kind
+from leadctl.installation import SERVICE_NAMES
 from leadctl.ledger import current_ledger
 from servicekit.testing.waiting import eventually
 
@@ -15,20 +16,10 @@ FIRST = AssignmentCause.ASSIGNMENT_CAUSE_FIRST
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
-SERVICES = (
-    "lead-intake",
-    "identity",
-    "assignment",
-    "permissions",
-    "engagement",
-    "notification",
-    "reporting",
-)
-
 
 async def kill_each_in_turn(stack, known):
     await eventually(lambda: _accepted_some(known), deadline_s=30, what="the first deliveries")
-    for name in SERVICES:
+    for name in SERVICE_NAMES:
         await asyncio.to_thread(stack.kill, name, signal.SIGKILL)
         await stack.start(name)
 

@@ -21,6 +21,7 @@ from leadchain.intake.v1.privacy_service_pb2_grpc import PrivacyServiceStub
 from leadctl.demo.deliveries import Delivery, Kind
 from leadctl.demo.environment import introduce_people, open_doors
 from leadctl.demo.sender import signed_headers
+from leadctl.installation import SERVICE_NAMES
 from servicekit.sealing import KeyRing, SealingError
 from servicekit.testing.waiting import eventually
 
@@ -32,15 +33,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-SERVICES = (
-    "lead-intake",
-    "identity",
-    "assignment",
-    "permissions",
-    "engagement",
-    "notification",
-    "reporting",
-)
 PHONE = "13800138064"
 MASKED_PHONE = "138****8064"
 NAME, EMAIL = "钱七七", "forgotten@example.com"
@@ -126,7 +118,7 @@ async def is_reminded(stack: Stack, lead_id: str) -> bool:
     sent = "select not exists (select from outbox where published_at is null)"
     if not await value(stack, "notification", taken):
         return False
-    return all([await value(stack, service, sent) for service in SERVICES])
+    return all([await value(stack, service, sent) for service in SERVICE_NAMES])
 
 
 async def is_suppressed(stack: Stack, lead_id: str) -> bool:
@@ -153,7 +145,7 @@ async def found(stack: Stack, lead_id: str) -> set[tuple[str, str]]:
     ring = KeyRing.parse(stack.env("lead-intake")["FIELD_KEYS"])
     context = bytes.fromhex(lead_id.replace("-", ""))
     places: set[tuple[str, str]] = set()
-    for service in SERVICES:
+    for service in SERVICE_NAMES:
         connection = await asyncpg.connect(database_url(stack, service))
         try:
             async for table, content in contents(connection, ring, context):

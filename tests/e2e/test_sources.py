@@ -9,7 +9,7 @@ from leadchain.assignment.v1.assignment_service_pb2_grpc import AssignmentServic
 from leadchain.assignment.v1.events_pb2 import RefusalReason
 from leadchain.notification.v1 import notification_service_pb2 as notification
 from leadchain.notification.v1.notification_service_pb2_grpc import NotificationServiceStub
-from leadctl.clients import NotAnswered, Services
+from leadctl.clients import NotAnswered
 from servicekit.testing.waiting import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
@@ -21,13 +21,6 @@ NEW_REP = "rep-sansha"
 @pytest.fixture(scope="module")
 def stack(shared_stack):
     return shared_stack
-
-
-@pytest.fixture
-async def known(stack):
-    targets = {name: target.grpc for name, target in stack.targets().items()}
-    async with Services(targets, stack.operator_token_file()) as services:
-        yield services
 
 
 @pytest.fixture

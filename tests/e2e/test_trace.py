@@ -10,21 +10,13 @@ from leadctl.clients import Services
 from leadctl.demo.deliveries import simple_deliveries
 from leadctl.demo.environment import demo_stack, introduce_people, open_doors
 from leadctl.demo.sender import send
+from leadctl.installation import SERVICE_NAMES
 from oteltap import OtelTapHttpProtobufReceiver, OtelTapHttpProtobufReceiverSettings
 from servicekit.local.ports import free_port
 from servicekit.testing.waiting import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
-SERVICES = (
-    "lead-intake",
-    "identity",
-    "assignment",
-    "permissions",
-    "engagement",
-    "notification",
-    "reporting",
-)
 GRAPH = {
     ("lead-intake", "identity"),
     ("lead-intake", "reporting"),
@@ -46,7 +38,7 @@ async def test_one_lead_makes_one_trace_with_the_expected_service_graph(place: P
     spans = []
     async with AsyncExitStack() as taps, asyncio.TaskGroup() as tasks:
         endpoints, listening = {}, []
-        for service in SERVICES:
+        for service in SERVICE_NAMES:
             settings = OtelTapHttpProtobufReceiverSettings(free_port())
             tap = await taps.enter_async_context(OtelTapHttpProtobufReceiver(settings))
             listening.append(tasks.create_task(_collect(service, tap, spans)))
