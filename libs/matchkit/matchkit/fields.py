@@ -80,9 +80,7 @@ class Field(
         None when nothing is readable.
         """
         normalise, names = self.of_kind().normalise, self.reads or (self.name,)
-        if self.many:
-            return _reader_of_all(normalise, names)
-        return _reader_of_first(normalise, names)
+        return _reader(normalise, names, of_all=self.many)
 
     def values(self, value: Value | None) -> Iterable[Value]:
         """The single values of what `read` returned."""
@@ -91,26 +89,11 @@ class Field(
         return value if self.many else (value,)
 
 
-def _reader_of_first(
-    normalise: Normalise, names: Sequence[str]
+def _reader(
+    normalise: Normalise, names: Sequence[str], *, of_all: bool
 ) -> Callable[[RawRecord], Value | None]:
-    def read(raw: RawRecord) -> Value | None:
-        for name in names:
-            given = raw.get(name)
-            if given:
-                for text in (given,) if isinstance(given, str) else given[:VALUES_MAX]:
-                    is_clean = len(text) <= LENGTH_KEPT and text.isprintable()
-                    value = normalise(text if is_clean else clean(name, text))
-                    if value is not None:
-                        return value
-        return None
+    """Reads the first usable value that a record gives under these names, or all of them."""
 
-    return read
-
-
-def _reader_of_all(
-    normalise: Normalise, names: Sequence[str]
-) -> Callable[[RawRecord], Value | None]:
     def read(raw: RawRecord) -> Value | None:
         found = []
         for name in names:
@@ -120,6 +103,8 @@ def _reader_of_all(
                     is_clean = len(text) <= LENGTH_KEPT and text.isprintable()
                     value = normalise(text if is_clean else clean(name, text))
                     if value is not None:
+                        if not of_all:
+                            return value
                         found.append(value)
         return tuple(found) or None if len(found) < 2 else _in_order(found)
 
