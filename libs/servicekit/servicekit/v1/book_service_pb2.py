@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from servicekit.v1 import access_pb2 as servicekit_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n servicekit/v1/book_service.proto\x12\rservicekit.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aservicekit/v1/access.proto\"f\n\x0eGetBookRequest\x12)\n\x05since\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x94\x01\n\x08\x42ookCell\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12(\n\x04hour\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x05state\x18\x03 \x01(\x0e\x32\x18.servicekit.v1.BookState\x12\x12\n\nitem_count\x18\x04 \x01(\x04\x12\x10\n\x08\x63hecksum\x18\x05 \x01(\x10\"9\n\x0fGetBookResponse\x12&\n\x05\x63\x65lls\x18\x01 \x03(\x0b\x32\x17.servicekit.v1.BookCell\"{\n\x14ListBookItemsRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12(\n\x04hour\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rafter_item_id\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\r\"D\n\x08\x42ookItem\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\'\n\x05state\x18\x02 \x01(\x0e\x32\x18.servicekit.v1.BookState\"?\n\x15ListBookItemsResponse\x12&\n\x05items\x18\x01 \x03(\x0b\x32\x17.servicekit.v1.BookItem*\xbb\x01\n\tBookState\x12\x1a\n\x16\x42OOK_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x42OOK_STATE_PASSED\x10\x01\x12\x1a\n\x16\x42OOK_STATE_QUARANTINED\x10\x02\x12\x17\n\x13\x42OOK_STATE_REJECTED\x10\x03\x12\x17\n\x13\x42OOK_STATE_ASSIGNED\x10\x04\x12\x16\n\x12\x42OOK_STATE_WAITING\x10\x05\x12\x15\n\x11\x42OOK_STATE_MERGED\x10\x06\x32\xe9\x01\n\x0b\x42ookService\x12\x63\n\x07GetBook\x12\x1d.servicekit.v1.GetBookRequest\x1a\x1e.servicekit.v1.GetBookResponse\"\x19\xda\xe7\x18\x15\n\tread_book\x12\x08platform\x12u\n\rListBookItems\x12#.servicekit.v1.ListBookItemsRequest\x1a$.servicekit.v1.ListBookItemsResponse\"\x19\xda\xe7\x18\x15\n\tread_book\x12\x08platformb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n servicekit/v1/book_service.proto\x12\rservicekit.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aservicekit/v1/access.proto\"f\n\x0eGetBookRequest\x12)\n\x05since\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x94\x01\n\x08\x42ookCell\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12(\n\x04hour\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x05state\x18\x03 \x01(\x0e\x32\x18.servicekit.v1.BookState\x12\x12\n\nitem_count\x18\x04 \x01(\x04\x12\x10\n\x08\x63hecksum\x18\x05 \x01(\x10\"9\n\x0fGetBookResponse\x12&\n\x05\x63\x65lls\x18\x01 \x03(\x0b\x32\x17.servicekit.v1.BookCell\"{\n\x14ListBookItemsRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12(\n\x04hour\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rafter_item_id\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\r\"D\n\x08\x42ookItem\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\'\n\x05state\x18\x02 \x01(\x0e\x32\x18.servicekit.v1.BookState\"?\n\x15ListBookItemsResponse\x12&\n\x05items\x18\x01 \x03(\x0b\x32\x17.servicekit.v1.BookItem*\xd2\x01\n\tBookState\x12\x1a\n\x16\x42OOK_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x42OOK_STATE_PASSED\x10\x01\x12\x1a\n\x16\x42OOK_STATE_QUARANTINED\x10\x02\x12\x17\n\x13\x42OOK_STATE_REJECTED\x10\x03\x12\x17\n\x13\x42OOK_STATE_ASSIGNED\x10\x04\x12\x16\n\x12\x42OOK_STATE_WAITING\x10\x05\x12\x15\n\x11\x42OOK_STATE_MERGED\x10\x06\x12\x15\n\x11\x42OOK_STATE_POOLED\x10\x07\x32\xe9\x01\n\x0b\x42ookService\x12\x63\n\x07GetBook\x12\x1d.servicekit.v1.GetBookRequest\x1a\x1e.servicekit.v1.GetBookResponse\"\x19\xda\xe7\x18\x15\n\tread_book\x12\x08platform\x12u\n\rListBookItems\x12#.servicekit.v1.ListBookItemsRequest\x1a$.servicekit.v1.ListBookItemsResponse\"\x19\xda\xe7\x18\x15\n\tread_book\x12\x08platformb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,7 +38,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BOOKSERVICE'].methods_by_name['ListBookItems']._loaded_options = None
   _globals['_BOOKSERVICE'].methods_by_name['ListBookItems']._serialized_options = b'\332\347\030\025\n\tread_book\022\010platform'
   _globals['_BOOKSTATE']._serialized_start=687
-  _globals['_BOOKSTATE']._serialized_end=874
+  _globals['_BOOKSTATE']._serialized_end=897
   _globals['_GETBOOKREQUEST']._serialized_start=112
   _globals['_GETBOOKREQUEST']._serialized_end=214
   _globals['_BOOKCELL']._serialized_start=217
@@ -51,6 +51,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BOOKITEM']._serialized_end=619
   _globals['_LISTBOOKITEMSRESPONSE']._serialized_start=621
   _globals['_LISTBOOKITEMSRESPONSE']._serialized_end=684
-  _globals['_BOOKSERVICE']._serialized_start=877
-  _globals['_BOOKSERVICE']._serialized_end=1110
+  _globals['_BOOKSERVICE']._serialized_start=900
+  _globals['_BOOKSERVICE']._serialized_end=1133
 # @@protoc_insertion_point(module_scope)

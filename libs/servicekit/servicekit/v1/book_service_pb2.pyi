@@ -40,6 +40,8 @@ class _BookStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BookState.V
     """Has no owner yet."""
     BOOK_STATE_MERGED: _BookState.ValueType  # 6
     """Joined another item."""
+    BOOK_STATE_POOLED: _BookState.ValueType  # 7
+    """Had an owner, and lies in the public pool."""
 
 class BookState(_BookState, metaclass=_BookStateEnumTypeWrapper):
     """Where an item stands in a service's own view."""
@@ -58,6 +60,8 @@ BOOK_STATE_WAITING: BookState.ValueType  # 5
 """Has no owner yet."""
 BOOK_STATE_MERGED: BookState.ValueType  # 6
 """Joined another item."""
+BOOK_STATE_POOLED: BookState.ValueType  # 7
+"""Had an owner, and lies in the public pool."""
 Global___BookState: _TypeAlias = BookState  # noqa: Y015
 
 @_typing.final

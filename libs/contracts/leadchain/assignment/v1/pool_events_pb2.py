@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)leadchain/assignment/v1/pool_events.proto\x12\x17leadchain.assignment.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe0\x01\n\nLeadPooled\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07lead_id\x18\x03 \x01(\t\x12\x11\n\tgolden_id\x18\x04 \x01(\t\x12\x19\n\x11previous_owner_id\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x07 \x01(\t\x12/\n\x0breceived_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x90\x02\n\x0bLeadClaimed\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07lead_id\x18\x03 \x01(\t\x12\x11\n\tgolden_id\x18\x04 \x01(\t\x12\x0e\n\x06rep_id\x18\x05 \x01(\t\x12\x19\n\x11previous_owner_id\x18\x06 \x01(\t\x12-\n\tpooled_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63hannel\x18\x08 \x01(\t\x12/\n\x0breceived_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)leadchain/assignment/v1/pool_events.proto\x12\x17leadchain.assignment.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf7\x01\n\nLeadPooled\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07lead_id\x18\x03 \x01(\t\x12\x11\n\tgolden_id\x18\x04 \x01(\t\x12\x19\n\x11previous_owner_id\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x07 \x01(\t\x12/\n\x0breceived_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rassignment_no\x18\t \x01(\r\"\xad\x02\n\x0bPoolWarning\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07lead_id\x18\x03 \x01(\t\x12\x11\n\tgolden_id\x18\x04 \x01(\t\x12\x10\n\x08owner_id\x18\x05 \x01(\t\x12\r\n\x05\x63lock\x18\x06 \x01(\t\x12.\n\nrecycle_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05level\x18\x08 \x01(\t\x12\x15\n\rassignment_no\x18\t \x01(\r\x12\x0f\n\x07\x63hannel\x18\n \x01(\t\x12/\n\x0breceived_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb1\x02\n\x0fLeadHoldExpired\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07lead_id\x18\x03 \x01(\t\x12\x11\n\tgolden_id\x18\x04 \x01(\t\x12\x10\n\x08owner_id\x18\x05 \x01(\t\x12\r\n\x05\x63lock\x18\x06 \x01(\t\x12.\n\nrecycle_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05level\x18\x08 \x01(\t\x12\x15\n\rassignment_no\x18\t \x01(\r\x12\x0f\n\x07\x63hannel\x18\n \x01(\t\x12/\n\x0breceived_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x90\x02\n\x0bLeadClaimed\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07lead_id\x18\x03 \x01(\t\x12\x11\n\tgolden_id\x18\x04 \x01(\t\x12\x0e\n\x06rep_id\x18\x05 \x01(\t\x12\x19\n\x11previous_owner_id\x18\x06 \x01(\t\x12-\n\tpooled_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63hannel\x18\x08 \x01(\t\x12/\n\x0breceived_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,7 +33,11 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'leadchain.assignment.v1.poo
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LEADPOOLED']._serialized_start=104
-  _globals['_LEADPOOLED']._serialized_end=328
-  _globals['_LEADCLAIMED']._serialized_start=331
-  _globals['_LEADCLAIMED']._serialized_end=603
+  _globals['_LEADPOOLED']._serialized_end=351
+  _globals['_POOLWARNING']._serialized_start=354
+  _globals['_POOLWARNING']._serialized_end=655
+  _globals['_LEADHOLDEXPIRED']._serialized_start=658
+  _globals['_LEADHOLDEXPIRED']._serialized_end=963
+  _globals['_LEADCLAIMED']._serialized_start=966
+  _globals['_LEADCLAIMED']._serialized_end=1238
 # @@protoc_insertion_point(module_scope)

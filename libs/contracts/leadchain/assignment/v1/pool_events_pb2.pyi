@@ -31,6 +31,7 @@ class LeadPooled(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     CHANNEL_FIELD_NUMBER: _builtins.int
     RECEIVED_AT_FIELD_NUMBER: _builtins.int
+    ASSIGNMENT_NO_FIELD_NUMBER: _builtins.int
     event_id: _builtins.str
     """UUIDv7 of this event."""
     lead_id: _builtins.str
@@ -40,9 +41,13 @@ class LeadPooled(_message.Message):
     previous_owner_id: _builtins.str
     """Who had it until now."""
     reason: _builtins.str
-    """lapsed, released or offboarded, as permissions says."""
+    """Why: lapsed, released, offboarded or recycled, as permissions says; contact_overdue where a clock of contact ran
+    out and nobody was left to hand the lead on to (AS-03).
+    """
     channel: _builtins.str
     """Channel name."""
+    assignment_no: _builtins.int
+    """Which assignment ended by it, from 1."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When the fact became true."""
@@ -62,14 +67,155 @@ class LeadPooled(_message.Message):
         reason: _builtins.str = ...,
         channel: _builtins.str = ...,
         received_at: _timestamp_pb2.Timestamp | None = ...,
+        assignment_no: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at", "received_at", b"received_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "event_id", b"event_id", "golden_id", b"golden_id", "lead_id", b"lead_id", "occurred_at", b"occurred_at", "previous_owner_id", b"previous_owner_id", "reason", b"reason", "received_at", b"received_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment_no", b"assignment_no", "channel", b"channel", "event_id", b"event_id", "golden_id", b"golden_id", "lead_id", b"lead_id", "occurred_at", b"occurred_at", "previous_owner_id", b"previous_owner_id", "reason", b"reason", "received_at", b"received_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LeadPooled: _TypeAlias = LeadPooled  # noqa: Y015
+
+@_typing.final
+class PoolWarning(_message.Message):
+    """An owner will lose a lead to the public pool unless they act: once for each recycle_at."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    GOLDEN_ID_FIELD_NUMBER: _builtins.int
+    OWNER_ID_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
+    RECYCLE_AT_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    ASSIGNMENT_NO_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    RECEIVED_AT_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """UUIDv7 of this event."""
+    lead_id: _builtins.str
+    """UUIDv7 of the lead."""
+    golden_id: _builtins.str
+    """Golden ID of the customer."""
+    owner_id: _builtins.str
+    """Who has it, and will lose it."""
+    clock: _builtins.str
+    """Which clock runs out first: default (nothing that counts since they got it), extension (nothing that counts since
+    the last time) or maximum (held for too long, whatever was done).
+    """
+    level: _builtins.str
+    """Level of the lead, whose days these are."""
+    assignment_no: _builtins.int
+    """Which assignment it is, from 1."""
+    channel: _builtins.str
+    """Channel name."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When the fact became true."""
+
+    @_builtins.property
+    def recycle_at(self) -> _timestamp_pb2.Timestamp:
+        """When it runs out."""
+
+    @_builtins.property
+    def received_at(self) -> _timestamp_pb2.Timestamp:
+        """When lead-intake stored the delivery."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        lead_id: _builtins.str = ...,
+        golden_id: _builtins.str = ...,
+        owner_id: _builtins.str = ...,
+        clock: _builtins.str = ...,
+        recycle_at: _timestamp_pb2.Timestamp | None = ...,
+        level: _builtins.str = ...,
+        assignment_no: _builtins.int = ...,
+        channel: _builtins.str = ...,
+        received_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at", "received_at", b"received_at", "recycle_at", b"recycle_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment_no", b"assignment_no", "channel", b"channel", "clock", b"clock", "event_id", b"event_id", "golden_id", b"golden_id", "lead_id", b"lead_id", "level", b"level", "occurred_at", b"occurred_at", "owner_id", b"owner_id", "received_at", b"received_at", "recycle_at", b"recycle_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PoolWarning: _TypeAlias = PoolWarning  # noqa: Y015
+
+@_typing.final
+class LeadHoldExpired(_message.Message):
+    """The time is over for which an owner may hold a lead. Permissions releases it (CustomerReleased) unless it is
+    protected or exempt; while nobody does, this is stated again each day.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    GOLDEN_ID_FIELD_NUMBER: _builtins.int
+    OWNER_ID_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
+    RECYCLE_AT_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    ASSIGNMENT_NO_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    RECEIVED_AT_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """UUIDv7 of this event."""
+    lead_id: _builtins.str
+    """UUIDv7 of the lead."""
+    golden_id: _builtins.str
+    """Golden ID of the customer."""
+    owner_id: _builtins.str
+    """Who has it."""
+    clock: _builtins.str
+    """Which clock ran out: default, extension or maximum."""
+    level: _builtins.str
+    """Level of the lead, whose days these are."""
+    assignment_no: _builtins.int
+    """Which assignment it is, from 1."""
+    channel: _builtins.str
+    """Channel name."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When the fact became true."""
+
+    @_builtins.property
+    def recycle_at(self) -> _timestamp_pb2.Timestamp:
+        """When it ran out."""
+
+    @_builtins.property
+    def received_at(self) -> _timestamp_pb2.Timestamp:
+        """When lead-intake stored the delivery."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        lead_id: _builtins.str = ...,
+        golden_id: _builtins.str = ...,
+        owner_id: _builtins.str = ...,
+        clock: _builtins.str = ...,
+        recycle_at: _timestamp_pb2.Timestamp | None = ...,
+        level: _builtins.str = ...,
+        assignment_no: _builtins.int = ...,
+        channel: _builtins.str = ...,
+        received_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at", "received_at", b"received_at", "recycle_at", b"recycle_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment_no", b"assignment_no", "channel", b"channel", "clock", b"clock", "event_id", b"event_id", "golden_id", b"golden_id", "lead_id", b"lead_id", "level", b"level", "occurred_at", b"occurred_at", "owner_id", b"owner_id", "received_at", b"received_at", "recycle_at", b"recycle_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeadHoldExpired: _TypeAlias = LeadHoldExpired  # noqa: Y015
 
 @_typing.final
 class LeadClaimed(_message.Message):

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from servicekit.v1 import access_pb2 as servicekit_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*leadchain/assignment/v1/pool_service.proto\x12\x17leadchain.assignment.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aservicekit/v1/access.proto\" \n\x0fListPoolRequest\x12\r\n\x05limit\x18\x01 \x01(\r\"\x91\x01\n\nPooledLead\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12-\n\tpooled_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11previous_owner_id\x18\x03 \x01(\t\x12\x16\n\x0eregion_display\x18\x04 \x01(\t\x12\x10\n\x08industry\x18\x05 \x01(\t\"F\n\x10ListPoolResponse\x12\x32\n\x05leads\x18\x01 \x03(\x0b\x32#.leadchain.assignment.v1.PooledLead\"3\n\x10\x43laimLeadRequest\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\x0e\n\x06rep_id\x18\x02 \x01(\t\"[\n\x11\x43laimLeadResponse\x12\x32\n\x0e\x63ontact_due_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nleft_today\x18\x02 \x01(\r2\x89\x02\n\x0bPoolService\x12q\n\x08ListPool\x12(.leadchain.assignment.v1.ListPoolRequest\x1a).leadchain.assignment.v1.ListPoolResponse\"\x10\xda\xe7\x18\x0c\n\x04read\x12\x04lead\x12\x86\x01\n\tClaimLead\x12).leadchain.assignment.v1.ClaimLeadRequest\x1a*.leadchain.assignment.v1.ClaimLeadResponse\"\"\xda\xe7\x18\x1e\n\x05\x63laim\x12\x04lead\x1a\x07lead_id2\x06rep_idb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*leadchain/assignment/v1/pool_service.proto\x12\x17leadchain.assignment.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aservicekit/v1/access.proto\" \n\x0fListPoolRequest\x12\r\n\x05limit\x18\x01 \x01(\r\"\xa0\x01\n\nPooledLead\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12-\n\tpooled_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11previous_owner_id\x18\x03 \x01(\t\x12\x16\n\x0eregion_display\x18\x04 \x01(\t\x12\x10\n\x08industry\x18\x05 \x01(\t\x12\r\n\x05level\x18\x06 \x01(\t\"F\n\x10ListPoolResponse\x12\x32\n\x05leads\x18\x01 \x03(\x0b\x32#.leadchain.assignment.v1.PooledLead\"3\n\x10\x43laimLeadRequest\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\x0e\n\x06rep_id\x18\x02 \x01(\t\"[\n\x11\x43laimLeadResponse\x12\x32\n\x0e\x63ontact_due_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nleft_today\x18\x02 \x01(\r2\x8e\x02\n\x0bPoolService\x12v\n\x08ListPool\x12(.leadchain.assignment.v1.ListPoolRequest\x1a).leadchain.assignment.v1.ListPoolResponse\"\x15\xda\xe7\x18\x11\n\tlist_pool\x12\x04lead\x12\x86\x01\n\tClaimLead\x12).leadchain.assignment.v1.ClaimLeadRequest\x1a*.leadchain.assignment.v1.ClaimLeadResponse\"\"\xda\xe7\x18\x1e\n\x05\x63laim\x12\x04lead\x1a\x07lead_id2\x06rep_idb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,19 +34,19 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'leadchain.assignment.v1.poo
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_POOLSERVICE'].methods_by_name['ListPool']._loaded_options = None
-  _globals['_POOLSERVICE'].methods_by_name['ListPool']._serialized_options = b'\332\347\030\014\n\004read\022\004lead'
+  _globals['_POOLSERVICE'].methods_by_name['ListPool']._serialized_options = b'\332\347\030\021\n\tlist_pool\022\004lead'
   _globals['_POOLSERVICE'].methods_by_name['ClaimLead']._loaded_options = None
   _globals['_POOLSERVICE'].methods_by_name['ClaimLead']._serialized_options = b'\332\347\030\036\n\005claim\022\004lead\032\007lead_id2\006rep_id'
   _globals['_LISTPOOLREQUEST']._serialized_start=132
   _globals['_LISTPOOLREQUEST']._serialized_end=164
   _globals['_POOLEDLEAD']._serialized_start=167
-  _globals['_POOLEDLEAD']._serialized_end=312
-  _globals['_LISTPOOLRESPONSE']._serialized_start=314
-  _globals['_LISTPOOLRESPONSE']._serialized_end=384
-  _globals['_CLAIMLEADREQUEST']._serialized_start=386
-  _globals['_CLAIMLEADREQUEST']._serialized_end=437
-  _globals['_CLAIMLEADRESPONSE']._serialized_start=439
-  _globals['_CLAIMLEADRESPONSE']._serialized_end=530
-  _globals['_POOLSERVICE']._serialized_start=533
-  _globals['_POOLSERVICE']._serialized_end=798
+  _globals['_POOLEDLEAD']._serialized_end=327
+  _globals['_LISTPOOLRESPONSE']._serialized_start=329
+  _globals['_LISTPOOLRESPONSE']._serialized_end=399
+  _globals['_CLAIMLEADREQUEST']._serialized_start=401
+  _globals['_CLAIMLEADREQUEST']._serialized_end=452
+  _globals['_CLAIMLEADRESPONSE']._serialized_start=454
+  _globals['_CLAIMLEADRESPONSE']._serialized_end=545
+  _globals['_POOLSERVICE']._serialized_start=548
+  _globals['_POOLSERVICE']._serialized_end=818
 # @@protoc_insertion_point(module_scope)

@@ -52,6 +52,7 @@ class PooledLead(_message.Message):
     PREVIOUS_OWNER_ID_FIELD_NUMBER: _builtins.int
     REGION_DISPLAY_FIELD_NUMBER: _builtins.int
     INDUSTRY_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
     lead_id: _builtins.str
     """UUID of the lead."""
     previous_owner_id: _builtins.str
@@ -60,6 +61,8 @@ class PooledLead(_message.Message):
     """Where the customer is, for people's eyes."""
     industry: _builtins.str
     """Industry tag."""
+    level: _builtins.str
+    """Level of the lead, whose days it may be held for."""
     @_builtins.property
     def pooled_at(self) -> _timestamp_pb2.Timestamp:
         """Since when it is in the pool."""
@@ -72,10 +75,11 @@ class PooledLead(_message.Message):
         previous_owner_id: _builtins.str = ...,
         region_display: _builtins.str = ...,
         industry: _builtins.str = ...,
+        level: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["pooled_at", b"pooled_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["industry", b"industry", "lead_id", b"lead_id", "pooled_at", b"pooled_at", "previous_owner_id", b"previous_owner_id", "region_display", b"region_display"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["industry", b"industry", "lead_id", b"lead_id", "level", b"level", "pooled_at", b"pooled_at", "previous_owner_id", b"previous_owner_id", "region_display", b"region_display"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

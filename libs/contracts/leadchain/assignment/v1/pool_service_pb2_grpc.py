@@ -52,7 +52,7 @@ class PoolServiceServicer:
     """
 
     def ListPool(self, request, context):
-        """Leads in the pool, those that came last first; nothing personal.
+        """Leads in the pool, those that came last first; nothing personal. Whoever may claim may see what there is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,7 +34,7 @@ class PoolServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> PoolServiceAsyncStub: ...
     ListPool: _grpc.UnaryUnaryMultiCallable[_pool_service_pb2.ListPoolRequest, _pool_service_pb2.ListPoolResponse]
-    """Leads in the pool, those that came last first; nothing personal."""
+    """Leads in the pool, those that came last first; nothing personal. Whoever may claim may see what there is."""
     ClaimLead: _grpc.UnaryUnaryMultiCallable[_pool_service_pb2.ClaimLeadRequest, _pool_service_pb2.ClaimLeadResponse]
     """Takes a lead out of the pool: of many who ask at once one gets it."""
 
@@ -44,7 +44,7 @@ class PoolServiceAsyncStub(PoolServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListPool: _aio.UnaryUnaryMultiCallable[_pool_service_pb2.ListPoolRequest, _pool_service_pb2.ListPoolResponse]  # type: ignore[assignment]
-    """Leads in the pool, those that came last first; nothing personal."""
+    """Leads in the pool, those that came last first; nothing personal. Whoever may claim may see what there is."""
     ClaimLead: _aio.UnaryUnaryMultiCallable[_pool_service_pb2.ClaimLeadRequest, _pool_service_pb2.ClaimLeadResponse]  # type: ignore[assignment]
     """Takes a lead out of the pool: of many who ask at once one gets it."""
 
@@ -57,7 +57,7 @@ class PoolServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _pool_service_pb2.ListPoolRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_pool_service_pb2.ListPoolResponse, _abc.Awaitable[_pool_service_pb2.ListPoolResponse]]:
-        """Leads in the pool, those that came last first; nothing personal."""
+        """Leads in the pool, those that came last first; nothing personal. Whoever may claim may see what there is."""
 
     @_abc_1.abstractmethod
     def ClaimLead(

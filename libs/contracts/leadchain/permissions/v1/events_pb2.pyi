@@ -191,7 +191,7 @@ class CustomerReleased(_message.Message):
     previous_owner_id: _builtins.str
     """Who owned it."""
     reason: _builtins.str
-    """lapsed, released, offboarded."""
+    """lapsed, released, offboarded; recycled or contact_overdue where assignment's clocks ran out."""
     audit_seq: _builtins.int
     """Audit entry that records it."""
     @_builtins.property
