@@ -16,9 +16,11 @@ from servicekit.grpc_client import TokenFile
 
 from reporting import rpc, subscribers
 from reporting.clients import AuditLog, OwnBook, RemoteBook
-from reporting.commands import LedgerCheck, Witness, erase_leads
-from reporting.domain import ASSIGNMENT, IDENTITY, INTAKE, REPORTING
-from reporting.queries import Keepers
+from reporting.commands.ledger import LedgerCheck
+from reporting.commands.privacy import erase_leads
+from reporting.commands.witness import Witness
+from reporting.domain.books import ASSIGNMENT, IDENTITY, INTAKE, REPORTING
+from reporting.queries.ledger import Keepers
 
 if TYPE_CHECKING:
     from reporting.settings import Settings
@@ -85,10 +87,10 @@ def build(settings: Settings) -> Chassis:
     )
     chassis.work("erasures", erasures.step, idle_s=REPEAT_IDLE_S)
     subscribers.subscribe(chassis.bus, erasures)
-    servicer = rpc.ReportingServicer(
+    servicer = rpc.reporting.ReportingServicer(
         chassis.database, keepers, grace=grace, time_zone=settings.report_time_zone, clock=_now
     )
-    rpc.serve(chassis.grpc, servicer)
+    rpc.reporting.serve(chassis.grpc, servicer)
     return chassis
 
 

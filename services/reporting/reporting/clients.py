@@ -14,7 +14,7 @@ from servicekit.grpc_client import connect
 from servicekit.v1 import book_service_pb2 as pb
 from servicekit.v1.book_service_pb2_grpc import BookServiceStub
 
-from reporting.domain import Book, Cell, Standing, Sum
+from reporting.domain.books import Book, Cell, Standing, Sum
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

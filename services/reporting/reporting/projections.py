@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from servicekit.events import Event, name_of
 
-from reporting import store
+from reporting.store import leads as store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from servicekit.database import UnitOfWork
 
-    from reporting.domain import Fact
+    from reporting.domain.leads import Fact
 
 E = TypeVar("E", bound=Event)
 

@@ -23,7 +23,12 @@ from leadchain.permissions.v1.events_pb2 import AuditSealed, OwnershipGranted
 from servicekit.erasures import asked, parts
 from servicekit.events import Event
 
-from reporting import commands, projections, store, wire
+from reporting import projections
+from reporting.commands import privacy
+from reporting.store import seals
+from reporting.wire import facts
+from reporting.wire import privacy as privacy_wire
+from reporting.wire import seals as seal_wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,45 +37,47 @@ if TYPE_CHECKING:
     from servicekit.database import UnitOfWork
     from servicekit.erasures import Erasures
 
-    from reporting.domain import Fact
+    from reporting.domain.leads import Fact
 
 E = TypeVar("E", bound=Event)
 
 
 def subscribe(bus: Bus, erasures: Erasures) -> None:
     """Events this service acts on, and what each says about its lead."""
-    _project(bus, LeadReceived, wire.received)
-    _project(bus, LeadRejected, wire.rejected)
-    _project(bus, DeliveryQuarantined, wire.quarantined)
-    _project(bus, LeadAssigned, wire.assigned)
-    _project(bus, LeadUnassignable, wire.unassignable)
-    _project(bus, LeadMerged, wire.merged)
-    _project(bus, LeadWithdrawn, wire.withdrawn)
-    _project(bus, LeadContacted, wire.contacted)
-    _project(bus, ContactOverdue, wire.overdue)
-    _project(bus, OwnershipGranted, wire.granted)
-    _project(bus, ReminderDelivered, wire.reminded)
-    _project(bus, ReminderFailed, wire.not_reminded)
+    _project(bus, LeadReceived, facts.received)
+    _project(bus, LeadRejected, facts.rejected)
+    _project(bus, DeliveryQuarantined, facts.quarantined)
+    _project(bus, LeadAssigned, facts.assigned)
+    _project(bus, LeadUnassignable, facts.unassignable)
+    _project(bus, LeadMerged, facts.merged)
+    _project(bus, LeadWithdrawn, facts.withdrawn)
+    _project(bus, LeadContacted, facts.contacted)
+    _project(bus, ContactOverdue, facts.overdue)
+    _project(bus, OwnershipGranted, facts.granted)
+    _project(bus, ReminderDelivered, facts.reminded)
+    _project(bus, ReminderFailed, facts.not_reminded)
 
     @bus.on(AuditSealed)
     async def keep_seal(event: AuditSealed, uow: UnitOfWork) -> None:
-        await store.keep_seal(uow.raw, wire.seal(event, received_at=uow.now))
+        await seals.keep_seal(uow.raw, seal_wire.seal(event, received_at=uow.now))
 
     @bus.on(SubjectErasureRequested)
     async def erase_subject(event: SubjectErasureRequested, uow: UnitOfWork) -> None:
         """Reports name nobody; what waits in dead letters might."""
         erased = await erasures.carry_out(uow, *asked(event.request_id, event.lead_ids))
         uow.publish(
-            wire.subject_erased(event.request_id, erased), key=event.request_id, cause=event
+            privacy_wire.subject_erased(event.request_id, erased), key=event.request_id, cause=event
         )
 
     @bus.on(SubjectExportRequested)
     async def export_subject(event: SubjectExportRequested, uow: UnitOfWork) -> None:
         """Whoever asks what is kept about them is told of this too."""
-        records = await commands.kept_about(uow, asked(event.request_id, event.lead_ids).keys)
+        records = await privacy.kept_about(uow, asked(event.request_id, event.lead_ids).keys)
         for part in parts(records):
             uow.publish(
-                wire.subject_exported(event.request_id, part), key=event.request_id, cause=event
+                privacy_wire.subject_exported(event.request_id, part),
+                key=event.request_id,
+                cause=event,
             )
 
 

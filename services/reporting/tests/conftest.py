@@ -14,11 +14,12 @@ from leadchain.assignment.v1 import events_pb2 as assignment
 from leadchain.intake.v1 import events_pb2 as intake
 from leadchain.notification.v1 import events_pb2 as notification
 from leadchain.permissions.v1.events_pb2 import OwnershipGranted
-from reporting import projections, wire
+from reporting import projections
 from reporting.clients import OwnBook, RemoteBook
-from reporting.domain import REPORTING, Cell, Standing
-from reporting.queries import Keepers
+from reporting.domain.books import REPORTING, Cell, Standing
+from reporting.queries.ledger import Keepers
 from reporting.settings import Settings
+from reporting.wire import facts
 from servicekit.auth import TokenVerifier, mint_token, new_signing_key
 from servicekit.book import BookServicer
 from servicekit.database import Database
@@ -108,18 +109,18 @@ class StoryTeller:
 
 
 TRANSLATIONS: dict[str, Callable[..., Any]] = {
-    "LeadReceived": wire.received,
-    "LeadRejected": wire.rejected,
-    "DeliveryQuarantined": wire.quarantined,
-    "LeadAssigned": wire.assigned,
-    "LeadUnassignable": wire.unassignable,
-    "LeadMerged": wire.merged,
-    "LeadWithdrawn": wire.withdrawn,
-    "LeadContacted": wire.contacted,
-    "ContactOverdue": wire.overdue,
-    "OwnershipGranted": wire.granted,
-    "ReminderDelivered": wire.reminded,
-    "ReminderFailed": wire.not_reminded,
+    "LeadReceived": facts.received,
+    "LeadRejected": facts.rejected,
+    "DeliveryQuarantined": facts.quarantined,
+    "LeadAssigned": facts.assigned,
+    "LeadUnassignable": facts.unassignable,
+    "LeadMerged": facts.merged,
+    "LeadWithdrawn": facts.withdrawn,
+    "LeadContacted": facts.contacted,
+    "ContactOverdue": facts.overdue,
+    "OwnershipGranted": facts.granted,
+    "ReminderDelivered": facts.reminded,
+    "ReminderFailed": facts.not_reminded,
 }
 
 

@@ -6,22 +6,9 @@ from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
-from reporting.domain import (
-    Book,
-    Books,
-    Cell,
-    Entry,
-    Items,
-    Line,
-    Missing,
-    Standing,
-    Sum,
-    agree,
-    began_at,
-    counted_line,
-    itemised_line,
-    trace_of,
-)
+from reporting.domain.books import Book, Books, Cell, Items, Standing, Sum, agree
+from reporting.domain.leads import Entry, trace_of
+from reporting.domain.ledger import Line, Missing, began_at, counted_line, itemised_line
 
 HOUR = datetime(2026, 2, 7, 4, 0, tzinfo=UTC)
 CELL = Cell("website_form", HOUR)

@@ -6,9 +6,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from reporting import commands, queries
-from reporting.domain import Ledger, Line, Missing, Span, Standing
-from reporting.queries import Keepers
+from reporting.commands.ledger import LedgerCheck
+from reporting.domain.books import Span, Standing
+from reporting.domain.ledger import Ledger, Line, Missing
+from reporting.queries.ledger import Keepers, get_ledger
 from servicekit.database import Database
 from servicekit.events import new_id
 
@@ -33,7 +34,7 @@ def live(others: Any, tell: Any, a_lead: Callable[..., Any]) -> Callable[..., An
 
 async def ledger_of(keepers: Keepers, *, later_s: float = 3600) -> Ledger:
     now = datetime.now(UTC) + timedelta(seconds=later_s)
-    return await queries.get_ledger(keepers, Span(), now=now, grace=GRACE)
+    return await get_ledger(keepers, Span(), now=now, grace=GRACE)
 
 
 async def test_leads_that_went_all_the_way_are_accounted_for(keepers: Keepers, live: Any) -> None:
@@ -151,7 +152,7 @@ async def test_a_missing_lead_is_reported_once_for_each_hop(
     lost = await live()
     del others.assignment.items[lost]
     later = datetime.now(UTC) + timedelta(seconds=120)
-    check = commands.LedgerCheck(database, keepers, grace=GRACE, clock=lambda: later)
+    check = LedgerCheck(database, keepers, grace=GRACE, clock=lambda: later)
 
     await check.step()
     await check.step()

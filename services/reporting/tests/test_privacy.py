@@ -12,7 +12,8 @@ from leadchain.reporting.v1.privacy_events_pb2 import (
     SubjectErasedInReporting,
     SubjectExportedFromReporting,
 )
-from reporting import commands, subscribers
+from reporting import subscribers
+from reporting.commands.privacy import erase_leads
 from servicekit.bus import Bus
 from servicekit.erasures import Erasures
 from servicekit.events import new_id
@@ -28,7 +29,7 @@ NOW = datetime(2026, 2, 7, 12, 0, tzinfo=UTC)
 async def service(database: Database) -> Hearing:
     bus = Bus("nats://127.0.0.1:1", database=database)
     erasures = Erasures(
-        database, commands.erase_leads, spared=[SubjectErasureRequested.DESCRIPTOR.full_name]
+        database, erase_leads, spared=[SubjectErasureRequested.DESCRIPTOR.full_name]
     )
     subscribers.subscribe(bus, erasures)
     return Hearing("reporting", database, bus)

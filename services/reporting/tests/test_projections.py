@@ -9,8 +9,11 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from reporting import projections, queries, wire
-from reporting.domain import FunnelLine, Span
+from reporting import projections
+from reporting.domain.books import Span
+from reporting.domain.leads import FunnelLine
+from reporting.queries import leads as queries
+from reporting.wire import facts
 from servicekit.database import Database
 
 NOON = datetime(2026, 2, 7, 4, 0, tzinfo=UTC)
@@ -129,7 +132,7 @@ async def test_one_batch_may_hold_several_events_of_one_lead(
     batch = [lead.assigned(20, number=2), other.assigned(5), lead.assigned(10, number=1)]
 
     async with database.unit_of_work() as uow:
-        await projections.project(uow, batch, wire.assigned)
+        await projections.project(uow, batch, facts.assigned)
 
     row = await row_of(database, lead.lead_id)
     assert row["assigned_at"] == NOON + timedelta(seconds=10)
@@ -147,9 +150,9 @@ async def test_consumers_that_write_the_same_leads_at_once_do_not_deadlock(
 
     async with asyncio.timeout(20), asyncio.TaskGroup() as group:
         for _ in range(4):
-            group.create_task(write(wire.received, [lead.received() for lead in leads]))
-            group.create_task(write(wire.assigned, [lead.assigned() for lead in leads[::-1]]))
-            group.create_task(write(wire.granted, [lead.granted() for lead in leads[25:]]))
+            group.create_task(write(facts.received, [lead.received() for lead in leads]))
+            group.create_task(write(facts.assigned, [lead.assigned() for lead in leads[::-1]]))
+            group.create_task(write(facts.granted, [lead.granted() for lead in leads[25:]]))
 
     rows = [await row_of(database, lead.lead_id) for lead in leads]
     assert {row["outcome"] for row in rows} == {"assigned"}

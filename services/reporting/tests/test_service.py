@@ -15,7 +15,7 @@ from leadchain.reporting.v1.events_pb2 import LedgerDiscrepancy
 from leadchain.reporting.v1.reporting_service_pb2_grpc import ReportingServiceStub
 from nats.aio.client import Client
 from reporting.app import build
-from reporting.domain import Standing
+from reporting.domain.books import Standing
 from reporting.settings import Settings
 from servicekit.events import new_id, subject_of
 from servicekit.grpc_client import connect

@@ -23,12 +23,12 @@ from leadchain.permissions.v1.audit_service_pb2_grpc import (
 from leadchain.permissions.v1.events_pb2 import AuditSealed
 from prometheus_client import REGISTRY
 from pydantic import SecretStr
-from reporting import store
 from reporting.app import build
 from reporting.clients import AuditLog
-from reporting.commands import Witness
-from reporting.domain import Seal
+from reporting.commands.witness import Witness
+from reporting.domain.seals import Seal
 from reporting.settings import Settings
+from reporting.store import seals as store
 from servicekit.database import Database
 from servicekit.events import new_id, subject_of
 from servicekit.grpc_client import connect

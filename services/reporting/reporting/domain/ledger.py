@@ -14,32 +14,26 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import Enum, IntEnum
+from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from reporting.domain.books import (
+    ASSIGNMENT,
+    IDENTITY,
+    INTAKE,
+    REPORTING,
+    Cell,
+    Items,
+    Standing,
+    count,
+)
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
     from uuid import UUID
 
-INTAKE = "lead-intake"
-IDENTITY = "identity"
-ASSIGNMENT = "assignment"
-REPORTING = "reporting"
+    from reporting.domain.books import Books
+
 UUID_TIME_SHIFT = 80
-
-
-class Standing(IntEnum):
-    """Where an item stands on a service's own book; the numbers of `servicekit.v1.BookState`.
-
-    Assignment's book has a withdrawn lead as rejected.
-    """
-
-    PASSED = 1
-    QUARANTINED = 2
-    REJECTED = 3
-    ASSIGNED = 4
-    WAITING = 5
-    MERGED = 6
 
 
 class Verdict(Enum):
@@ -52,69 +46,6 @@ class Verdict(Enum):
     REJECTED = "rejected"
     QUARANTINED = "quarantined"
     MISSING = "missing"
-
-
-class Cell(NamedTuple):
-    """The items of one channel and hour; `hour` is its start in UTC."""
-
-    channel: str
-    hour: datetime
-
-
-class Sum(NamedTuple):
-    """How many items, and the XOR of their ids' last eight bytes: equal sets have equal sums."""
-
-    size: int = 0
-    checksum: int = 0
-
-    def plus(self, other: Sum) -> Sum:
-        """The sum of two sets without common items."""
-        return Sum(self.size + other.size, self.checksum ^ other.checksum)
-
-
-Book = dict[Cell, dict[Standing, Sum]]
-"""A service's book: sums by cell and standing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Books:
-    """The four books of one span of time."""
-
-    intake: Book
-    identity: Book
-    assignment: Book
-    reporting: Book
-
-    def cells(self) -> set[Cell]:
-        """Every cell that any of them has."""
-        return {*self.intake, *self.identity, *self.assignment, *self.reporting}
-
-
-@dataclass(frozen=True, slots=True)
-class Items:
-    """The items of one cell on each of the four books."""
-
-    intake: Mapping[UUID, Standing]
-    identity: Mapping[UUID, Standing]
-    assignment: Mapping[UUID, Standing]
-    reporting: Mapping[UUID, Standing]
-
-
-@dataclass(frozen=True, slots=True)
-class Seal:
-    """A sealed beginning of permissions' audit log, as published: a signed checkpoint in its text form."""
-
-    event_id: UUID
-    note: str
-    received_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Items received from `since` (None: the beginning) up to `until` (None: now)."""
-
-    since: datetime | None = None
-    until: datetime | None = None
 
 
 class Missing(NamedTuple):
@@ -173,16 +104,6 @@ class Ledger:
         return total
 
 
-def agree(books: Books, cell: Cell) -> bool:
-    """Whether the four books of a cell hold the same items, hop by hop."""
-    intake = books.intake.get(cell, {})
-    passed = intake.get(Standing.PASSED, Sum())
-    settled = _sum(intake, Standing.PASSED, Standing.REJECTED, Standing.QUARANTINED)
-    return passed == _all(books.identity, cell) == _all(books.assignment, cell) and settled == _all(
-        books.reporting, cell
-    )
-
-
 def counted_line(books: Books, cell: Cell) -> Line:
     """The line of a cell by its counts alone: what passed and was not decided yet is in flight.
 
@@ -191,14 +112,14 @@ def counted_line(books: Books, cell: Cell) -> Line:
     """
     intake = books.intake.get(cell, {})
     decided = books.assignment.get(cell, {})
-    undecided = _count(intake, Standing.PASSED) - sum(each.size for each in decided.values())
-    in_flight = max(0, undecided) + _count(intake, Standing.WAITING)
+    undecided = count(intake, Standing.PASSED) - sum(each.size for each in decided.values())
+    in_flight = max(0, undecided) + count(intake, Standing.WAITING)
     return Line(
-        assigned=_count(decided, Standing.ASSIGNED),
-        waiting=_count(decided, Standing.WAITING) + in_flight,
-        merged=_count(decided, Standing.MERGED),
-        rejected=_count(intake, Standing.REJECTED) + _count(decided, Standing.REJECTED),
-        quarantined=_count(intake, Standing.QUARANTINED),
+        assigned=count(decided, Standing.ASSIGNED),
+        waiting=count(decided, Standing.WAITING) + in_flight,
+        merged=count(decided, Standing.MERGED),
+        rejected=count(intake, Standing.REJECTED) + count(decided, Standing.REJECTED),
+        quarantined=count(intake, Standing.QUARANTINED),
         in_flight=in_flight,
     )
 
@@ -281,82 +202,3 @@ def _line(counts: Counter[Verdict]) -> Line:
         missing=counts[Verdict.MISSING],
         in_flight=counts[Verdict.IN_FLIGHT],
     )
-
-
-def _all(book: Book, cell: Cell) -> Sum:
-    return _sum(book.get(cell, {}), *Standing)
-
-
-def _sum(cell: Mapping[Standing, Sum], *standings: Standing) -> Sum:
-    return _joined(cell[standing] for standing in standings if standing in cell)
-
-
-def _joined(sums: Iterable[Sum]) -> Sum:
-    total = Sum()
-    for each in sums:
-        total = total.plus(each)
-    return total
-
-
-def _count(cell: Mapping[Standing, Sum], standing: Standing) -> int:
-    return cell.get(standing, Sum()).size
-
-
-class Fact(NamedTuple):
-    """One event as it is stored: `..._us` are microseconds of Unix time, `number` the assignment that ran out."""
-
-    lead_id: str
-    event_id: str
-    channel: str
-    received_us: int
-    occurred_us: int
-    summary: str
-    trace_id: str | None
-    number: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class FunnelLine:
-    """Leads of one channel, day and outcome, and how far they got."""
-
-    channel: str
-    day: str
-    outcome: str
-    lead_count: int
-    granted_count: int
-    reminded_count: int
-    contacted_count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One thing that happened to a lead; `trace_id` is empty when it was not traced."""
-
-    occurred_at: datetime
-    event: str
-    summary: str
-    trace_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """Accept-to-reminded latency in milliseconds over `lead_count` leads; times are None without any."""
-
-    lead_count: int
-    p50_ms: float
-    p99_ms: float
-    first_accepted_at: datetime | None
-    last_reminded_at: datetime | None
-
-
-TRACE_SOURCES = ("LeadReceived", "LeadRejected", "DeliveryQuarantined")
-
-
-def trace_of(entries: Iterable[Entry]) -> str:
-    """The trace in which a lead came in: that of its newest intake event, else of its first traced event."""
-    traced = [entry for entry in entries if entry.trace_id]
-    for event in TRACE_SOURCES:
-        of_event = [entry.trace_id for entry in traced if entry.event == event]
-        if of_event:
-            return of_event[-1]
-    return traced[0].trace_id if traced else ""

@@ -1,4 +1,4 @@
-"""RPCs of reporting."""
+"""ReportingService: the ledger, the funnel, one lead's story and latencies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from leadchain.reporting.v1.reporting_service_pb2_grpc import (
 )
 from servicekit.errors import Invalid
 
-from reporting import queries, wire
+from reporting.queries import leads as queries
+from reporting.queries import ledger as ledger_queries
+from reporting.wire import leads as wire
+from reporting.wire import ledger as ledger_wire
+from reporting.wire import spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
     from servicekit.database import Database
     from servicekit.grpc_server import GrpcServer
 
-    from reporting.queries import Keepers
+    from reporting.queries.ledger import Keepers
 
 
 class ReportingServicer(ReportingServiceServicer):
@@ -47,15 +51,15 @@ class ReportingServicer(ReportingServiceServicer):
         self, request: pb.GetLedgerRequest, context: ServicerContext[Any, Any]
     ) -> pb.GetLedgerResponse:
         """The conservation of leads."""
-        span, now = wire.hours(request), self._clock()
-        ledger = await queries.get_ledger(self._keepers, span, now=now, grace=self._grace)
-        return wire.ledger_response(ledger)
+        span, now = spans.hours(request), self._clock()
+        ledger = await ledger_queries.get_ledger(self._keepers, span, now=now, grace=self._grace)
+        return ledger_wire.ledger_response(ledger)
 
     async def GetFunnel(
         self, request: pb.GetFunnelRequest, context: ServicerContext[Any, Any]
     ) -> pb.GetFunnelResponse:
         """Leads by channel, day and outcome."""
-        span = wire.span(request)
+        span = spans.span(request)
         funnel = await queries.get_funnel(self._database, span, time_zone=self._time_zone)
         return wire.funnel_response(*funnel)
 
@@ -72,7 +76,7 @@ class ReportingServicer(ReportingServiceServicer):
         self, request: pb.GetLatencyRequest, context: ServicerContext[Any, Any]
     ) -> pb.GetLatencyResponse:
         """How long leads took from acceptance to reminder."""
-        since = wire.time(request, "since")
+        since = spans.time(request, "since")
         return wire.latency_response(await queries.get_latency(self._database, since=since))
 
 

@@ -1,97 +1,33 @@
-"""Checking the ledger, and saying which lead is missing where; and being the witness of the audit log."""
+"""Being the witness of permissions' audit log."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 from accesskit import notes
 from accesskit.notes import MalformedNote
 from accesskit.witness import Refusal, Seen, follow
 from servicekit import metrics
-from servicekit.erasures import Erased
 
-from reporting import queries, store, wire
 from reporting.clients import AuditLogUnreachable
-from reporting.domain import Span
+from reporting.store import seals as store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from datetime import datetime
-    from uuid import UUID
+    from collections.abc import Sequence
 
     from accesskit.notes import Signer
     from servicekit.database import Database, UnitOfWork
 
     from reporting.clients import AuditLog
-    from reporting.domain import Missing, Seal
-    from reporting.queries import Keepers
+    from reporting.domain.seals import Seal
 
 log = structlog.get_logger()
 
-WINDOW = timedelta(hours=24)
-"""How far back each check looks; `GetLedger` looks as far as it is asked to."""
-
-BATCH_SIZE = 1000
 SEALS_PER_STEP = 100
 COSIGNED_WITHIN = timedelta(days=1)
 """For how long a co-signature is offered; those of later checkpoints cover what an earlier one did."""
-
-
-async def erase_leads(_uow: UnitOfWork, _lead_ids: Sequence[UUID]) -> Erased:
-    """Nothing of its own: what reports are made of names leads by id and no customer."""
-    return Erased(0, ("facts and timeline of the leads, without personal data",))
-
-
-async def kept_about(uow: UnitOfWork, lead_ids: Sequence[UUID]) -> list[dict[str, Any]]:
-    """What is kept about these leads: what happened to them, and when."""
-    return [dict(row) for row in await store.kept_about(uow.raw, lead_ids)]
-
-
-class LedgerCheck:
-    """Compares the books of the last 24 hours, and reports each missing lead once for each hop that lost it."""
-
-    def __init__(
-        self,
-        database: Database,
-        keepers: Keepers,
-        *,
-        grace: timedelta,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._database = database
-        self._keepers = keepers
-        self._grace = grace
-        self._clock = clock
-
-    async def step(self) -> bool:
-        """One check; false, so that a worker rests after it."""
-        now = self._clock()
-        since = (now - WINDOW).replace(minute=0, second=0, microsecond=0)
-        ledger = await queries.get_ledger(self._keepers, Span(since), now=now, grace=self._grace)
-        if ledger.unreachable:
-            log.warning("ledger_not_proved", unreachable=ledger.unreachable)
-        else:
-            metrics.LEDGER_MISSING.set(len(ledger.missing))
-            metrics.LEDGER_CHECKED_AT.set(now.timestamp())
-        for start in range(0, len(ledger.missing), BATCH_SIZE):
-            async with self._database.unit_of_work() as uow:
-                await report_missing(uow, ledger.missing[start : start + BATCH_SIZE])
-        return False
-
-
-async def report_missing(uow: UnitOfWork, missing: Sequence[Missing]) -> None:
-    """Publishes those discrepancies that were not reported before."""
-    for each in await store.remember_missing(uow.raw, missing, now=uow.now):
-        log.error(
-            "lead_missing",
-            lead_id=str(each.lead_id),
-            channel=each.cell.channel,
-            present_in=each.present_in,
-            missing_in=each.missing_in,
-        )
-        uow.publish(wire.discrepancy(each), key=str(each.lead_id))
 
 
 class Witness:

@@ -1,4 +1,4 @@
-"""What can be asked: the ledger, the funnel, a lead's story, latencies."""
+"""The ledger: every service's book of a span, compared."""
 
 from __future__ import annotations
 
@@ -6,29 +6,17 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from reporting import store
 from reporting.clients import BookUnreachable
-from reporting.domain import (
-    Books,
-    Items,
-    Ledger,
-    Span,
-    agree,
-    began_at,
-    counted_line,
-    itemised_line,
-)
+from reporting.domain.books import Books, Items, Span, agree
+from reporting.domain.ledger import Ledger, began_at, counted_line, itemised_line
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
     from datetime import datetime, timedelta
     from uuid import UUID
 
-    from servicekit.database import Database
-
     from reporting.clients import Keeper
-    from reporting.domain import Cell, Entry, FunnelLine, Latency
-
+    from reporting.domain.books import Cell
 
 T = TypeVar("T")
 
@@ -76,26 +64,6 @@ async def get_ledger(keepers: Keepers, span: Span, *, now: datetime, grace: time
     except BooksUnreachable as error:
         return Ledger(unreachable=error.services)
     return ledger
-
-
-async def get_funnel(
-    database: Database, span: Span, *, time_zone: str
-) -> tuple[list[FunnelLine], datetime | None]:
-    """Leads by channel, day and outcome, and the newest fact among them."""
-    async with database.raw() as raw:
-        return await store.funnel(raw, since=span.since, until=span.until, time_zone=time_zone)
-
-
-async def get_lead_timeline(database: Database, lead_id: UUID) -> list[Entry]:
-    """Everything that happened to a lead, oldest first; empty for an unknown one."""
-    async with database.raw() as raw:
-        return await store.timeline(raw, lead_id)
-
-
-async def get_latency(database: Database, *, since: datetime | None) -> Latency:
-    """How long leads took from acceptance to their owner's reminder."""
-    async with database.raw() as raw:
-        return await store.latency(raw, since=since)
 
 
 async def _read_books(keepers: Keepers, span: Span) -> Books:

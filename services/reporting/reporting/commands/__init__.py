@@ -1,0 +1,1 @@
+"""What reporting does; one module for each noun."""

@@ -1,0 +1,1 @@
+"""Where leads stand and stood, and what the numbers say; pure."""

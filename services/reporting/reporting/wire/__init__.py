@@ -1,0 +1,1 @@
+"""Protobuf to domain and back, without decisions; one module for each noun."""
