@@ -31,11 +31,12 @@ def transcripts(events: Iterable[FactIdentified], seals: Seals) -> list[Transcri
 
     Raises `InvalidMessage` for what does not open, and `servicekit.sealing.UnknownKey` while a key is missing.
     """
-    return [
+    told = [
         _transcript(event, seals)
         for event in events
         if event.WhichOneof("fact") == "interaction" and event.interaction.sealed_content
     ]
+    return [each for each in told if each.lines]
 
 
 def behaviour_detected(

@@ -44,7 +44,7 @@ NAMES: Final[Mapping[FactKind, frozenset[str]]] = {
     | {"payment_id", "order_no", "status", "amount_minor", "currency", "paid_at"},
     FactKind.INTERACTION: _SUBJECT
     | {"interaction_id", "kind", "action", "person", "started_at", "duration_s", "is_inbound"}
-    | {"lines", "transcript", "customer_message_count"},
+    | {"lines", "transcript", "customer_message_count", "recording_url"},
     FactKind.RECEIPT: _SUBJECT
     | {"message_id", "our_reference", "is_delivered", "code", "reported_at"},
     FactKind.TICKET: _SUBJECT

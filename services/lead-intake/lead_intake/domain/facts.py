@@ -90,7 +90,8 @@ class Payment:
 class Interaction:
     """A system told of a contact with a customer; None where it does not say.
 
-    `lines` is what was said; more was said than that where `is_content_cut`.
+    `lines` is what was said; more was said than that where `is_content_cut`. `recording_url` is where it can be heard,
+    which whoever knows it may.
     """
 
     subject: Subject
@@ -104,6 +105,7 @@ class Interaction:
     lines: tuple[Line, ...] = ()
     is_content_cut: bool = False
     customer_message_count: int | None = None
+    recording_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

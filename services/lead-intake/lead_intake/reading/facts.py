@@ -79,6 +79,7 @@ def _interaction(values: Mapping[str, Any], subject: Subject) -> Fact:
         quoted.lines,
         quoted.is_cut,
         quoted.customer_count if stated_count is None and quoted.lines else stated_count,
+        values.get("recording_url", ""),
     )
 
 

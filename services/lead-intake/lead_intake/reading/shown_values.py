@@ -22,7 +22,7 @@ _SHOWN_BY_START: Final = frozenset(
     {"name", "company", "wechat", "openid", "unionid", "external_userid", "addressed_to"}
 )
 _PHONES: Final = frozenset({"phone_e164", "other_phones"})
-_HIDDEN: Final = frozenset({"uscc", "remark", "lines"})
+_HIDDEN: Final = frozenset({"uscc", "remark", "lines", "recording_url"})
 _HIDDEN_GROUPS: Final = ("answers.", "fields.")
 
 

@@ -124,9 +124,10 @@ def _interaction(item: Item, fact: Interaction, seals: Seals) -> pb.InteractionR
         customer_message_count=fact.customer_message_count,
         is_content_cut=fact.is_content_cut,
     )
-    if fact.lines:
-        content = _content(fact.lines).SerializeToString()
-        event.sealed_content = seals.seal_content(content, item.lead_id)
+    if fact.lines or fact.recording_url:
+        content = _content(fact.lines)
+        content.recording_url = fact.recording_url
+        event.sealed_content = seals.seal_content(content.SerializeToString(), item.lead_id)
     stamp(event.started_at, fact.started_at)
     return event
 

@@ -58,6 +58,27 @@ async def test_what_was_said_travels_sealed_for_its_item(intake: Any, samples: A
     assert not [row for row in rows if OBJECTION.encode() in row["payload"]]
 
 
+async def test_where_a_call_can_be_heard_travels_sealed_too(intake: Any, samples: Any) -> None:
+    recording = "https://pbx.example/r/c-9.wav?key=secret"
+
+    await post(
+        intake,
+        samples,
+        "call_record",
+        {"call_id": "c-9", "result": "answered", "recording_url": recording},
+    )
+
+    await intake.settled(1)
+    (row,) = await intake.outbox()
+    event = pb.InteractionReported.FromString(row["payload"])
+    ring = KeyRing({"k1": base64.b64decode(samples.key)})
+    opened = ring.open(event.sealed_content, UUID(event.origin.item_id).bytes)
+    content = pb.InteractionContent.FromString(opened)
+    assert (content.recording_url, list(content.lines)) == (recording, [])
+    assert not event.HasField("customer_message_count")
+    assert recording.encode() not in row["payload"]
+
+
 async def test_no_word_of_it_is_in_the_log_the_quarantine_or_the_rows(
     intake: Any, samples: Any, capsys: CaptureFixture[str]
 ) -> None:

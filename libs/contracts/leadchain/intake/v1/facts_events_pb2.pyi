@@ -453,6 +453,9 @@ class InteractionContent(_message.Message):
         def WhichOneof(self, oneof_group: _WhichOneofArgType__at_s) -> _WhichOneofReturnType__at_s | None: ...
 
     LINES_FIELD_NUMBER: _builtins.int
+    RECORDING_URL_FIELD_NUMBER: _builtins.int
+    recording_url: _builtins.str
+    """Where a recording of it can be fetched, as the system says; empty when it names none."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___InteractionContent.Line]:
         """In their order, at most 2,000."""
@@ -461,10 +464,11 @@ class InteractionContent(_message.Message):
         self,
         *,
         lines: _abc.Iterable[Global___InteractionContent.Line] | None = ...,
+        recording_url: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines", "recording_url", b"recording_url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
