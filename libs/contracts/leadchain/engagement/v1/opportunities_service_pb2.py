@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from servicekit.v1 import access_pb2 as servicekit_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n3leadchain/engagement/v1/opportunities_service.proto\x12\x17leadchain.engagement.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aservicekit/v1/access.proto\"(\n\x15GetOpportunityRequest\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\"\xe1\x01\n\x0bOpportunity\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\x16\n\x0eopportunity_no\x18\x02 \x01(\t\x12\x11\n\tgolden_id\x18\x03 \x01(\t\x12\r\n\x05state\x18\x04 \x01(\t\x12\x10\n\x08owner_id\x18\x05 \x01(\t\x12-\n\topened_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x63ontacted_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cinto_lead_id\x18\x08 \x01(\t\"S\n\x16GetOpportunityResponse\x12\x39\n\x0bopportunity\x18\x01 \x01(\x0b\x32$.leadchain.engagement.v1.Opportunity2\xa5\x01\n\x14OpportunitiesService\x12\x8c\x01\n\x0eGetOpportunity\x12..leadchain.engagement.v1.GetOpportunityRequest\x1a/.leadchain.engagement.v1.GetOpportunityResponse\"\x19\xda\xe7\x18\x15\n\x04read\x12\x04lead\x1a\x07lead_idb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n3leadchain/engagement/v1/opportunities_service.proto\x12\x17leadchain.engagement.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aservicekit/v1/access.proto\"(\n\x15GetOpportunityRequest\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\"\xab\x02\n\x0bOpportunity\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\x16\n\x0eopportunity_no\x18\x02 \x01(\t\x12\x11\n\tgolden_id\x18\x03 \x01(\t\x12\r\n\x05state\x18\x04 \x01(\t\x12\x10\n\x08owner_id\x18\x05 \x01(\t\x12-\n\topened_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x63ontacted_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cinto_lead_id\x18\x08 \x01(\t\x12\x15\n\ris_downgraded\x18\t \x01(\x08\x12\x31\n\rdowngraded_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"S\n\x16GetOpportunityResponse\x12\x39\n\x0bopportunity\x18\x01 \x01(\x0b\x32$.leadchain.engagement.v1.Opportunity\"+\n\x18ListOpportunitiesRequest\x12\x0f\n\x07of_team\x18\x01 \x01(\x08\"X\n\x19ListOpportunitiesResponse\x12;\n\ropportunities\x18\x01 \x03(\x0b\x32$.leadchain.engagement.v1.Opportunity2\xaa\x02\n\x14OpportunitiesService\x12\x8c\x01\n\x0eGetOpportunity\x12..leadchain.engagement.v1.GetOpportunityRequest\x1a/.leadchain.engagement.v1.GetOpportunityResponse\"\x19\xda\xe7\x18\x15\n\x04read\x12\x04lead\x1a\x07lead_id\x12\x82\x01\n\x11ListOpportunities\x12\x31.leadchain.engagement.v1.ListOpportunitiesRequest\x1a\x32.leadchain.engagement.v1.ListOpportunitiesResponse\"\x06\xda\xe7\x18\x02(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,12 +35,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_OPPORTUNITIESSERVICE'].methods_by_name['GetOpportunity']._loaded_options = None
   _globals['_OPPORTUNITIESSERVICE'].methods_by_name['GetOpportunity']._serialized_options = b'\332\347\030\025\n\004read\022\004lead\032\007lead_id'
+  _globals['_OPPORTUNITIESSERVICE'].methods_by_name['ListOpportunities']._loaded_options = None
+  _globals['_OPPORTUNITIESSERVICE'].methods_by_name['ListOpportunities']._serialized_options = b'\332\347\030\002(\001'
   _globals['_GETOPPORTUNITYREQUEST']._serialized_start=141
   _globals['_GETOPPORTUNITYREQUEST']._serialized_end=181
   _globals['_OPPORTUNITY']._serialized_start=184
-  _globals['_OPPORTUNITY']._serialized_end=409
-  _globals['_GETOPPORTUNITYRESPONSE']._serialized_start=411
-  _globals['_GETOPPORTUNITYRESPONSE']._serialized_end=494
-  _globals['_OPPORTUNITIESSERVICE']._serialized_start=497
-  _globals['_OPPORTUNITIESSERVICE']._serialized_end=662
+  _globals['_OPPORTUNITY']._serialized_end=483
+  _globals['_GETOPPORTUNITYRESPONSE']._serialized_start=485
+  _globals['_GETOPPORTUNITYRESPONSE']._serialized_end=568
+  _globals['_LISTOPPORTUNITIESREQUEST']._serialized_start=570
+  _globals['_LISTOPPORTUNITIESREQUEST']._serialized_end=613
+  _globals['_LISTOPPORTUNITIESRESPONSE']._serialized_start=615
+  _globals['_LISTOPPORTUNITIESRESPONSE']._serialized_end=703
+  _globals['_OPPORTUNITIESSERVICE']._serialized_start=706
+  _globals['_OPPORTUNITIESSERVICE']._serialized_end=1004
 # @@protoc_insertion_point(module_scope)

@@ -3,9 +3,11 @@
 isort:skip_file
 Questions about opportunities, and what is told about them."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -53,6 +55,8 @@ class Opportunity(_message.Message):
     OPENED_AT_FIELD_NUMBER: _builtins.int
     CONTACTED_AT_FIELD_NUMBER: _builtins.int
     INTO_LEAD_ID_FIELD_NUMBER: _builtins.int
+    IS_DOWNGRADED_FIELD_NUMBER: _builtins.int
+    DOWNGRADED_AT_FIELD_NUMBER: _builtins.int
     lead_id: _builtins.str
     """UUID of the lead."""
     opportunity_no: _builtins.str
@@ -65,6 +69,8 @@ class Opportunity(_message.Message):
     """Who has it; empty while nobody has."""
     into_lead_id: _builtins.str
     """The lead whose opportunity this one is part of; empty for its own."""
+    is_downgraded: _builtins.bool
+    """Whether offers to the customer got no answer: then the others come first (AS-18)."""
     @_builtins.property
     def opened_at(self) -> _timestamp_pb2.Timestamp:
         """When its lead had an owner for the first time."""
@@ -72,6 +78,10 @@ class Opportunity(_message.Message):
     @_builtins.property
     def contacted_at(self) -> _timestamp_pb2.Timestamp:
         """When contact was first made; absent before."""
+
+    @_builtins.property
+    def downgraded_at(self) -> _timestamp_pb2.Timestamp:
+        """Since when; absent when it is not."""
 
     def __init__(
         self,
@@ -84,10 +94,12 @@ class Opportunity(_message.Message):
         opened_at: _timestamp_pb2.Timestamp | None = ...,
         contacted_at: _timestamp_pb2.Timestamp | None = ...,
         into_lead_id: _builtins.str = ...,
+        is_downgraded: _builtins.bool = ...,
+        downgraded_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["contacted_at", b"contacted_at", "opened_at", b"opened_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["contacted_at", b"contacted_at", "downgraded_at", b"downgraded_at", "opened_at", b"opened_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contacted_at", b"contacted_at", "golden_id", b"golden_id", "into_lead_id", b"into_lead_id", "lead_id", b"lead_id", "opened_at", b"opened_at", "opportunity_no", b"opportunity_no", "owner_id", b"owner_id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contacted_at", b"contacted_at", "downgraded_at", b"downgraded_at", "golden_id", b"golden_id", "into_lead_id", b"into_lead_id", "is_downgraded", b"is_downgraded", "lead_id", b"lead_id", "opened_at", b"opened_at", "opportunity_no", b"opportunity_no", "owner_id", b"owner_id", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -116,3 +128,49 @@ class GetOpportunityResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetOpportunityResponse: _TypeAlias = GetOpportunityResponse  # noqa: Y015
+
+@_typing.final
+class ListOpportunitiesRequest(_message.Message):
+    """Asks for opportunities."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OF_TEAM_FIELD_NUMBER: _builtins.int
+    of_team: _builtins.bool
+    """Those of the people whom the caller leads, in place of their own."""
+    def __init__(
+        self,
+        *,
+        of_team: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["of_team", b"of_team"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListOpportunitiesRequest: _TypeAlias = ListOpportunitiesRequest  # noqa: Y015
+
+@_typing.final
+class ListOpportunitiesResponse(_message.Message):
+    """Opportunities."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPPORTUNITIES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def opportunities(self) -> _containers.RepeatedCompositeFieldContainer[Global___Opportunity]:
+        """Those that are not downgraded first."""
+
+    def __init__(
+        self,
+        *,
+        opportunities: _abc.Iterable[Global___Opportunity] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["opportunities", b"opportunities"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListOpportunitiesResponse: _TypeAlias = ListOpportunitiesResponse  # noqa: Y015

@@ -40,6 +40,11 @@ class OpportunitiesServiceStub:
                 request_serializer=leadchain_dot_engagement_dot_v1_dot_opportunities__service__pb2.GetOpportunityRequest.SerializeToString,
                 response_deserializer=leadchain_dot_engagement_dot_v1_dot_opportunities__service__pb2.GetOpportunityResponse.FromString,
                 _registered_method=True)
+        self.ListOpportunities = channel.unary_unary(
+                '/leadchain.engagement.v1.OpportunitiesService/ListOpportunities',
+                request_serializer=leadchain_dot_engagement_dot_v1_dot_opportunities__service__pb2.ListOpportunitiesRequest.SerializeToString,
+                response_deserializer=leadchain_dot_engagement_dot_v1_dot_opportunities__service__pb2.ListOpportunitiesResponse.FromString,
+                _registered_method=True)
 
 
 class OpportunitiesServiceServicer:
@@ -53,6 +58,13 @@ class OpportunitiesServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListOpportunities(self, request, context):
+        """The caller's open opportunities, or their team's, newest first and downgraded ones last (AS-18), at most 200.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OpportunitiesServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -60,6 +72,11 @@ def add_OpportunitiesServiceServicer_to_server(servicer, server):
                     servicer.GetOpportunity,
                     request_deserializer=leadchain_dot_engagement_dot_v1_dot_opportunities__service__pb2.GetOpportunityRequest.FromString,
                     response_serializer=leadchain_dot_engagement_dot_v1_dot_opportunities__service__pb2.GetOpportunityResponse.SerializeToString,
+            ),
+            'ListOpportunities': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListOpportunities,
+                    request_deserializer=leadchain_dot_engagement_dot_v1_dot_opportunities__service__pb2.ListOpportunitiesRequest.FromString,
+                    response_serializer=leadchain_dot_engagement_dot_v1_dot_opportunities__service__pb2.ListOpportunitiesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +107,33 @@ class OpportunitiesService:
             '/leadchain.engagement.v1.OpportunitiesService/GetOpportunity',
             leadchain_dot_engagement_dot_v1_dot_opportunities__service__pb2.GetOpportunityRequest.SerializeToString,
             leadchain_dot_engagement_dot_v1_dot_opportunities__service__pb2.GetOpportunityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListOpportunities(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadchain.engagement.v1.OpportunitiesService/ListOpportunities',
+            leadchain_dot_engagement_dot_v1_dot_opportunities__service__pb2.ListOpportunitiesRequest.SerializeToString,
+            leadchain_dot_engagement_dot_v1_dot_opportunities__service__pb2.ListOpportunitiesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,8 @@ class OpportunitiesServiceStub:
     def __new__(cls, channel: _aio.Channel) -> OpportunitiesServiceAsyncStub: ...
     GetOpportunity: _grpc.UnaryUnaryMultiCallable[_opportunities_service_pb2.GetOpportunityRequest, _opportunities_service_pb2.GetOpportunityResponse]
     """One opportunity, by its lead."""
+    ListOpportunities: _grpc.UnaryUnaryMultiCallable[_opportunities_service_pb2.ListOpportunitiesRequest, _opportunities_service_pb2.ListOpportunitiesResponse]
+    """The caller's open opportunities, or their team's, newest first and downgraded ones last (AS-18), at most 200."""
 
 @_typing.type_check_only
 class OpportunitiesServiceAsyncStub(OpportunitiesServiceStub):
@@ -43,6 +45,8 @@ class OpportunitiesServiceAsyncStub(OpportunitiesServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetOpportunity: _aio.UnaryUnaryMultiCallable[_opportunities_service_pb2.GetOpportunityRequest, _opportunities_service_pb2.GetOpportunityResponse]  # type: ignore[assignment]
     """One opportunity, by its lead."""
+    ListOpportunities: _aio.UnaryUnaryMultiCallable[_opportunities_service_pb2.ListOpportunitiesRequest, _opportunities_service_pb2.ListOpportunitiesResponse]  # type: ignore[assignment]
+    """The caller's open opportunities, or their team's, newest first and downgraded ones last (AS-18), at most 200."""
 
 class OpportunitiesServiceServicer(metaclass=_abc_1.ABCMeta):
     """How far is it?"""
@@ -54,5 +58,13 @@ class OpportunitiesServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_opportunities_service_pb2.GetOpportunityResponse, _abc.Awaitable[_opportunities_service_pb2.GetOpportunityResponse]]:
         """One opportunity, by its lead."""
+
+    @_abc_1.abstractmethod
+    def ListOpportunities(
+        self,
+        request: _opportunities_service_pb2.ListOpportunitiesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_opportunities_service_pb2.ListOpportunitiesResponse, _abc.Awaitable[_opportunities_service_pb2.ListOpportunitiesResponse]]:
+        """The caller's open opportunities, or their team's, newest first and downgraded ones last (AS-18), at most 200."""
 
 def add_OpportunitiesServiceServicer_to_server(servicer: OpportunitiesServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

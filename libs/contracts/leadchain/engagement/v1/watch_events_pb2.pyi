@@ -234,3 +234,135 @@ class RepIdle(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RepIdle: _TypeAlias = RepIdle  # noqa: Y015
+
+@_typing.final
+class CustomerCompensated(_message.Message):
+    """A customer was compensated (FU-30): whoever looks after them is to call. Once for each ticket."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    GOLDEN_ID_FIELD_NUMBER: _builtins.int
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    OWNER_ID_FIELD_NUMBER: _builtins.int
+    TICKET_NO_FIELD_NUMBER: _builtins.int
+    AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    AMOUNT_DISPLAY_FIELD_NUMBER: _builtins.int
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    CALL_DUE_AT_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """UUIDv7 of this event."""
+    golden_id: _builtins.str
+    """Golden ID of the customer."""
+    lead_id: _builtins.str
+    """UUID of the customer's opportunity, rather an open one."""
+    owner_id: _builtins.str
+    """Who has it; empty when nobody has."""
+    ticket_no: _builtins.str
+    """The ticket's number in the support system."""
+    amount_minor: _builtins.int
+    """What they were given, in fen or the currency's smallest unit; absent when the system does not say."""
+    currency: _builtins.str
+    """ISO 4217; empty without an amount."""
+    amount_display: _builtins.str
+    """The same for people's eyes, such as 268.00 CNY; empty without an amount."""
+    task_id: _builtins.str
+    """UUID of the task to call."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When the fact became true."""
+
+    @_builtins.property
+    def call_due_at(self) -> _timestamp_pb2.Timestamp:
+        """Until when."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        golden_id: _builtins.str = ...,
+        lead_id: _builtins.str = ...,
+        owner_id: _builtins.str = ...,
+        ticket_no: _builtins.str = ...,
+        amount_minor: _builtins.int | None = ...,
+        currency: _builtins.str = ...,
+        amount_display: _builtins.str = ...,
+        task_id: _builtins.str = ...,
+        call_due_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_amount_minor", b"_amount_minor", "amount_minor", b"amount_minor", "call_due_at", b"call_due_at", "occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_amount_minor", b"_amount_minor", "amount_display", b"amount_display", "amount_minor", b"amount_minor", "call_due_at", b"call_due_at", "currency", b"currency", "event_id", b"event_id", "golden_id", b"golden_id", "lead_id", b"lead_id", "occurred_at", b"occurred_at", "owner_id", b"owner_id", "task_id", b"task_id", "ticket_no", b"ticket_no"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__amount_minor: _TypeAlias = _typing.Literal["amount_minor"]  # noqa: Y015
+    _WhichOneofArgType__amount_minor: _TypeAlias = _typing.Literal["_amount_minor", b"_amount_minor"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__amount_minor) -> _WhichOneofReturnType__amount_minor | None: ...
+
+Global___CustomerCompensated: _TypeAlias = CustomerCompensated  # noqa: Y015
+
+@_typing.final
+class CompanyRiskFound(_message.Message):
+    """A register names a risk about the company of a customer with an open opportunity (FU-33). Once for each risk."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    GOLDEN_ID_FIELD_NUMBER: _builtins.int
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    OWNER_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    SEVERITY_FIELD_NUMBER: _builtins.int
+    CASE_COUNT_FIELD_NUMBER: _builtins.int
+    DETECTED_AT_FIELD_NUMBER: _builtins.int
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """UUIDv7 of this event."""
+    golden_id: _builtins.str
+    """Golden ID of the customer."""
+    lead_id: _builtins.str
+    """UUID of their open opportunity, the newest."""
+    owner_id: _builtins.str
+    """Who has it; empty when nobody has."""
+    kind: _builtins.str
+    """What kind, a word of the policy."""
+    severity: _builtins.str
+    """How bad, the register's word; empty when it does not say."""
+    case_count: _builtins.int
+    """How many cases or entries; absent when the register does not say."""
+    task_id: _builtins.str
+    """UUID of the task to look at it."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When the fact became true."""
+
+    @_builtins.property
+    def detected_at(self) -> _timestamp_pb2.Timestamp:
+        """When the register found it."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        golden_id: _builtins.str = ...,
+        lead_id: _builtins.str = ...,
+        owner_id: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        severity: _builtins.str = ...,
+        case_count: _builtins.int | None = ...,
+        detected_at: _timestamp_pb2.Timestamp | None = ...,
+        task_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_case_count", b"_case_count", "case_count", b"case_count", "detected_at", b"detected_at", "occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_case_count", b"_case_count", "case_count", b"case_count", "detected_at", b"detected_at", "event_id", b"event_id", "golden_id", b"golden_id", "kind", b"kind", "lead_id", b"lead_id", "occurred_at", b"occurred_at", "owner_id", b"owner_id", "severity", b"severity", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__case_count: _TypeAlias = _typing.Literal["case_count"]  # noqa: Y015
+    _WhichOneofArgType__case_count: _TypeAlias = _typing.Literal["_case_count", b"_case_count"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__case_count) -> _WhichOneofReturnType__case_count | None: ...
+
+Global___CompanyRiskFound: _TypeAlias = CompanyRiskFound  # noqa: Y015

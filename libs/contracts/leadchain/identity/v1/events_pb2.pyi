@@ -128,6 +128,8 @@ class FactIdentified(_message.Message):
     PAYMENT_FIELD_NUMBER: _builtins.int
     INTERACTION_FIELD_NUMBER: _builtins.int
     TICKET_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    COMPANY_RISK_FIELD_NUMBER: _builtins.int
     event_id: _builtins.str
     """UUIDv7 of this event."""
     item_id: _builtins.str
@@ -154,6 +156,14 @@ class FactIdentified(_message.Message):
     def ticket(self) -> _facts_events_pb2.TicketReported:
         """A support ticket."""
 
+    @_builtins.property
+    def account(self) -> _facts_events_pb2.AccountReported:
+        """How a customer's account stands."""
+
+    @_builtins.property
+    def company_risk(self) -> _facts_events_pb2.CompanyRiskReported:
+        """A risk about a customer's company."""
+
     def __init__(
         self,
         *,
@@ -165,12 +175,14 @@ class FactIdentified(_message.Message):
         payment: _facts_events_pb2.PaymentReported | None = ...,
         interaction: _facts_events_pb2.InteractionReported | None = ...,
         ticket: _facts_events_pb2.TicketReported | None = ...,
+        account: _facts_events_pb2.AccountReported | None = ...,
+        company_risk: _facts_events_pb2.CompanyRiskReported | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["contract", b"contract", "fact", b"fact", "interaction", b"interaction", "occurred_at", b"occurred_at", "payment", b"payment", "ticket", b"ticket"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "company_risk", b"company_risk", "contract", b"contract", "fact", b"fact", "interaction", b"interaction", "occurred_at", b"occurred_at", "payment", b"payment", "ticket", b"ticket"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contract", b"contract", "event_id", b"event_id", "fact", b"fact", "golden_id", b"golden_id", "interaction", b"interaction", "item_id", b"item_id", "occurred_at", b"occurred_at", "payment", b"payment", "ticket", b"ticket"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "company_risk", b"company_risk", "contract", b"contract", "event_id", b"event_id", "fact", b"fact", "golden_id", b"golden_id", "interaction", b"interaction", "item_id", b"item_id", "occurred_at", b"occurred_at", "payment", b"payment", "ticket", b"ticket"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_fact: _TypeAlias = _typing.Literal["contract", "payment", "interaction", "ticket"]  # noqa: Y015
+    _WhichOneofReturnType_fact: _TypeAlias = _typing.Literal["contract", "payment", "interaction", "ticket", "account", "company_risk"]  # noqa: Y015
     _WhichOneofArgType_fact: _TypeAlias = _typing.Literal["fact", b"fact"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_fact) -> _WhichOneofReturnType_fact | None: ...
 

@@ -552,6 +552,8 @@ class TicketReported(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     OPENED_AT_FIELD_NUMBER: _builtins.int
     CLOSED_AT_FIELD_NUMBER: _builtins.int
+    COMPENSATION_MINOR_FIELD_NUMBER: _builtins.int
+    COMPENSATION_CURRENCY_FIELD_NUMBER: _builtins.int
     event_id: _builtins.str
     """UUIDv7 of this event."""
     ticket_id: _builtins.str
@@ -562,6 +564,10 @@ class TicketReported(_message.Message):
     """Priority, the system's word."""
     status: _builtins.str
     """Status, the system's word."""
+    compensation_minor: _builtins.int
+    """What the customer was given for it, in fen or the currency's smallest unit; absent when not stated."""
+    compensation_currency: _builtins.str
+    """ISO 4217; empty without an amount."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When the fact became true."""
@@ -595,14 +601,217 @@ class TicketReported(_message.Message):
         status: _builtins.str = ...,
         opened_at: _timestamp_pb2.Timestamp | None = ...,
         closed_at: _timestamp_pb2.Timestamp | None = ...,
+        compensation_minor: _builtins.int | None = ...,
+        compensation_currency: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["closed_at", b"closed_at", "occurred_at", b"occurred_at", "opened_at", b"opened_at", "origin", b"origin", "subject", b"subject"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_compensation_minor", b"_compensation_minor", "closed_at", b"closed_at", "compensation_minor", b"compensation_minor", "occurred_at", b"occurred_at", "opened_at", b"opened_at", "origin", b"origin", "subject", b"subject"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed_at", b"closed_at", "event_id", b"event_id", "occurred_at", b"occurred_at", "opened_at", b"opened_at", "origin", b"origin", "priority", b"priority", "status", b"status", "subject", b"subject", "ticket_id", b"ticket_id", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_compensation_minor", b"_compensation_minor", "closed_at", b"closed_at", "compensation_currency", b"compensation_currency", "compensation_minor", b"compensation_minor", "event_id", b"event_id", "occurred_at", b"occurred_at", "opened_at", b"opened_at", "origin", b"origin", "priority", b"priority", "status", b"status", "subject", b"subject", "ticket_id", b"ticket_id", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__compensation_minor: _TypeAlias = _typing.Literal["compensation_minor"]  # noqa: Y015
+    _WhichOneofArgType__compensation_minor: _TypeAlias = _typing.Literal["_compensation_minor", b"_compensation_minor"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__compensation_minor) -> _WhichOneofReturnType__compensation_minor | None: ...
 
 Global___TicketReported: _TypeAlias = TicketReported  # noqa: Y015
+
+@_typing.final
+class AccountReported(_message.Message):
+    """A business system told how a customer's account stands: once a day, each figure only if the system has it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    MEASURED_AT_FIELD_NUMBER: _builtins.int
+    AGREEMENT_ENDS_AT_FIELD_NUMBER: _builtins.int
+    LAST_LOGIN_AT_FIELD_NUMBER: _builtins.int
+    LAST_ORDER_AT_FIELD_NUMBER: _builtins.int
+    DAILY_ACTIVE_COUNT_FIELD_NUMBER: _builtins.int
+    ACCOUNT_COUNT_FIELD_NUMBER: _builtins.int
+    CONTRACTED_MODULE_COUNT_FIELD_NUMBER: _builtins.int
+    DELIVERED_MODULE_COUNT_FIELD_NUMBER: _builtins.int
+    RECENT_PAYMENT_COUNT_FIELD_NUMBER: _builtins.int
+    RECENT_PAYMENT_ON_TIME_COUNT_FIELD_NUMBER: _builtins.int
+    VISIT_COUNT_30D_FIELD_NUMBER: _builtins.int
+    EXECUTIVE_CONTACT_COUNT_30D_FIELD_NUMBER: _builtins.int
+    MEMBER_LEVEL_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """UUIDv7 of this event."""
+    account_id: _builtins.str
+    """The system's id of the account."""
+    daily_active_count: _builtins.int
+    """How many of the customer's people used the product on an average day of the last seven; absent when not stated."""
+    account_count: _builtins.int
+    """How many of them have an account; absent when not stated."""
+    contracted_module_count: _builtins.int
+    """Modules in the contract; absent when not stated."""
+    delivered_module_count: _builtins.int
+    """Those of them that were delivered; absent when not stated."""
+    recent_payment_count: _builtins.int
+    """Payments that fell due last, at most three; absent when not stated."""
+    recent_payment_on_time_count: _builtins.int
+    """Those of them that came on time; absent when not stated."""
+    visit_count_30d: _builtins.int
+    """Visits of the mini programme in the last 30 days; absent when not stated."""
+    executive_contact_count_30d: _builtins.int
+    """Contacts with the customer's CTO or CIO in the last 30 days; absent when not stated."""
+    member_level: _builtins.str
+    """The customer's level as a member, the system's word; empty when not stated."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When the fact became true."""
+
+    @_builtins.property
+    def origin(self) -> Global___FactOrigin:
+        """Where it came from."""
+
+    @_builtins.property
+    def subject(self) -> Global___FactSubject:
+        """Whom it is about."""
+
+    @_builtins.property
+    def measured_at(self) -> _timestamp_pb2.Timestamp:
+        """When the figures were true, as the system says."""
+
+    @_builtins.property
+    def agreement_ends_at(self) -> _timestamp_pb2.Timestamp:
+        """When the agreement ends; absent when not stated."""
+
+    @_builtins.property
+    def last_login_at(self) -> _timestamp_pb2.Timestamp:
+        """When one of the customer's people used the product last; absent when not stated."""
+
+    @_builtins.property
+    def last_order_at(self) -> _timestamp_pb2.Timestamp:
+        """When the customer ordered last; absent when not stated."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        origin: Global___FactOrigin | None = ...,
+        subject: Global___FactSubject | None = ...,
+        account_id: _builtins.str = ...,
+        measured_at: _timestamp_pb2.Timestamp | None = ...,
+        agreement_ends_at: _timestamp_pb2.Timestamp | None = ...,
+        last_login_at: _timestamp_pb2.Timestamp | None = ...,
+        last_order_at: _timestamp_pb2.Timestamp | None = ...,
+        daily_active_count: _builtins.int | None = ...,
+        account_count: _builtins.int | None = ...,
+        contracted_module_count: _builtins.int | None = ...,
+        delivered_module_count: _builtins.int | None = ...,
+        recent_payment_count: _builtins.int | None = ...,
+        recent_payment_on_time_count: _builtins.int | None = ...,
+        visit_count_30d: _builtins.int | None = ...,
+        executive_contact_count_30d: _builtins.int | None = ...,
+        member_level: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_account_count", b"_account_count", "_contracted_module_count", b"_contracted_module_count", "_daily_active_count", b"_daily_active_count", "_delivered_module_count", b"_delivered_module_count", "_executive_contact_count_30d", b"_executive_contact_count_30d", "_recent_payment_count", b"_recent_payment_count", "_recent_payment_on_time_count", b"_recent_payment_on_time_count", "_visit_count_30d", b"_visit_count_30d", "account_count", b"account_count", "agreement_ends_at", b"agreement_ends_at", "contracted_module_count", b"contracted_module_count", "daily_active_count", b"daily_active_count", "delivered_module_count", b"delivered_module_count", "executive_contact_count_30d", b"executive_contact_count_30d", "last_login_at", b"last_login_at", "last_order_at", b"last_order_at", "measured_at", b"measured_at", "occurred_at", b"occurred_at", "origin", b"origin", "recent_payment_count", b"recent_payment_count", "recent_payment_on_time_count", b"recent_payment_on_time_count", "subject", b"subject", "visit_count_30d", b"visit_count_30d"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_account_count", b"_account_count", "_contracted_module_count", b"_contracted_module_count", "_daily_active_count", b"_daily_active_count", "_delivered_module_count", b"_delivered_module_count", "_executive_contact_count_30d", b"_executive_contact_count_30d", "_recent_payment_count", b"_recent_payment_count", "_recent_payment_on_time_count", b"_recent_payment_on_time_count", "_visit_count_30d", b"_visit_count_30d", "account_count", b"account_count", "account_id", b"account_id", "agreement_ends_at", b"agreement_ends_at", "contracted_module_count", b"contracted_module_count", "daily_active_count", b"daily_active_count", "delivered_module_count", b"delivered_module_count", "event_id", b"event_id", "executive_contact_count_30d", b"executive_contact_count_30d", "last_login_at", b"last_login_at", "last_order_at", b"last_order_at", "measured_at", b"measured_at", "member_level", b"member_level", "occurred_at", b"occurred_at", "origin", b"origin", "recent_payment_count", b"recent_payment_count", "recent_payment_on_time_count", b"recent_payment_on_time_count", "subject", b"subject", "visit_count_30d", b"visit_count_30d"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__account_count: _TypeAlias = _typing.Literal["account_count"]  # noqa: Y015
+    _WhichOneofArgType__account_count: _TypeAlias = _typing.Literal["_account_count", b"_account_count"]  # noqa: Y015
+    _WhichOneofReturnType__contracted_module_count: _TypeAlias = _typing.Literal["contracted_module_count"]  # noqa: Y015
+    _WhichOneofArgType__contracted_module_count: _TypeAlias = _typing.Literal["_contracted_module_count", b"_contracted_module_count"]  # noqa: Y015
+    _WhichOneofReturnType__daily_active_count: _TypeAlias = _typing.Literal["daily_active_count"]  # noqa: Y015
+    _WhichOneofArgType__daily_active_count: _TypeAlias = _typing.Literal["_daily_active_count", b"_daily_active_count"]  # noqa: Y015
+    _WhichOneofReturnType__delivered_module_count: _TypeAlias = _typing.Literal["delivered_module_count"]  # noqa: Y015
+    _WhichOneofArgType__delivered_module_count: _TypeAlias = _typing.Literal["_delivered_module_count", b"_delivered_module_count"]  # noqa: Y015
+    _WhichOneofReturnType__executive_contact_count_30d: _TypeAlias = _typing.Literal["executive_contact_count_30d"]  # noqa: Y015
+    _WhichOneofArgType__executive_contact_count_30d: _TypeAlias = _typing.Literal["_executive_contact_count_30d", b"_executive_contact_count_30d"]  # noqa: Y015
+    _WhichOneofReturnType__recent_payment_count: _TypeAlias = _typing.Literal["recent_payment_count"]  # noqa: Y015
+    _WhichOneofArgType__recent_payment_count: _TypeAlias = _typing.Literal["_recent_payment_count", b"_recent_payment_count"]  # noqa: Y015
+    _WhichOneofReturnType__recent_payment_on_time_count: _TypeAlias = _typing.Literal["recent_payment_on_time_count"]  # noqa: Y015
+    _WhichOneofArgType__recent_payment_on_time_count: _TypeAlias = _typing.Literal["_recent_payment_on_time_count", b"_recent_payment_on_time_count"]  # noqa: Y015
+    _WhichOneofReturnType__visit_count_30d: _TypeAlias = _typing.Literal["visit_count_30d"]  # noqa: Y015
+    _WhichOneofArgType__visit_count_30d: _TypeAlias = _typing.Literal["_visit_count_30d", b"_visit_count_30d"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__account_count) -> _WhichOneofReturnType__account_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__contracted_module_count) -> _WhichOneofReturnType__contracted_module_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__daily_active_count) -> _WhichOneofReturnType__daily_active_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__delivered_module_count) -> _WhichOneofReturnType__delivered_module_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__executive_contact_count_30d) -> _WhichOneofReturnType__executive_contact_count_30d | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__recent_payment_count) -> _WhichOneofReturnType__recent_payment_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__recent_payment_on_time_count) -> _WhichOneofReturnType__recent_payment_on_time_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__visit_count_30d) -> _WhichOneofReturnType__visit_count_30d | None: ...
+
+Global___AccountReported: _TypeAlias = AccountReported  # noqa: Y015
+
+@_typing.final
+class CompanyRiskReported(_message.Message):
+    """A register of companies, or who watches one, told of a risk about a customer's company."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    RISK_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    SEVERITY_FIELD_NUMBER: _builtins.int
+    CASE_COUNT_FIELD_NUMBER: _builtins.int
+    DETECTED_AT_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """UUIDv7 of this event."""
+    risk_id: _builtins.str
+    """The system's id of the risk."""
+    kind: _builtins.str
+    """What kind, the system's word, such as 经营异常."""
+    severity: _builtins.str
+    """How bad, the system's word; empty when not stated."""
+    case_count: _builtins.int
+    """How many cases or entries; absent when not stated."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When the fact became true."""
+
+    @_builtins.property
+    def origin(self) -> Global___FactOrigin:
+        """Where it came from."""
+
+    @_builtins.property
+    def subject(self) -> Global___FactSubject:
+        """Whom it is about."""
+
+    @_builtins.property
+    def detected_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was found, as the system says."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        origin: Global___FactOrigin | None = ...,
+        subject: Global___FactSubject | None = ...,
+        risk_id: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        severity: _builtins.str = ...,
+        case_count: _builtins.int | None = ...,
+        detected_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_case_count", b"_case_count", "case_count", b"case_count", "detected_at", b"detected_at", "occurred_at", b"occurred_at", "origin", b"origin", "subject", b"subject"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_case_count", b"_case_count", "case_count", b"case_count", "detected_at", b"detected_at", "event_id", b"event_id", "kind", b"kind", "occurred_at", b"occurred_at", "origin", b"origin", "risk_id", b"risk_id", "severity", b"severity", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__case_count: _TypeAlias = _typing.Literal["case_count"]  # noqa: Y015
+    _WhichOneofArgType__case_count: _TypeAlias = _typing.Literal["_case_count", b"_case_count"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__case_count) -> _WhichOneofReturnType__case_count | None: ...
+
+Global___CompanyRiskReported: _TypeAlias = CompanyRiskReported  # noqa: Y015
 
 @_typing.final
 class SourceRecordChanged(_message.Message):

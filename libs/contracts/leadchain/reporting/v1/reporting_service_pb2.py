@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from servicekit.v1 import access_pb2 as servicekit_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.leadchain/reporting/v1/reporting_service.proto\x12\x16leadchain.reporting.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aservicekit/v1/access.proto\"h\n\x10GetLedgerRequest\x12)\n\x05since\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xee\x01\n\nLedgerLine\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12(\n\x04hour\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0e\x61\x63\x63\x65pted_count\x18\x03 \x01(\x04\x12\x16\n\x0e\x61ssigned_count\x18\x04 \x01(\x04\x12\x15\n\rwaiting_count\x18\x05 \x01(\x04\x12\x14\n\x0cmerged_count\x18\x06 \x01(\x04\x12\x16\n\x0erejected_count\x18\x07 \x01(\x04\x12\x19\n\x11quarantined_count\x18\x08 \x01(\x04\x12\x15\n\rmissing_count\x18\t \x01(\x04\"F\n\x0bMissingLead\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\x12\n\npresent_in\x18\x02 \x01(\t\x12\x12\n\nmissing_in\x18\x03 \x01(\t\"\xdd\x01\n\x11GetLedgerResponse\x12\x31\n\x05total\x18\x01 \x01(\x0b\x32\".leadchain.reporting.v1.LedgerLine\x12\x31\n\x05lines\x18\x02 \x03(\x0b\x32\".leadchain.reporting.v1.LedgerLine\x12\x34\n\x07missing\x18\x03 \x03(\x0b\x32#.leadchain.reporting.v1.MissingLead\x12\x17\n\x0fin_flight_count\x18\x04 \x01(\x04\x12\x13\n\x0bunreachable\x18\x05 \x03(\t\"h\n\x10GetFunnelRequest\x12)\n\x05since\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x97\x01\n\nFunnelLine\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x0b\n\x03\x64\x61y\x18\x02 \x01(\t\x12\x0f\n\x07outcome\x18\x03 \x01(\t\x12\x12\n\nlead_count\x18\x04 \x01(\x04\x12\x15\n\rgranted_count\x18\x05 \x01(\x04\x12\x16\n\x0ereminded_count\x18\x06 \x01(\x04\x12\x17\n\x0f\x63ontacted_count\x18\x07 \x01(\x04\"u\n\x11GetFunnelResponse\x12\x31\n\x05lines\x18\x01 \x03(\x0b\x32\".leadchain.reporting.v1.FunnelLine\x12-\n\twatermark\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\")\n\x16GetLeadTimelineRequest\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\"`\n\rTimelineEntry\x12/\n\x0boccurred_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x65vent\x18\x02 \x01(\t\x12\x0f\n\x07summary\x18\x03 \x01(\t\"t\n\x17GetLeadTimelineResponse\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\x10\n\x08trace_id\x18\x02 \x01(\t\x12\x36\n\x07\x65ntries\x18\x03 \x03(\x0b\x32%.leadchain.reporting.v1.TimelineEntry\">\n\x11GetLatencyRequest\x12)\n\x05since\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb5\x01\n\x12GetLatencyResponse\x12\x12\n\nlead_count\x18\x01 \x01(\x04\x12\x0e\n\x06p50_ms\x18\x02 \x01(\x01\x12\x0e\n\x06p99_ms\x18\x03 \x01(\x01\x12\x35\n\x11\x66irst_accepted_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x10last_reminded_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xa6\x04\n\x10ReportingService\x12~\n\tGetLedger\x12(.leadchain.reporting.v1.GetLedgerRequest\x1a).leadchain.reporting.v1.GetLedgerResponse\"\x1c\xda\xe7\x18\x18\n\x0cread_reports\x12\x08platform\x12~\n\tGetFunnel\x12(.leadchain.reporting.v1.GetFunnelRequest\x1a).leadchain.reporting.v1.GetFunnelResponse\"\x1c\xda\xe7\x18\x18\n\x0cread_reports\x12\x08platform\x12\x8d\x01\n\x0fGetLeadTimeline\x12..leadchain.reporting.v1.GetLeadTimelineRequest\x1a/.leadchain.reporting.v1.GetLeadTimelineResponse\"\x19\xda\xe7\x18\x15\n\x04read\x12\x04lead\x1a\x07lead_id\x12\x81\x01\n\nGetLatency\x12).leadchain.reporting.v1.GetLatencyRequest\x1a*.leadchain.reporting.v1.GetLatencyResponse\"\x1c\xda\xe7\x18\x18\n\x0cread_reports\x12\x08platformb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.leadchain/reporting/v1/reporting_service.proto\x12\x16leadchain.reporting.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aservicekit/v1/access.proto\"h\n\x10GetLedgerRequest\x12)\n\x05since\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x84\x02\n\nLedgerLine\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12(\n\x04hour\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0e\x61\x63\x63\x65pted_count\x18\x03 \x01(\x04\x12\x16\n\x0e\x61ssigned_count\x18\x04 \x01(\x04\x12\x15\n\rwaiting_count\x18\x05 \x01(\x04\x12\x14\n\x0cmerged_count\x18\x06 \x01(\x04\x12\x16\n\x0erejected_count\x18\x07 \x01(\x04\x12\x19\n\x11quarantined_count\x18\x08 \x01(\x04\x12\x15\n\rmissing_count\x18\t \x01(\x04\x12\x14\n\x0cpooled_count\x18\n \x01(\x04\"F\n\x0bMissingLead\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\x12\n\npresent_in\x18\x02 \x01(\t\x12\x12\n\nmissing_in\x18\x03 \x01(\t\"\xdd\x01\n\x11GetLedgerResponse\x12\x31\n\x05total\x18\x01 \x01(\x0b\x32\".leadchain.reporting.v1.LedgerLine\x12\x31\n\x05lines\x18\x02 \x03(\x0b\x32\".leadchain.reporting.v1.LedgerLine\x12\x34\n\x07missing\x18\x03 \x03(\x0b\x32#.leadchain.reporting.v1.MissingLead\x12\x17\n\x0fin_flight_count\x18\x04 \x01(\x04\x12\x13\n\x0bunreachable\x18\x05 \x03(\t\"h\n\x10GetFunnelRequest\x12)\n\x05since\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x97\x01\n\nFunnelLine\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x0b\n\x03\x64\x61y\x18\x02 \x01(\t\x12\x0f\n\x07outcome\x18\x03 \x01(\t\x12\x12\n\nlead_count\x18\x04 \x01(\x04\x12\x15\n\rgranted_count\x18\x05 \x01(\x04\x12\x16\n\x0ereminded_count\x18\x06 \x01(\x04\x12\x17\n\x0f\x63ontacted_count\x18\x07 \x01(\x04\"u\n\x11GetFunnelResponse\x12\x31\n\x05lines\x18\x01 \x03(\x0b\x32\".leadchain.reporting.v1.FunnelLine\x12-\n\twatermark\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\")\n\x16GetLeadTimelineRequest\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\"`\n\rTimelineEntry\x12/\n\x0boccurred_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x65vent\x18\x02 \x01(\t\x12\x0f\n\x07summary\x18\x03 \x01(\t\"t\n\x17GetLeadTimelineResponse\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\x10\n\x08trace_id\x18\x02 \x01(\t\x12\x36\n\x07\x65ntries\x18\x03 \x03(\x0b\x32%.leadchain.reporting.v1.TimelineEntry\">\n\x11GetLatencyRequest\x12)\n\x05since\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb5\x01\n\x12GetLatencyResponse\x12\x12\n\nlead_count\x18\x01 \x01(\x04\x12\x0e\n\x06p50_ms\x18\x02 \x01(\x01\x12\x0e\n\x06p99_ms\x18\x03 \x01(\x01\x12\x35\n\x11\x66irst_accepted_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x10last_reminded_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xa6\x04\n\x10ReportingService\x12~\n\tGetLedger\x12(.leadchain.reporting.v1.GetLedgerRequest\x1a).leadchain.reporting.v1.GetLedgerResponse\"\x1c\xda\xe7\x18\x18\n\x0cread_reports\x12\x08platform\x12~\n\tGetFunnel\x12(.leadchain.reporting.v1.GetFunnelRequest\x1a).leadchain.reporting.v1.GetFunnelResponse\"\x1c\xda\xe7\x18\x18\n\x0cread_reports\x12\x08platform\x12\x8d\x01\n\x0fGetLeadTimeline\x12..leadchain.reporting.v1.GetLeadTimelineRequest\x1a/.leadchain.reporting.v1.GetLeadTimelineResponse\"\x19\xda\xe7\x18\x15\n\x04read\x12\x04lead\x1a\x07lead_id\x12\x81\x01\n\nGetLatency\x12).leadchain.reporting.v1.GetLatencyRequest\x1a*.leadchain.reporting.v1.GetLatencyResponse\"\x1c\xda\xe7\x18\x18\n\x0cread_reports\x12\x08platformb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,27 +44,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETLEDGERREQUEST']._serialized_start=135
   _globals['_GETLEDGERREQUEST']._serialized_end=239
   _globals['_LEDGERLINE']._serialized_start=242
-  _globals['_LEDGERLINE']._serialized_end=480
-  _globals['_MISSINGLEAD']._serialized_start=482
-  _globals['_MISSINGLEAD']._serialized_end=552
-  _globals['_GETLEDGERRESPONSE']._serialized_start=555
-  _globals['_GETLEDGERRESPONSE']._serialized_end=776
-  _globals['_GETFUNNELREQUEST']._serialized_start=778
-  _globals['_GETFUNNELREQUEST']._serialized_end=882
-  _globals['_FUNNELLINE']._serialized_start=885
-  _globals['_FUNNELLINE']._serialized_end=1036
-  _globals['_GETFUNNELRESPONSE']._serialized_start=1038
-  _globals['_GETFUNNELRESPONSE']._serialized_end=1155
-  _globals['_GETLEADTIMELINEREQUEST']._serialized_start=1157
-  _globals['_GETLEADTIMELINEREQUEST']._serialized_end=1198
-  _globals['_TIMELINEENTRY']._serialized_start=1200
-  _globals['_TIMELINEENTRY']._serialized_end=1296
-  _globals['_GETLEADTIMELINERESPONSE']._serialized_start=1298
-  _globals['_GETLEADTIMELINERESPONSE']._serialized_end=1414
-  _globals['_GETLATENCYREQUEST']._serialized_start=1416
-  _globals['_GETLATENCYREQUEST']._serialized_end=1478
-  _globals['_GETLATENCYRESPONSE']._serialized_start=1481
-  _globals['_GETLATENCYRESPONSE']._serialized_end=1662
-  _globals['_REPORTINGSERVICE']._serialized_start=1665
-  _globals['_REPORTINGSERVICE']._serialized_end=2215
+  _globals['_LEDGERLINE']._serialized_end=502
+  _globals['_MISSINGLEAD']._serialized_start=504
+  _globals['_MISSINGLEAD']._serialized_end=574
+  _globals['_GETLEDGERRESPONSE']._serialized_start=577
+  _globals['_GETLEDGERRESPONSE']._serialized_end=798
+  _globals['_GETFUNNELREQUEST']._serialized_start=800
+  _globals['_GETFUNNELREQUEST']._serialized_end=904
+  _globals['_FUNNELLINE']._serialized_start=907
+  _globals['_FUNNELLINE']._serialized_end=1058
+  _globals['_GETFUNNELRESPONSE']._serialized_start=1060
+  _globals['_GETFUNNELRESPONSE']._serialized_end=1177
+  _globals['_GETLEADTIMELINEREQUEST']._serialized_start=1179
+  _globals['_GETLEADTIMELINEREQUEST']._serialized_end=1220
+  _globals['_TIMELINEENTRY']._serialized_start=1222
+  _globals['_TIMELINEENTRY']._serialized_end=1318
+  _globals['_GETLEADTIMELINERESPONSE']._serialized_start=1320
+  _globals['_GETLEADTIMELINERESPONSE']._serialized_end=1436
+  _globals['_GETLATENCYREQUEST']._serialized_start=1438
+  _globals['_GETLATENCYREQUEST']._serialized_end=1500
+  _globals['_GETLATENCYRESPONSE']._serialized_start=1503
+  _globals['_GETLATENCYRESPONSE']._serialized_end=1684
+  _globals['_REPORTINGSERVICE']._serialized_start=1687
+  _globals['_REPORTINGSERVICE']._serialized_end=2237
 # @@protoc_insertion_point(module_scope)

@@ -51,7 +51,7 @@ Global___GetLedgerRequest: _TypeAlias = GetLedgerRequest  # noqa: Y015
 
 @_typing.final
 class LedgerLine(_message.Message):
-    """One line of the ledger: accepted = assigned + waiting + merged + rejected + quarantined + missing."""
+    """One line of the ledger: accepted = assigned + pooled + waiting + merged + rejected + quarantined + missing."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -64,6 +64,7 @@ class LedgerLine(_message.Message):
     REJECTED_COUNT_FIELD_NUMBER: _builtins.int
     QUARANTINED_COUNT_FIELD_NUMBER: _builtins.int
     MISSING_COUNT_FIELD_NUMBER: _builtins.int
+    POOLED_COUNT_FIELD_NUMBER: _builtins.int
     channel: _builtins.str
     """Channel name; empty in the total."""
     accepted_count: _builtins.int
@@ -80,6 +81,8 @@ class LedgerLine(_message.Message):
     """Items that could not be understood."""
     missing_count: _builtins.int
     """Leads that a service should have and has not."""
+    pooled_count: _builtins.int
+    """Leads in the public pool: they had an owner, and have none."""
     @_builtins.property
     def hour(self) -> _timestamp_pb2.Timestamp:
         """Start of the hour in UTC; absent in the total."""
@@ -96,10 +99,11 @@ class LedgerLine(_message.Message):
         rejected_count: _builtins.int = ...,
         quarantined_count: _builtins.int = ...,
         missing_count: _builtins.int = ...,
+        pooled_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["hour", b"hour"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_count", b"accepted_count", "assigned_count", b"assigned_count", "channel", b"channel", "hour", b"hour", "merged_count", b"merged_count", "missing_count", b"missing_count", "quarantined_count", b"quarantined_count", "rejected_count", b"rejected_count", "waiting_count", b"waiting_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_count", b"accepted_count", "assigned_count", b"assigned_count", "channel", b"channel", "hour", b"hour", "merged_count", b"merged_count", "missing_count", b"missing_count", "pooled_count", b"pooled_count", "quarantined_count", b"quarantined_count", "rejected_count", b"rejected_count", "waiting_count", b"waiting_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -229,7 +233,7 @@ class FunnelLine(_message.Message):
     day: _builtins.str
     """Day in the company's time zone, as YYYY-MM-DD."""
     outcome: _builtins.str
-    """received, assigned, waiting, merged, rejected or quarantined."""
+    """received, assigned, pooled, waiting, merged, rejected, quarantined or withdrawn."""
     lead_count: _builtins.int
     """Leads."""
     granted_count: _builtins.int
