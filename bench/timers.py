@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import uvloop
 from assignment import commands
-from assignment.commands.contact import TIMERS_BATCH_SIZE
+from assignment.commands.fuse import TIMERS_BATCH_SIZE
 from assignment.domain.clocks import CONTACT_TIMER
 from assignment.domain.leads import RepId
 from assignment.domain.reps import Rep

@@ -6,10 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from assignment import queries
-from assignment.domain.candidates import RefusalReason
 from assignment.domain.contact import NotTheOwner, UnknownLead
-from assignment.domain.decisions import Outcome
 from leadchain.assignment.v1 import events_pb2 as pb
 from leadchain.engagement.v1.follow_up_events_pb2 import FollowUpRecorded
 from servicekit.events import new_id
@@ -111,53 +108,6 @@ async def test_the_new_owner_has_a_clock_and_the_old_one_can_no_longer_mark_cont
     await office.contacted(lead, "bo")
 
     assert (await office.published())[-1].response_time_ms == 20 * 60 * 1000
-
-
-async def test_after_two_hops_the_lead_stays_and_the_manager_is_told_all_the_same(
-    office: Any, build: Any, clock: Any
-) -> None:
-    await office.put_reps(*(build.rep(name) for name in ("ana", "bo", "cai", "di")))
-    lead, desk = build.lead(), build.desk(max_hops=2)
-    await office.assign(desk, [lead])
-
-    for _ in range(5):
-        clock.forward(minutes=15)
-        await office.fire(desk)
-
-    overdue = [e for e in await office.published() if isinstance(e, pb.ContactOverdue)]
-    hops = [(event.assignee_id, event.next_assignee_id) for event in overdue]
-    assert hops == [("ana", "bo"), ("bo", "cai"), ("cai", "")]
-    assert await office.owners() == {lead.lead_id: "cai"}
-    explained = await queries.explain_assignment(office.database, lead.lead_id)
-    assert [each.decision.outcome for each in explained] == [
-        Outcome.ASSIGNED,
-        Outcome.ASSIGNED,
-        Outcome.ASSIGNED,
-        Outcome.KEPT,
-    ]
-    assert explained[-1].inputs["hops"] == "used up"
-    second = {r.rep_id: r.reason for r in explained[2].refusals}
-    assert second == dict.fromkeys(("ana", "bo"), RefusalReason.PREVIOUS_OWNER)
-
-
-async def test_a_lead_nobody_else_can_take_stays_with_its_owner(
-    office: Any, build: Any, clock: Any
-) -> None:
-    await office.put_reps(build.rep("ana"), build.rep("bo", cities=["广州"]))
-    lead, desk = build.lead(), build.desk()
-    await office.assign(desk, [lead])
-    clock.forward(minutes=15)
-
-    await office.fire(desk)
-
-    overdue = (await office.published())[-1]
-    assert isinstance(overdue, pb.ContactOverdue)
-    assert (overdue.assignee_id, overdue.next_assignee_id) == ("ana", "")
-    assert await office.loads() == {"ana": 1, "bo": 0}
-    kept = (await queries.explain_assignment(office.database, lead.lead_id))[-1]
-    reasons = {r.rep_id: r.reason for r in kept.refusals}
-    assert reasons["ana"] is RefusalReason.PREVIOUS_OWNER
-    assert reasons["bo"] is RefusalReason.REGION_NOT_COVERED
 
 
 async def test_room_that_a_hop_makes_lets_a_waiting_lead_in(

@@ -26,12 +26,13 @@ def effective(lead: Any, author_id: str, at: datetime) -> FollowUpBecameEffectiv
 
 
 async def kept_by_ana(office: Any, build: Any, clock: Any, desk: Any, **rep: Any) -> Any:
-    """A lead whose only rep is told after 15 minutes, and keeps it."""
+    """A lead whose owner made contact in time, and did nothing that counts."""
     await office.put_reps(build.rep("ana", manager_id="manager-7", **rep))
     lead = build.lead()
     await office.assign(desk, [lead])
+    await office.contacted(lead, "ana")
     clock.forward(minutes=15)
-    assert await office.fire(desk) == 1
+    assert await office.fire(desk) == 0
     return lead
 
 
@@ -112,6 +113,7 @@ async def test_the_clock_is_the_owners_own_and_what_the_one_before_did_does_not_
     clock.forward(minutes=15)
     await office.fire(desk)
     assert await office.owners() == {lead.lead_id: "bo"}
+    await office.contacted(lead, "bo")
     clock.forward(minutes=15)
     await office.fire(desk)
     assert await office.rows(PENDING) == [("yellow", 2)]
@@ -151,9 +153,11 @@ async def test_two_replicas_warn_once_and_a_withdrawn_lead_concerns_nobody(
     leads = [build.lead() for _ in range(120)]
     await office.assign(desks[0], leads)
     began = clock.now
+    for lead in leads[20:]:
+        await office.contacted(lead, "ana")
+    await office.withdraw(desks[0], *leads[:20])
     clock.forward(minutes=15)
     await office.fire(desks[0])
-    await office.withdraw(desks[0], *leads[:20])
     clock.now = began + timedelta(hours=48)
 
     async with asyncio.timeout(30), asyncio.TaskGroup() as group:

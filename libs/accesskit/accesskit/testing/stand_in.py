@@ -70,7 +70,7 @@ rules:
   - id: services
     roles: [colleague]
     on: [lead, customer, platform]
-    actions: [create, read, read_identity, contact, operate, administer, read_book, read_reports, act_for]
+    actions: [create, read, read_identity, contact, operate, administer, read_book, read_reports, act_for, list_pool]
   - {id: publishers, roles: [colleague], on: [webhook_account, mapping, rule, contract], actions: [read, edit, publish]}
   - {id: owners, on: lead, as: owner, actions: [read, contact]}
 roles:

@@ -2,7 +2,7 @@
 
 from assignment.commands.answering import accept_lead, decline_lead
 from assignment.commands.assigning import Drained, assign_leads, drain_waiting
-from assignment.commands.contact import Fired, fire_contact_timers, mark_contacted, note_follow_ups
+from assignment.commands.contact import mark_contacted, note_follow_ups
 from assignment.commands.customers import merge_customers, part_customers
 from assignment.commands.desk import Desk
 from assignment.commands.duty import note_duty, report_presence
@@ -11,6 +11,7 @@ from assignment.commands.follow_ups import (
     fire_yellow_clocks,
     note_effective,
 )
+from assignment.commands.fuse import Fired, fire_contact_timers
 from assignment.commands.pool import claim_lead, pool_lead
 from assignment.commands.privacy import erase_leads, kept_about
 from assignment.commands.reps import (

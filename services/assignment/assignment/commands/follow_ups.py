@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from assignment import wire
 from assignment.commands.clocks import start_overdue_clocks
-from assignment.commands.contact import TIMERS_BATCH_SIZE, Fired
+from assignment.commands.fuse import TIMERS_BATCH_SIZE, Fired
 from assignment.domain.clocks import (
     OVERDUE_TIMER,
     YELLOW_TIMER,

@@ -1,4 +1,7 @@
-"""The public pool: leads go in when permissions releases them from their owners, and out when a rep claims them."""
+"""The public pool: leads go in when permissions releases them from their owners, and out when a rep claims them.
+
+Whoever makes no contact in time loses a lead to the pool too: see `assignment.commands.fuse`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from assignment import wire
 from assignment.commands.clocks import start_contact_clocks
-from assignment.commands.releasing import give_back, owner_of
+from assignment.commands.releasing import give_back
 from assignment.domain.answers import day_began
 from assignment.domain.clocks import TeamClocks
 from assignment.domain.contact import UnknownLead
@@ -44,16 +47,17 @@ async def pool_lead(
 ) -> bool:
     """Puts a lead into the pool that `previous_owner` lost; says whether it was still theirs."""
     stored = (await lead_store.lock_leads(uow.raw, [lead_id])).get(lead_id)
-    if stored is None or owner_of(stored) != previous_owner:
+    owned = stored.standing if stored is not None else None
+    if stored is None or not isinstance(owned, Owned) or owned.assignee_id != previous_owner:
         return False
     router, _ = await desk.router(uow.raw, now=uow.now)
     await give_back(uow, router, [stored])
-    await store.pool(uow.raw, lead_id, uow.now)
+    await store.pool(uow.raw, [lead_id], uow.now)
     number = stored.decision_count + 1
     decision = Decision(lead_id, number, Outcome.POOLED, Cause.RELEASED)
     await decision_store.add_decisions(uow.raw, [decision], router=router, decided_at=uow.now)
     await timer_store.cancel(uow.raw, [lead_id])
-    event = wire.lead_pooled(stored.lead, previous_owner, reason=reason)
+    event = wire.lead_pooled(stored.lead, owned, reason=reason)
     uow.publish(event, key=str(lead_id), cause=stored.lead.traceparent)
     return True
 

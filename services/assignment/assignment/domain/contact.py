@@ -50,7 +50,7 @@ def manager_for(
 ) -> RepId | None:
     """The manager of an owner who let the clock run out, if they take leads and have not had this one.
 
-    They get it off duty and when full too. After them it stays, however often clocks run out.
+    They get it off duty and when full too. After them, or without them, it goes to the public pool.
     """
     rep = router.reps.get(owned.assignee_id)
     manager = router.reps.get(RepId(rep.manager_id)) if rep is not None else None

@@ -30,13 +30,13 @@ class Outcome(IntEnum):
     UNASSIGNABLE = 2
     MERGED = 3
     KEPT = 4
-    """The owner let the clock run out and keeps the lead: nobody else could take it, or it may not move again."""
+    """The owner let the clock run out and has the lead still. Only read: what nobody can take is `POOLED`."""
 
     WITHDRAWN = 5
     """The import that made it was undone."""
 
     POOLED = 6
-    """Its owner lost it, and nobody has it: it is in the public pool."""
+    """Its owner lost it, and nobody has it: it is in the public pool. The cause says by whose clock."""
 
 
 class Cause(IntEnum):
@@ -191,7 +191,9 @@ def _without_rule(decision: RecordedDecision, standing: Standing) -> dict[str, s
             return {"import_id": str(import_id)}
         case Outcome.MERGED, Merged(into) | Withdrawn(_, into):
             return {"into_lead_id": str(into)}
-        case Outcome.POOLED, _:
+        case Outcome.POOLED, _ if decision.cause is Cause.RELEASED:
             return {"pool": "released by permissions"}
+        case Outcome.POOLED, _:
+            return {"pool": "nobody was left to hand it on to", "hops": "used up"}
         case _:
             return {"hops": "used up"}

@@ -101,9 +101,6 @@ from unnest($1::uuid[], $2::text[], $3::int4[], $4::timestamptz[], $5::timestamp
   as t (lead_id, assignee_id, assignment_no, contact_due_at, first_assigned_at, decision_count)
 where leads.lead_id = t.lead_id
 """
-_COUNT_DECISIONS = (
-    "update leads set decision_count = decision_count + 1 where lead_id = any($1::uuid[])"
-)
 _CONTACTED = "update leads set contacted_at = $2 where lead_id = $1"
 _WITHDRAW = f"""
 update leads set state = {STATE_WITHDRAWN}, assignee_id = null, contact_due_at = null,
@@ -207,11 +204,6 @@ async def own_leads(
         [owned.first_assigned_at for owned in owners.values()],
         [decision_counts[lead_id] for lead_id in owners],
     )
-
-
-async def count_decisions(raw: asyncpg.Connection, lead_ids: Sequence[LeadId]) -> None:
-    """Counts one more decision about each locked lead, none of which changed its owner."""
-    await raw.execute(_COUNT_DECISIONS, lead_ids)
 
 
 async def mark_contacted(raw: asyncpg.Connection, lead_id: LeadId, contacted_at: datetime) -> None:

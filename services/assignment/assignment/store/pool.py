@@ -8,6 +8,7 @@ from assignment.store.leads import COLUMNS, stored_lead
 from assignment.store.states import STATE_ASSIGNED, STATE_POOLED
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     import asyncpg
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _POOL = f"""
 update leads set state = {STATE_POOLED}, pooled_from = assignee_id, pooled_at = $2, assignee_id = null,
   contact_due_at = null, decision_count = decision_count + 1
-where lead_id = $1
+where lead_id = any($1::uuid[])
 """
 _OWN = f"""
 update leads set state = {STATE_ASSIGNED}, assignee_id = $2, assignment_no = $3, contact_due_at = $4,
@@ -34,9 +35,9 @@ _ADD = (
 )
 
 
-async def pool(raw: asyncpg.Connection, lead_id: LeadId, pooled_at: datetime) -> None:
-    """Takes a locked lead from its owner, for everybody; it has one more decision."""
-    await raw.execute(_POOL, lead_id, pooled_at)
+async def pool(raw: asyncpg.Connection, lead_ids: Sequence[LeadId], pooled_at: datetime) -> None:
+    """Takes locked leads from their owners, for everybody; each has one more decision."""
+    await raw.execute(_POOL, lead_ids, pooled_at)
 
 
 async def own(raw: asyncpg.Connection, lead_id: LeadId, owned: Owned) -> None:

@@ -37,13 +37,14 @@ def released(event: CustomerReleased) -> tuple[LeadId, RepId] | None:
         raise InvalidMessage("the id of a lead is no UUID") from None
 
 
-def lead_pooled(lead: Lead, previous_owner: RepId, *, reason: str) -> pb.LeadPooled:
-    """The fact that nobody has a lead, and that reps may claim it."""
+def lead_pooled(lead: Lead, before: Owned, *, reason: str) -> pb.LeadPooled:
+    """The fact that nobody has a lead any longer, and that reps may claim it; `before` is how it was owned."""
     event = pb.LeadPooled(
         lead_id=str(lead.lead_id),
         golden_id=lead.golden_id,
-        previous_owner_id=previous_owner,
+        previous_owner_id=before.assignee_id,
         reason=reason,
+        assignment_no=before.assignment_no,
         channel=lead.channel,
     )
     event.received_at.FromDatetime(lead.received_at)
