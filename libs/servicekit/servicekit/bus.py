@@ -15,8 +15,10 @@ from faststream.nats import JStream, NatsBroker, PullSub
 from faststream.security import SASLPlaintext
 from faststream.specification import AsyncAPI
 from nats.errors import Error as NatsError
+from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import AckPolicy as ConsumerAckPolicy
 from nats.js.api import ConsumerConfig, DeliverPolicy
+from nats.js.errors import ServiceUnavailableError
 
 from servicekit.consumer import Consumer
 from servicekit.errors import NotFound
@@ -39,6 +41,10 @@ log = structlog.get_logger()
 ACK_WAIT_S = 30.0
 ACK_PENDING_MAX = 20_000
 BATCH_SIZE_MAX = 400
+DECLARE_TIMEOUT_S = 3.0
+DECLARE_AGAIN_S = 0.5
+"""How long the server may take to create a durable, and how long after that it is asked again: its disk may be busy."""
+
 STOP_TIMEOUT_S = 15.0
 """How long a running batch may go on when the service ends; it comes again if it was not done."""
 
@@ -167,11 +173,13 @@ class Bus:
         return str(AsyncAPI(self._broker, title=self._service).to_specification().to_json())
 
     async def open(self, consumer: Consumer[Event]) -> Pull:
-        """Creates or changes a consumer's durable and begins to listen.
+        """Creates or changes a consumer's durable, as soon as the server is able to, and begins to listen.
 
         Raises `nats.js.errors.NotFoundError` when the stream does not exist.
         """
-        await self.declare(consumer)
+        while not await self._has_declared(consumer):
+            log.warning("nats_not_answering", consumer=consumer.name)
+            await asyncio.sleep(DECLARE_AGAIN_S)
         pull = Pull(
             self.client(),
             stream_of(consumer.event_type),
@@ -188,7 +196,7 @@ class Bus:
 
         Raises `nats.js.errors.NotFoundError` when the stream does not exist.
         """
-        jetstream = self.client().jetstream()
+        jetstream = self.client().jetstream(timeout=DECLARE_TIMEOUT_S)
         await jetstream.add_consumer(
             stream_of(consumer.event_type),
             ConsumerConfig(
@@ -202,6 +210,14 @@ class Bus:
                 max_deliver=-1,
             ),
         )
+
+    async def _has_declared(self, consumer: Consumer[Event]) -> bool:
+        """Declares a consumer; says no when the server gave no answer, or is starting itself."""
+        try:
+            await self.declare(consumer)
+        except (NatsTimeoutError, ServiceUnavailableError):
+            return False
+        return True
 
     def _document(self, name: str, event_type: str) -> None:
         """Puts a subscription into the AsyncAPI document; this broker's subscribers are never started."""

@@ -1,6 +1,7 @@
 """What the bus guarantees: effects once, delayed retries, quarantine, and no acknowledgement before the commit."""
 
 import asyncio
+import signal
 import time
 
 import nats
@@ -13,6 +14,7 @@ from servicekit.events import new_id, subject_of
 from servicekit.retry_schedule import CRASHES_MAX, next_delay_s
 from servicekit.testing.sample_event import SampleHappened
 from servicekit.testing.waiting import eventually
+from structlog.testing import capture_logs
 
 EFFECT = "insert into effects (event_id) values ($1)"
 
@@ -64,6 +66,29 @@ async def test_an_event_published_in_a_unit_of_work_reaches_its_handler(
 
         assert await eventually(lambda: effects(database)) == [event.event_id]
         assert event.occurred_at.ToDatetime().year >= 2026
+
+
+async def test_a_service_that_starts_waits_for_a_server_that_does_not_answer(
+    database, own_nats_server, make_stream, running
+):
+    await make_stream(own_nats_server.url)
+    bus = Bus(own_nats_server.url, database=database)
+
+    @bus.on(SampleHappened)
+    async def remember(event, uow):
+        await uow.raw.execute(EFFECT, event.event_id)
+
+    async with running(bus), asyncio.timeout(20):
+        own_nats_server.process.send(signal.SIGSTOP)
+        with capture_logs() as said:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(bus.reading.start())
+                await eventually(lambda: any(e["event"] == "nats_not_answering" for e in said))
+                own_nats_server.process.send(signal.SIGCONT)
+        await send(own_nats_server.url, event := sample())
+
+        assert await eventually(lambda: effects(database)) == [event.event_id]
+        await bus.reading.stop()
 
 
 async def test_a_duplicate_delivery_runs_the_effects_once(database, bus, stream_url, running):
