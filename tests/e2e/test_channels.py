@@ -81,6 +81,8 @@ FACT_EVENTS = {
     "receipt": "ReceiptReported",
     "ticket": "TicketReported",
     "record": "SourceRecordChanged",
+    "account": "AccountReported",
+    "company_risk": "CompanyRiskReported",
 }
 NOT_ON_THE_BUS = {"consent.purposes", "lines"}
 """What a sample says and the event does not in the clear: it is kept with the consent, or sealed as what was said."""

@@ -52,7 +52,7 @@ class SampleSender:
 
     @property
     def facts(self) -> str:
-        """What its items are: lead, contract, payment, interaction, receipt, ticket or record."""
+        """What its items are, such as lead, contract, ticket or account."""
         return str(self.channel.get("facts", "lead"))
 
     @property

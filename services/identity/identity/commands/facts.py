@@ -8,7 +8,7 @@ from uuid import UUID
 from servicekit.erasures import Erased
 
 from identity.domain.contactability import Suppressed
-from identity.domain.facts import meant, settled
+from identity.domain.facts import Named, meant, settled
 from identity.store import fact_owners
 from identity.store import facts as store
 from identity.wire import facts as wire
@@ -32,8 +32,13 @@ async def record_facts(uow: UnitOfWork, facts: Iterable[Fact]) -> None:
 async def identify_facts(uow: UnitOfWork, told: Sequence[tuple[Reported, Fact]]) -> None:
     """Keeps facts, and states of each telling whose it is."""
     await record_facts(uow, [fact for _, fact in told])
-    tokens = [(place, token) for place, (_, fact) in enumerate(told) for token in fact.tokens]
-    named = [(place, meant(fact.reference)) for place, (_, fact) in enumerate(told)]
+    await pass_on(uow, [(event, Named(fact.tokens, fact.reference)) for event, fact in told])
+
+
+async def pass_on(uow: UnitOfWork, told: Sequence[tuple[Reported, Named]]) -> None:
+    """States of each telling whose it is; what it tells is kept by whoever needs it."""
+    tokens = [(place, token) for place, (_, whom) in enumerate(told) for token in whom.tokens]
+    named = [(place, meant(whom.reference)) for place, (_, whom) in enumerate(told)]
     leads = [(place, name) for place, name in named if isinstance(name, UUID)]
     customers = [(place, name) for place, name in named if isinstance(name, str)]
     owners = await fact_owners.owners(uow.raw, tokens, leads, customers)

@@ -64,6 +64,14 @@ class Fact:
         return (self.rank, self.stated_at)
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Whom a telling is about, as far as it says: keyed identifiers, and a reference in our own terms."""
+
+    tokens: frozenset[int]
+    reference: str
+
+
 def meant(reference: str) -> UUID | str | None:
     """The lead (its UUID) or the customer (Golden or master id) that a reference names; None when it names neither."""
     kind, _, name = reference.partition(":")

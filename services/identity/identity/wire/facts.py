@@ -27,6 +27,7 @@ from identity.domain.facts import (
     Ended,
     Fact,
     FactKind,
+    Named,
     Owned,
 )
 
@@ -46,6 +47,8 @@ Reported: TypeAlias = (
     | intake.ContractReported
     | intake.TicketReported
     | intake.InteractionReported
+    | intake.AccountReported
+    | intake.CompanyRiskReported
 )
 """A fact as lead-intake states it."""
 
@@ -147,6 +150,10 @@ class FactReader:
             person=event.person[:_PERSON_CHARS_MAX],
         )
 
+    def named(self, event: intake.AccountReported | intake.CompanyRiskReported) -> Named:
+        """Whom a fact is about that others keep."""
+        return Named(self._tokens(event), event.subject.reference[:REFERENCE_CHARS_MAX])
+
     def _fact(self, event: Any, kind: FactKind, own_id: str, **said: Any) -> Fact:
         origin = event.origin
         name = f"{kind:d}|{len(origin.channel)}:{origin.channel}|{len(origin.account)}:{origin.account}|{own_id}"
@@ -188,6 +195,10 @@ def fact_identified(event: Reported, golden_id: str) -> FactIdentified:
             stated.ticket.CopyFrom(event)
         case intake.InteractionReported():
             stated.interaction.CopyFrom(event)
+        case intake.AccountReported():
+            stated.account.CopyFrom(event)
+        case intake.CompanyRiskReported():
+            stated.company_risk.CopyFrom(event)
     return stated
 
 

@@ -15,6 +15,8 @@ from leadchain.assignment.v1.events_pb2 import (
     LeadWithdrawn,
 )
 from leadchain.intake.v1.facts_events_pb2 import (
+    AccountReported,
+    CompanyRiskReported,
     ContractReported,
     InteractionReported,
     PaymentReported,
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 def subscribe(bus: Bus, reader: FactReader) -> None:
     """Registers everything that the picture of a customer is made from."""
     _subscribe_to_facts(bus, reader)
+    _subscribe_to_what_others_keep(bus, reader)
     _subscribe_to_suppressions(bus)
     _subscribe_to_assignment(bus)
     _subscribe_to_ownership(bus)
@@ -68,6 +71,18 @@ def _subscribe_to_facts(bus: Bus, reader: FactReader) -> None:
     async def keep_interactions(events: Sequence[InteractionReported], uow: UnitOfWork) -> None:
         """Contacts of every system count together (ID-17)."""
         await commands.identify_facts(uow, [(event, reader.interaction(event)) for event in events])
+
+
+def _subscribe_to_what_others_keep(bus: Bus, reader: FactReader) -> None:
+    @bus.on_batch(AccountReported)
+    async def name_accounts(events: Sequence[AccountReported], uow: UnitOfWork) -> None:
+        """Engagement looks after how accounts stand; whose they are is known here."""
+        await commands.pass_on(uow, [(event, reader.named(event)) for event in events])
+
+    @bus.on_batch(CompanyRiskReported)
+    async def name_risks(events: Sequence[CompanyRiskReported], uow: UnitOfWork) -> None:
+        """Whoever sells to a company at risk must know."""
+        await commands.pass_on(uow, [(event, reader.named(event)) for event in events])
 
 
 def _subscribe_to_suppressions(bus: Bus) -> None:

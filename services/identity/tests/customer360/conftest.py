@@ -330,11 +330,25 @@ def _complaint(own_id: str, at: datetime) -> intake.TicketReported:
     return event
 
 
+def _account(own_id: str, at: datetime) -> intake.AccountReported:
+    event = intake.AccountReported(account_id=own_id, account_count=60)
+    event.measured_at.FromDatetime(at)
+    return event
+
+
+def _company_risk(own_id: str, at: datetime) -> intake.CompanyRiskReported:
+    event = intake.CompanyRiskReported(risk_id=own_id, kind="经营异常")
+    event.detected_at.FromDatetime(at)
+    return event
+
+
 _EVENTS: Mapping[str, Callable[[str, datetime], Any]] = {
     "call": _call,
     "payment": _payment,
     "contract": _contract,
     "complaint": _complaint,
+    "account": _account,
+    "company_risk": _company_risk,
 }
 
 

@@ -161,6 +161,22 @@ async def test_whose_a_fact_is_is_stated_of_each_telling(world: Any, told: Any) 
     assert stated["interaction"].interaction == call
 
 
+async def test_accounts_and_risks_are_passed_on_with_whose_they_are_and_not_kept(
+    world: Any, told: Any
+) -> None:
+    person = await world.customer(phone=PHONE)
+    account = told("account", own_id="A-1", phone_e164=PHONE)
+    risk = told("company_risk", own_id="R-1", reference=f"customer:{person.golden_id}")
+
+    await world.hears(account, risk, told("company_risk", own_id="R-2"))
+
+    stated = await world.states(FactIdentified)
+    assert [each.golden_id for each in stated] == [person.golden_id, person.golden_id, ""]
+    assert stated[0].account == account
+    assert stated[1].company_risk == risk
+    assert await world.rows("select count(*) from facts") == [(0,)]
+
+
 async def test_a_fact_that_names_two_customers_is_nobodys(world: Any, told: Any) -> None:
     await world.customer(phone=PHONE)
     await world.customer(phone="+8613800138002", email="a@example.com")

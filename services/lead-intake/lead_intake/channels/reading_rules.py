@@ -48,9 +48,16 @@ NAMES: Final[Mapping[FactKind, frozenset[str]]] = {
     FactKind.RECEIPT: _SUBJECT
     | {"message_id", "our_reference", "is_delivered", "code", "reported_at"},
     FactKind.TICKET: _SUBJECT
-    | {"ticket_id", "type", "priority", "status", "opened_at", "closed_at"},
+    | {"ticket_id", "type", "priority", "status", "opened_at", "closed_at"}
+    | {"compensation_minor", "compensation_currency"},
     FactKind.RECORD: _SUBJECT
     | {"system", "entity", "record_key", "modified_at", "is_deleted", "fields"},
+    FactKind.ACCOUNT: _SUBJECT
+    | {"account_id", "measured_at", "agreement_ends_at", "last_login_at", "last_order_at"}
+    | {"daily_active_count", "account_count", "contracted_module_count", "delivered_module_count"}
+    | {"recent_payment_count", "recent_payment_on_time_count", "visit_count_30d"}
+    | {"executive_contact_count_30d", "member_level"},
+    FactKind.COMPANY_RISK: _SUBJECT | {"risk_id", "kind", "severity", "case_count", "detected_at"},
 }
 """What a mapping may name, by what its channel states."""
 
@@ -62,6 +69,8 @@ REQUIRED: Final[Mapping[FactKind, frozenset[str]]] = {
     FactKind.RECEIPT: frozenset({"message_id", "is_delivered"}),
     FactKind.TICKET: frozenset({"ticket_id", "status"}),
     FactKind.RECORD: frozenset({"system", "entity", "record_key"}),
+    FactKind.ACCOUNT: frozenset({"account_id", "measured_at"}),
+    FactKind.COMPANY_RISK: frozenset({"risk_id", "kind"}),
 }
 """What must be said of a fact; without it the item is quarantined."""
 

@@ -24,6 +24,8 @@ class FactKind(StrEnum):
     RECEIPT = "receipt"
     TICKET = "ticket"
     RECORD = "record"
+    ACCOUNT = "account"
+    COMPANY_RISK = "company_risk"
 
 
 class ContractStatus(StrEnum):
@@ -122,7 +124,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A support system told of a ticket."""
+    """A support system told of a ticket; `compensation_minor` in fen or the currency's smallest unit."""
 
     subject: Subject
     ticket_id: str
@@ -131,6 +133,41 @@ class Ticket:
     status: str
     opened_at: datetime | None
     closed_at: datetime | None
+    compensation_minor: int | None = None
+    compensation_currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A business system told how a customer's account stands; None, or empty, where it does not say."""
+
+    subject: Subject
+    account_id: str
+    measured_at: datetime | None
+    agreement_ends_at: datetime | None = None
+    last_login_at: datetime | None = None
+    last_order_at: datetime | None = None
+    daily_active_count: int | None = None
+    account_count: int | None = None
+    contracted_module_count: int | None = None
+    delivered_module_count: int | None = None
+    recent_payment_count: int | None = None
+    recent_payment_on_time_count: int | None = None
+    visit_count_30d: int | None = None
+    executive_contact_count_30d: int | None = None
+    member_level: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyRisk:
+    """A register told of a risk about a customer's company; `kind` and `severity` are its words."""
+
+    subject: Subject
+    risk_id: str
+    kind: str
+    severity: str
+    case_count: int | None
+    detected_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,4 +186,6 @@ class Record:
         return f"Record({self.system}/{self.entity})"
 
 
-Fact: TypeAlias = Contract | Payment | Interaction | Receipt | Ticket | Record
+Fact: TypeAlias = (
+    Contract | Payment | Interaction | Receipt | Ticket | Record | Account | CompanyRisk
+)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lead_intake.domain.conversations import conversation
 from lead_intake.domain.facts import (
+    Account,
+    CompanyRisk,
     Contract,
     ContractStatus,
     Fact,
@@ -103,6 +106,8 @@ def _ticket(values: Mapping[str, Any], subject: Subject) -> Fact:
         values["status"],
         values.get("opened_at"),
         values.get("closed_at"),
+        values.get("compensation_minor"),
+        values.get("compensation_currency", ""),
     )
 
 
@@ -118,6 +123,27 @@ def _record(values: Mapping[str, Any], subject: Subject) -> Fact:
     )
 
 
+def _account(values: Mapping[str, Any], subject: Subject) -> Fact:
+    stated = {name: values[name] for name in _FIGURES if values.get(name) is not None}
+    return Account(subject, values["account_id"], values.get("measured_at"), **stated)
+
+
+def _company_risk(values: Mapping[str, Any], subject: Subject) -> Fact:
+    return CompanyRisk(
+        subject,
+        values["risk_id"],
+        values["kind"],
+        values.get("severity", ""),
+        values.get("case_count"),
+        values.get("detected_at"),
+    )
+
+
+_FIGURES = frozenset(field.name for field in fields(Account)) - {
+    "subject",
+    "account_id",
+    "measured_at",
+}
 _READERS: Mapping[FactKind, Callable[[Mapping[str, Any], Subject], Fact]] = {
     FactKind.CONTRACT: _contract,
     FactKind.PAYMENT: _payment,
@@ -125,6 +151,8 @@ _READERS: Mapping[FactKind, Callable[[Mapping[str, Any], Subject], Fact]] = {
     FactKind.RECEIPT: _receipt,
     FactKind.TICKET: _ticket,
     FactKind.RECORD: _record,
+    FactKind.ACCOUNT: _account,
+    FactKind.COMPANY_RISK: _company_risk,
 }
 
 

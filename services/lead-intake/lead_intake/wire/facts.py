@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from leadchain.intake.v1 import facts_events_pb2 as pb
 
 from lead_intake.domain.facts import (
+    Account,
+    CompanyRisk,
     Contract,
     ContractStatus,
     Interaction,
@@ -23,7 +25,7 @@ from lead_intake.wire.inquiries import TRUST, sealed_contact
 from lead_intake.wire.stamps import stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from servicekit.events import Event
 
@@ -53,23 +55,28 @@ _INTERACTION = {
     InteractionKind.EMAIL: pb.INTERACTION_KIND_EMAIL,
     InteractionKind.CONTACT_CHANGE: pb.INTERACTION_KIND_CONTACT_CHANGE,
 }
+_COUNTS = (
+    "daily_active_count",
+    "account_count",
+    "contracted_module_count",
+    "delivered_module_count",
+    "recent_payment_count",
+    "recent_payment_on_time_count",
+    "visit_count_30d",
+    "executive_contact_count_30d",
+)
+_MOMENTS = ("measured_at", "agreement_ends_at", "last_login_at", "last_order_at")
 
 
 def fact_event(item: Item, fact: Fact, seals: Seals) -> Event:
     """The event that tells of a fact."""
     match fact:
-        case Contract():
-            event: Event = _contract(fact)
-        case Payment():
-            event = _payment(fact)
         case Interaction():
-            event = _interaction(item, fact, seals)
-        case Receipt():
-            event = _receipt(fact)
-        case Ticket():
-            event = _ticket(fact)
+            event: Event = _interaction(item, fact, seals)
         case Record():
             event = _record(item, fact, seals)
+        case _:
+            event = _PLAIN[type(fact)](fact)
     _set_origin(event.origin, item)  # type: ignore[attr-defined]  # every one of them has it
     _set_subject(event.subject, item, fact, seals)  # type: ignore[attr-defined]
     return event
@@ -152,7 +159,12 @@ def _receipt(fact: Receipt) -> pb.ReceiptReported:
 
 def _ticket(fact: Ticket) -> pb.TicketReported:
     event = pb.TicketReported(
-        ticket_id=fact.ticket_id, type=fact.type, priority=fact.priority, status=fact.status
+        ticket_id=fact.ticket_id,
+        type=fact.type,
+        priority=fact.priority,
+        status=fact.status,
+        compensation_minor=fact.compensation_minor,
+        compensation_currency=fact.compensation_currency,
     )
     stamp(event.opened_at, fact.opened_at)
     stamp(event.closed_at, fact.closed_at)
@@ -170,3 +182,33 @@ def _record(item: Item, fact: Record, seals: Seals) -> pb.SourceRecordChanged:
     )
     stamp(event.modified_at, fact.modified_at)
     return event
+
+
+def _account(fact: Account) -> pb.AccountReported:
+    event = pb.AccountReported(
+        account_id=fact.account_id,
+        member_level=fact.member_level,
+        **{name: getattr(fact, name) for name in _COUNTS},
+    )
+    for name in _MOMENTS:
+        stamp(getattr(event, name), getattr(fact, name))
+    return event
+
+
+def _company_risk(fact: CompanyRisk) -> pb.CompanyRiskReported:
+    event = pb.CompanyRiskReported(
+        risk_id=fact.risk_id, kind=fact.kind, severity=fact.severity, case_count=fact.case_count
+    )
+    stamp(event.detected_at, fact.detected_at)
+    return event
+
+
+_PLAIN: Mapping[type[Fact], Callable[[Any], Event]] = {
+    Contract: _contract,
+    Payment: _payment,
+    Receipt: _receipt,
+    Ticket: _ticket,
+    Account: _account,
+    CompanyRisk: _company_risk,
+}
+"""Facts that seal nothing of their own, beside whom they are about."""
