@@ -37,8 +37,8 @@ chaos: setup ## long: kills each service again and again under load; long forms 
 	@LEADCHAIN_THOROUGH=1 $(bin)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "(soak or hypothesis) and not e2e" libs services
 peers: setup ## other people's matchers, which the bench is held against, in an environment of their own
 	@$(bin)/uv venv -q --allow-existing --python $(bin)/python .venv-peers && $(bin)/uv pip sync -q --python .venv-peers/bin/python --require-hashes requirements-peers.lock
-bench: setup ## measure the chain, the intake, permissions, identity, routing, timers and reminders, each figure beside a raw limit of the same run
-	@for part in bench bench.normalising bench.channels bench.verifying bench.importing bench.decisions bench.checks bench.audit bench.revocation bench.matching bench.identity bench.resolving bench.unmerging bench.customer360 bench.routing bench.timers bench.reminders; do $(bin)/python -m $$part || exit 1; done
+bench: setup ## measure the chain, the intake, permissions, identity, routing, assigning, timers and reminders, each figure beside a raw limit of the same run
+	@for part in bench bench.normalising bench.channels bench.verifying bench.importing bench.decisions bench.checks bench.audit bench.revocation bench.matching bench.identity bench.resolving bench.unmerging bench.customer360 bench.routing bench.assigning bench.timers bench.reminders; do $(bin)/python -m $$part || exit 1; done
 lint: setup fmt-check types arch ## everything that reads code without running it
 fmt: setup ## format and repair
 	@$(bin)/ruff format -q . && $(bin)/ruff check -q --fix . && $(bin)/buf format -w proto
