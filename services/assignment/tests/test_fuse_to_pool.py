@@ -28,6 +28,13 @@ async def of_kind(office: Any, kind: Any) -> list[Any]:
     return [event for event in await office.published() if isinstance(event, kind)]
 
 
+async def interrupted(office: Any, desk: commands.Desk) -> None:
+    """Everything that a clock does but the last: its transaction is never over."""
+    async with office.database.unit_of_work() as uow:
+        await commands.fire_contact_timers(uow, desk)
+        raise asyncio.CancelledError
+
+
 async def escalated(office: Any, build: Any, clock: Any, *leads: Any) -> Any:
     """Leads that ana and then their manager let run down to the last moment; the desk."""
     manager = build.rep("manager-1", cities=["广州"], manager_id="")
@@ -173,9 +180,7 @@ async def test_a_clock_that_is_interrupted_fires_anew_and_once(
     before = len(await office.published())
 
     with pytest.raises(asyncio.CancelledError):
-        async with office.database.unit_of_work() as uow:
-            await commands.fire_contact_timers(uow, desk)
-            raise asyncio.CancelledError
+        await interrupted(office, desk)
 
     assert len(await office.published()) == before
     assert await office.owners() == {lead.lead_id: "manager-1"}

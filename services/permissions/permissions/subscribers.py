@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from leadchain.assignment.v1.events_pb2 import LeadAssigned
+from leadchain.assignment.v1.pool_events_pb2 import LeadHoldExpired, LeadPooled
 from leadchain.engagement.v1.follow_up_events_pb2 import FollowUpBecameEffective
 from leadchain.identity.v1.customer_events_pb2 import CustomerMerged, CustomerSplit
 from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested, SubjectExportRequested
 from servicekit.erasures import asked, parts
 
-from permissions.commands import customers, follow_ups, privacy
+from permissions.commands import customers, follow_ups, privacy, taking_back
 from permissions.commands import leases as commands
 from permissions.queries.leases import terms_of
 from permissions.wire import customers as customers_wire
@@ -40,6 +41,19 @@ def _subscribe_to_ownership(bus: Bus, live: Live) -> None:
     async def grant_assigned_leads(events: Sequence[LeadAssigned], uow: UnitOfWork) -> None:
         """Who must act on a lead may edit it, and whoever had it before may not any longer."""
         await commands.grant_ownerships(uow, [wire.arrival(event) for event in events])
+
+    @bus.on_batch(LeadPooled)
+    async def take_back_uncontacted(events: Sequence[LeadPooled], uow: UnitOfWork) -> None:
+        """Whoever made no contact in time has no lease on what assignment put into the pool."""
+        losses = [loss for event in events if (loss := wire.pooled(event)) is not None]
+        if losses:
+            await taking_back.take_back_leads(uow, losses, terms_of(live))
+
+    @bus.on_batch(LeadHoldExpired)
+    async def recycle_held(events: Sequence[LeadHoldExpired], uow: UnitOfWork) -> None:
+        """Whose time with a lead is over loses it, unless it is protected or exempt."""
+        losses = [wire.hold_expired(event) for event in events]
+        await taking_back.take_back_leads(uow, losses, terms_of(live))
 
     @bus.on_batch(FollowUpBecameEffective)
     async def restart_clocks(events: Sequence[FollowUpBecameEffective], uow: UnitOfWork) -> None:

@@ -11,18 +11,28 @@ from accesskit.policy import DAY_S, LeaseTerms
 
 from permissions.domain.leases import (
     CLAIM_ZONE,
+    LEAD,
     Cause,
+    ClaimedElsewhere,
     ClaimsUsedUp,
     CoolingDown,
     Lease,
     LeaseChanged,
+    Loss,
     NotInPool,
     OwnerChange,
     ProtectionRefused,
     WrongState,
 )
 
+_SUSPENDED = frozenset({LeaseState.PROTECTED, LeaseState.EXEMPT})
 _WORKING = frozenset({LeaseState.ACTIVE, LeaseState.NOTICE, LeaseState.PROTECTED})
+
+
+def check_claimed_here(resource_type: str) -> None:
+    """Raises `ClaimedElsewhere` for a lead."""
+    if resource_type == LEAD:
+        raise ClaimedElsewhere
 
 
 def claim(lease: Lease, terms: LeaseTerms, claimant_id: str, *, now_s: float) -> OwnerChange:
@@ -68,6 +78,19 @@ def release(lease: Lease, terms: LeaseTerms, *, now_s: float) -> OwnerChange:
     if lease.at(terms, now_s).state is LeaseState.POOL:
         raise WrongState(LeaseState.POOL)
     return OwnerChange(lease, "", Cause.RELEASED, now_s + terms.cool_down_days * DAY_S)
+
+
+def take_back(lease: Lease, terms: LeaseTerms, loss: Loss, *, now_s: float) -> OwnerChange | None:
+    """The passing of a lead to the pool for a reason of assignment's; the former owner cools down from now on.
+
+    None where the lease is not this owner's by this assignment, or not any longer. Protection and exemption keep a lead
+    whose owner's time is over; they keep none that assignment has taken back already, for nobody contacted it.
+    """
+    if lease.put.owner_id != loss.owner_id or lease.assignment_no != loss.assignment_no:
+        return None
+    if loss.cause is Cause.RECYCLED and lease.at(terms, now_s).state in _SUSPENDED:
+        return None
+    return OwnerChange(lease, "", loss.cause, now_s + terms.cool_down_days * DAY_S)
 
 
 def check_unlock(lease: Lease, terms: LeaseTerms, *, now_s: float) -> None:

@@ -30,6 +30,8 @@ class Cause(Enum):
     RELEASED = "released"
     LAPSED = "lapsed"
     OFFBOARDED = "offboarded"
+    CONTACT_OVERDUE = "contact_overdue"
+    RECYCLED = "recycled"
 
 
 class UnknownLease(NotFound):
@@ -70,6 +72,15 @@ class ClaimsUsedUp(TooMany):
             f"claims_used_up: {claims_per_day} a day are allowed", retry_after_s=retry_after_s
         )
         self.claims_per_day = claims_per_day
+
+
+class ClaimedElsewhere(Conflict):
+    """Leads are claimed where their clocks start and owners' room is known: at assignment's pool."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "claimed_elsewhere: claim a lead at leadchain.assignment.v1.PoolService/ClaimLead"
+        )
 
 
 class WrongState(Conflict):
@@ -127,6 +138,23 @@ class OwnerChange:
     cause: Cause
     cool_until_s: float = 0.0
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """An owner shall lose a lead that they have by an assignment.
+
+    `cause` is CONTACT_OVERDUE where assignment has taken it from them, RECYCLED where its owner's time is over.
+    `channel` and `received_at_s` are the lead's.
+    """
+
+    resource: Entity
+    owner_id: str
+    assignment_no: int
+    cause: Cause
+    golden_id: str
+    channel: str
+    received_at_s: float
 
 
 def unowned(resource: Entity) -> Lease:

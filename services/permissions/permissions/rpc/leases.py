@@ -16,6 +16,7 @@ from permissions.commands.claims import Claims
 from permissions.commands.lease_clocks import Ask
 from permissions.commands.sweeping import LeaseImport, Sweep
 from permissions.domain.approvers import SecondFactor
+from permissions.domain.lease_rules import check_claimed_here
 from permissions.queries import leases as queries
 from permissions.wire import lease_calls as wire
 
@@ -66,6 +67,7 @@ class LeasesServicer(LeasesServiceServicer):
         self, request: pb.ClaimLeaseRequest, context: Context
     ) -> pb.ClaimLeaseResponse:
         """Takes a resource from the pool."""
+        check_claimed_here(request.resource.type)
         asker, resource = await self._named(request)
         ask = Ask(resource, asker.id, queries.terms_of(self._live), request.version)
         if not await self._claims.is_done(ask, now_s=self._live.now_s):

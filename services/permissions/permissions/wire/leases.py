@@ -15,13 +15,14 @@ from leadchain.permissions.v1.events_pb2 import CustomerReleased, OwnershipDemot
 from servicekit.errors import InvalidMessage
 
 from permissions.domain.follow_ups import Touch
-from permissions.domain.leases import LEAD
+from permissions.domain.leases import LEAD, Cause, Loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from accesskit.leases import LeaseView
     from leadchain.assignment.v1.events_pb2 import LeadAssigned
+    from leadchain.assignment.v1.pool_events_pb2 import LeadHoldExpired, LeadPooled
     from leadchain.engagement.v1.follow_up_events_pb2 import FollowUpBecameEffective
 
     from permissions.domain.leases import Lease, OwnerChange
@@ -44,12 +45,8 @@ def arrival(event: LeadAssigned) -> Arrival:
     """The assignment of an event; raises `InvalidMessage` when it names no lead, no assignee or no number."""
     if not event.assignee_id or not event.assignment_no:
         raise InvalidMessage("an assignment needs an assignee and a number")
-    try:
-        lead_id = str(UUID(event.lead_id))
-    except ValueError:
-        raise InvalidMessage("lead_id is not a UUID") from None
     return Arrival(
-        resource=Entity(LEAD, lead_id),
+        resource=_lead(event.lead_id),
         golden_id=event.golden_id,
         owner_id=event.assignee_id,
         assignment_no=event.assignment_no,
@@ -61,12 +58,20 @@ def arrival(event: LeadAssigned) -> Arrival:
 
 def effective_follow_up(event: FollowUpBecameEffective) -> Touch:
     """What engagement judged to be an effective follow-up; raises `InvalidMessage` when it names no lead."""
-    try:
-        lead_id = str(UUID(event.lead_id))
-    except ValueError:
-        raise InvalidMessage("lead_id is not a UUID") from None
     at_s = event.recorded_at.ToMicroseconds() / 1e6
-    return Touch(Entity(LEAD, lead_id), event.author_id, at_s, FollowUp())
+    return Touch(_lead(event.lead_id), event.author_id, at_s, FollowUp())
+
+
+def pooled(event: LeadPooled) -> Loss | None:
+    """What assignment has taken back from its owner; None where permissions did. Raises `InvalidMessage`."""
+    if event.reason != Cause.CONTACT_OVERDUE.value:
+        return None
+    return _loss(event, event.previous_owner_id, Cause.CONTACT_OVERDUE)
+
+
+def hold_expired(event: LeadHoldExpired) -> Loss:
+    """Whose time with a lead is over; raises `InvalidMessage`."""
+    return _loss(event, event.owner_id, Cause.RECYCLED)
 
 
 def owner_events(
@@ -102,6 +107,27 @@ def ownership_demoted(
 def entity_to_pb(entity: Entity) -> changes_pb2.Entity:
     """A typed id as a message."""
     return changes_pb2.Entity(type=entity.type, id=entity.id)
+
+
+def _loss(event: LeadPooled | LeadHoldExpired, owner_id: str, cause: Cause) -> Loss:
+    if not owner_id or not event.assignment_no:
+        raise InvalidMessage("a lead is lost by an owner with the number of their assignment")
+    return Loss(
+        resource=_lead(event.lead_id),
+        owner_id=owner_id,
+        assignment_no=event.assignment_no,
+        cause=cause,
+        golden_id=event.golden_id,
+        channel=event.channel,
+        received_at_s=event.received_at.ToMicroseconds() / 1e6,
+    )
+
+
+def _lead(lead_id: str) -> Entity:
+    try:
+        return Entity(LEAD, str(UUID(lead_id)))
+    except ValueError:
+        raise InvalidMessage("lead_id is not a UUID") from None
 
 
 def _granted(change: OwnerChange, lease: Lease, event: LeadAssigned | None) -> OwnershipGranted:
