@@ -158,7 +158,7 @@ class Consumer(Generic[E]):
             return error
         self._batch_size.observe(len(deliveries))
         self._handled.inc(len(deliveries))
-        await acknowledge(delivery.message for delivery in deliveries)
+        await acknowledge([delivery.message for delivery in deliveries])
         return None
 
     async def _commit(self, deliveries: Sequence[Delivery[E]]) -> None:

@@ -17,10 +17,11 @@ from nats.errors import Error as NatsError
 
 from servicekit.errors import InvalidMessage
 from servicekit.events import Event
+from servicekit.frames import bare_frame, write_frames
 from servicekit.telemetry.context import normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from nats.aio.msg import Msg
 
@@ -35,7 +36,7 @@ _TOKENS_WITHOUT_DOMAIN = 9
 E = TypeVar("E", bound=Event)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Delivery(Generic[E]):
     """One delivered message.
 
@@ -82,11 +83,11 @@ def decode(event: Event, payload: bytes) -> None:
         event.event_id = event_id
 
 
-async def acknowledge(messages: Iterable[Msg]) -> None:
-    """Says that messages are done; an answer that is lost brings the message again, to no effect."""
+async def acknowledge(messages: Sequence[Msg]) -> None:
+    """Says that messages of one client are done; an answer that is lost brings the message again, to no effect."""
+    client = messages[0]._client  # noqa: SLF001 - what `Msg.ack` answers over
     try:
-        for message in messages:
-            await message.ack()
+        await write_frames(client, [bare_frame(message.reply) for message in messages])
     except NatsError as error:
         log.info("ack_not_sent", error=type(error).__name__)
 

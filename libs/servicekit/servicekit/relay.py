@@ -18,6 +18,7 @@ from nats.errors import Error as NatsError
 from servicekit import metrics, outbox, telemetry
 from servicekit.errors import Unavailable
 from servicekit.events import headers_of, stream_of, subject_of
+from servicekit.frames import frame, write_frames
 from servicekit.polling import Poller
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ BATCH_SIZE_MAX = 1000
 BATCH_BYTES_MAX = 8_000_000
 """Payload after which a batch is full: what this process and the server hold in memory for it."""
 
-PUBLISHED_WITHOUT_PAUSE = 25
-"""Messages put on the wire, 30 µs each, before others of the process have a turn."""
+WRITTEN_AT_ONCE = 100
+"""Messages put on the wire together, 7 µs each, before others of the process have a turn."""
 
 PUBLISH_TIMEOUT_S = 10.0
 DUPLICATE_IN_BATCH = 10201
@@ -140,21 +141,36 @@ async def publish_batch(
     of them. Raises `PublishRefused` on any other refusal.
     """
     batch_id = uuid.uuid4().hex
-    for number, event in enumerate(events, start=1):
-        headers = headers_of(event, source=source)
-        headers["Nats-Batch-Id"] = batch_id
-        headers["Nats-Batch-Sequence"] = str(number)
-        subject = subject_of(event.event_type, event.key)
-        if number < len(events):
-            await client.publish(subject, event.payload, headers=headers)
-            if number % PUBLISHED_WITHOUT_PAUSE == 0:
-                await asyncio.sleep(0)
-        else:
-            headers["Nats-Batch-Commit"] = "1"
-            answer = await client.request(
-                subject, event.payload, headers=headers, timeout=PUBLISH_TIMEOUT_S
+    for start in range(0, len(events) - 1, WRITTEN_AT_ONCE):
+        numbered = enumerate(
+            events[start : min(start + WRITTEN_AT_ONCE, len(events) - 1)], start + 1
+        )
+        frames = [
+            frame(
+                subject_of(event.event_type, event.key),
+                event.payload,
+                _batched(event, source, batch_id, number),
             )
+            for number, event in numbered
+        ]
+        await write_frames(client, frames)
+        await asyncio.sleep(0)
+    last = events[-1]
+    answer = await client.request(
+        subject_of(last.event_type, last.key),
+        last.payload,
+        headers={**_batched(last, source, batch_id, len(events)), "Nats-Batch-Commit": "1"},
+        timeout=PUBLISH_TIMEOUT_S,
+    )
     return _batch_error(json.loads(answer.data), expected=len(events))
+
+
+def _batched(event: OutgoingEvent, source: str, batch_id: str, number: int) -> dict[str, str]:
+    """The headers of an event that is the batch's `number`th."""
+    headers = headers_of(event, source=source)
+    headers["Nats-Batch-Id"] = batch_id
+    headers["Nats-Batch-Sequence"] = str(number)
+    return headers
 
 
 def _batch_error(answer: dict[str, object], *, expected: int) -> int | None:
