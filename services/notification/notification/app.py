@@ -15,6 +15,7 @@ from notification.clients import Staff, standing_by
 from notification.commands import health, routing
 from notification.commands.books import AddressBook
 from notification.commands.health import HealthWatch
+from notification.commands.keeping import Keeper
 from notification.commands.privacy import erase_leads
 from notification.commands.routing import Router
 from notification.commands.sending import Outfit, Sender
@@ -62,14 +63,15 @@ def build(settings: Settings) -> Chassis:
     chassis.workers.append(sender)
     directory = Directory(book.person, standing_by(staff), staff.manager)
     router = Router(database, policy, directory, refresh=book.refresh, on_queued=sender.wake)
-    on_kept = chassis.work("reminder router", router.step, idle_s=routing.IDLE_S).wake
+    chassis.work("reminder router", router.step, idle_s=routing.IDLE_S)
     chassis.work("recipient refresh", book.refresh, idle_s=REFRESH_S)
     chassis.work("reminder health", HealthWatch(database, policy).step, idle_s=health.IDLE_S)
     spared = [SubjectErasureRequested.DESCRIPTOR.full_name]
     erasures = Erasures(database, erase_leads, spared=spared)
     chassis.work("erasures", erasures.step, idle_s=REPEAT_IDLE_S)
     chassis.routes = BeaconDoor(database, beacons, record_url=settings.record_url)
-    subscribers.subscribe(chassis.bus, policy, erasures, on_kept=on_kept)
+    keeper = Keeper(policy, directory, on_queued=sender.rouse, on_due=router.rouse)
+    subscribers.subscribe(chassis.bus, keeper, erasures)
     servicer = rpc.NotificationServicer(
         database, book, keys, policy, allow_loopback_http=settings.allow_loopback_http
     )

@@ -23,7 +23,7 @@ class Settings(FieldKeySettings):
     permissions_grpc: str
     allow_loopback_http: bool = False
     reminder_delay_scale: float = Field(default=1.0, gt=0, le=10)
-    reminder_pace_s: float = Field(default=0.1, ge=0, le=60)
+    reminder_pace_s: float = Field(default=0.5, ge=0, le=60)
     reminder_policy_file: Path | None = None
     reminder_templates_file: Path | None = None
     beacon_base_url: str = Field(default="", pattern=r"^(https?://[^\s?#]+)?$")

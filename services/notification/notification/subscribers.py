@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from servicekit.database import UnitOfWork
     from servicekit.erasures import Erasures
 
-    from notification.domain.kinds import Policy
+    from notification.commands.keeping import Keeper
     from notification.domain.reminders import Ownership
 
 TOLD = (
@@ -108,10 +108,10 @@ def told_fields() -> dict[str, frozenset[str]]:
     }
 
 
-def subscribe(bus: Bus, policy: Policy, erasures: Erasures, *, on_kept: Callable[[], None]) -> None:
-    """Events this service acts on; `on_kept` is called after reminders were kept."""
+def subscribe(bus: Bus, keeper: Keeper, erasures: Erasures) -> None:
+    """Events this service acts on."""
     for event_class in {*TOLD, *OWNING}:
-        _hear(bus, event_class, policy, on_kept)
+        _hear(bus, event_class, keeper)
 
     @bus.on_batch(ReceiptReported)
     async def take_receipts(events: Sequence[ReceiptReported], uow: UnitOfWork) -> None:
@@ -138,12 +138,13 @@ def subscribe(bus: Bus, policy: Policy, erasures: Erasures, *, on_kept: Callable
             )
 
 
-def _hear(bus: Bus, event_class: Any, policy: Policy, on_kept: Callable[[], None]) -> None:
+def _hear(bus: Bus, event_class: Any, keeper: Keeper) -> None:
     owning = OWNING.get(event_class)
     name = event_class.DESCRIPTOR.name
-    is_told, used = name in policy.events, policy.fields_of(name)
+    is_told, used = name in keeper.policy.events, keeper.policy.fields_of(name)
 
-    @bus.on_batch(event_class)
+    # An event that comes again finds its reminders by their keys, and an owner by a time that is no newer.
+    @bus.on_batch(event_class, is_convergent=True)
     async def hear(events: Sequence[Any], uow: UnitOfWork) -> None:
         """Whoever owns what an event is about is known before anybody is told."""
         if owning is not None:
@@ -153,5 +154,4 @@ def _hear(bus: Bus, event_class: Any, policy: Policy, on_kept: Callable[[], None
                 wire.happening(event, traceparent=uow.traceparent_of(event), used=used)
                 for event in events
             ]
-            await keeping.keep_reminders(uow, told, policy=policy)
-            on_kept()
+            await keeper.keep_reminders(uow, told)

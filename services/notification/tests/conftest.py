@@ -14,11 +14,13 @@ from uuid import UUID
 
 import pytest
 from leadchain.assignment.v1.events_pb2 import ContactOverdue, LeadAssigned
+from notification.commands.keeping import Keeper
 from notification.domain.addresses import Address
 from notification.domain.kinds import Policy
 from notification.domain.media import Medium
-from notification.domain.people import Person
+from notification.domain.people import Person, Standing
 from notification.domain.reminders import Reminder, Subject, Target, TargetKind
+from notification.domain.routing import Directory
 from notification.policies import load_policy
 from notification.settings import Settings
 from notification.subscribers import told_fields
@@ -195,6 +197,17 @@ def policy() -> Policy:
     """The packaged policy."""
     names = frozenset(load_document("notification.policies", "templates").content["templates"])
     return load_policy(told_fields(), names)
+
+
+@pytest.fixture
+def keeper(policy: Policy) -> Keeper:
+    """Keeps reminders as one who knows nobody: all of them are left to the router."""
+    nobody = Directory(lambda _: None, lambda _: Standing.ACTIVE, lambda _: "")
+    return Keeper(policy, nobody, on_queued=_nothing, on_due=_nothing)
+
+
+def _nothing() -> None:
+    """Nobody is to be woken."""
 
 
 @pytest.fixture

@@ -19,17 +19,17 @@ from servicekit.events import new_id
 from servicekit.testing.hearing import Hearing
 
 if TYPE_CHECKING:
-    from notification.domain.kinds import Policy
+    from notification.commands.keeping import Keeper
     from servicekit.database import Database
 
 
 @pytest.fixture
-async def service(database: Database, policy: Policy) -> Hearing:
+async def service(database: Database, keeper: Keeper) -> Hearing:
     bus = Bus("nats://127.0.0.1:1", database=database)
     erasures = Erasures(
         database, erase_leads, spared=[SubjectErasureRequested.DESCRIPTOR.full_name]
     )
-    subscribers.subscribe(bus, policy, erasures, on_kept=lambda: None)
+    subscribers.subscribe(bus, keeper, erasures)
     return Hearing("notification", database, bus)
 
 

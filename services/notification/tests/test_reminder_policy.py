@@ -1,6 +1,5 @@
 """What is told to whom is a document; a bad one is refused with the line that is wrong."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -170,7 +169,7 @@ def test_every_reminder_can_be_said_in_both_languages(policy: Policy) -> None:
     for kind in policy.kinds.values():
         facts = dict.fromkeys(kind.facts, "")
         subject = Subject(None, "", None, 0, None)
-        parcel = Parcel(REMINDER_ID, REMINDER_ID, kind.name, json.dumps(facts).encode(), subject)
+        parcel = Parcel(REMINDER_ID, REMINDER_ID, kind.name, facts, subject)
         for locale in ("zh", "en"):
             assert words.text(parcel, Person("rep-01"), policy, locale=locale)
 

@@ -145,16 +145,19 @@ def words() -> Words:
 HOSTILE = '<b>[x](http://evil.example)</b>*_`@all`\n"\u202e'
 
 
-def a_bundle(facts: str, *, count: int = 1) -> Bundle:
+def a_bundle(facts: dict[str, str], *, count: int = 1) -> Bundle:
     subject = Subject(SEND_ID, "website_form", NOW, 1, None)
-    parcel = Parcel(SEND_ID, SEND_ID, "lead_assigned", facts.encode(), subject)
+    parcel = Parcel(SEND_ID, SEND_ID, "lead_assigned", facts, subject)
     return Bundle(SEND_ID, "lane", Medium.SMTP, Device.NONE, "rep-01", 0, [parcel] * count)
 
 
-FACTS = (
-    '{"region": "广东 深圳", "industry": "医疗器械", "phone_display": "138****8001",'
-    ' "first_action": "book_demo", "contact_due_at": "2026-02-07T04:45:00+00:00"}'
-)
+FACTS = {
+    "region": "广东 深圳",
+    "industry": "医疗器械",
+    "phone_display": "138****8001",
+    "first_action": "book_demo",
+    "contact_due_at": "2026-02-07T04:45:00+00:00",
+}
 
 
 def test_a_reminder_is_said_in_chinese_or_english_by_the_recipient_s_clock(
@@ -175,7 +178,7 @@ def test_a_reminder_is_said_in_chinese_or_english_by_the_recipient_s_clock(
 
 
 def test_what_is_not_known_is_not_said(words: Words, policy: Policy) -> None:
-    facts = '{"contact_due_at": "2026-02-07T04:45:00+00:00"}'
+    facts = {"contact_due_at": "2026-02-07T04:45:00+00:00"}
 
     letter = words.letter(a_bundle(facts), Person("rep-01"), policy, Style.PLAIN)
 
@@ -184,9 +187,7 @@ def test_what_is_not_known_is_not_said(words: Words, policy: Policy) -> None:
 
 @pytest.mark.parametrize("style", list(Style), ids=[style.value for style in Style])
 def test_what_strangers_wrote_stays_text(words: Words, policy: Policy, style: Style) -> None:
-    import json
-
-    facts = json.dumps({"region": HOSTILE, "contact_due_at": "2026-02-07T04:45:00+00:00"})
+    facts = {"region": HOSTILE, "contact_due_at": "2026-02-07T04:45:00+00:00"}
 
     letter = words.letter(a_bundle(facts), Person("rep-01"), policy, style)
     said = letter.items[0].text + str(letter.items[0].card)

@@ -6,7 +6,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from notification.commands import books, keeping
+from notification.commands import books
+from notification.commands.keeping import Keeper
 from notification.domain.people import Person
 from notification.domain.reminders import Reminder, State
 from notification.domain.sending import Bundle, SendState
@@ -20,12 +21,12 @@ ABuiltReminder = Callable[..., Reminder]
 
 
 @pytest.fixture
-async def keep(database: Database) -> Callable[[Sequence[Reminder]], Any]:
+async def keep(database: Database, keeper: Keeper) -> Callable[[Sequence[Reminder]], Any]:
     """Keeps reminders and queues a webhook for each, as the router does."""
 
     async def kept(given: Sequence[Reminder]) -> None:
         async with database.unit_of_work() as uow:
-            await keeping.add(uow, given)
+            await keeper.add(uow, given)
             people = [(r.reminder_id, r.target.person_id) for r in given]
             moves = [(id_, State.SENDING, 0, uow.now, who, "", "") for id_, who in people]
             await reminders.move(uow.raw, moves)
@@ -163,13 +164,13 @@ async def test_an_outcome_is_written_once_for_the_whole_bundle(
 
 
 async def test_one_assignment_is_reminded_of_once(
-    database: Database, a_reminder: ABuiltReminder
+    database: Database, keeper: Keeper, a_reminder: ABuiltReminder
 ) -> None:
     reminder = a_reminder()
     again = a_reminder(lead_id=reminder.subject.lead_id)
     async with database.unit_of_work() as uow:
-        await keeping.add(uow, [reminder])
-        await keeping.add(uow, [again])
+        await keeper.add(uow, [reminder])
+        await keeper.add(uow, [again])
 
     async with database.raw() as raw:
         rows = await reminders.of_lead(raw, reminder.subject.lead_id)

@@ -15,6 +15,7 @@ from notification.wire.events import Stating
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from servicekit.database import UnitOfWork
@@ -25,19 +26,24 @@ _DELIVERED = metrics.REMINDERS.labels(outcome="delivered")
 CARRIER = "carrier"
 
 
-async def take_receipts(
-    uow: UnitOfWork,
-    receipts: Sequence[Receipt],
-    *,
-    traces: Mapping[UUID, str | None] | None = None,
-) -> None:
-    """Writes receipts once and states what they newly prove; one of a message that is not ours is left out.
-
-    `traces` replaces the trace in which a reminder's delivery is stated, by reminder.
-    """
+async def take_receipts(uow: UnitOfWork, receipts: Sequence[Receipt]) -> None:
+    """Writes receipts once and states what they newly prove; one of a message that is not ours is left out."""
     for row in await store.take(uow.raw, receipts):
-        trace = (traces or {}).get(row["reminder_id"]) or row["traceparent"]
-        _state(uow, row, trace)
+        _state(uow, row, row["traceparent"])
+
+
+async def take_proofs(
+    uow: UnitOfWork,
+    answered: Sequence[tuple[UUID, datetime]],
+    *,
+    traces: Mapping[UUID, str | None],
+) -> None:
+    """Writes bundles whose answers, each at its time, say that they arrived, and states it.
+
+    `traces` is the trace in which a reminder's delivery is stated, by reminder.
+    """
+    for row in await store.prove(uow.raw, answered):
+        _state(uow, row, traces.get(row["reminder_id"]) or row["traceparent"])
 
 
 async def take_carrier_receipts(uow: UnitOfWork, told: Sequence[CarrierReceipt]) -> None:

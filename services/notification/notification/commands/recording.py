@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from servicekit import metrics
 
-from notification.commands.receipts import take_receipts
+from notification.commands.receipts import take_proofs
 from notification.domain.media import ANSWER_PROVES_DELIVERY, Medium
-from notification.domain.receipts import Receipt, ReceiptKind
 from notification.domain.sending import (
     Failed,
     Postponed,
@@ -51,44 +50,48 @@ async def record_answers(
     moot = [parcel for bundle, _ in answers for parcel in bundle.parcels if parcel.is_moot]
     if moot:
         await sends.drop(uow.raw, [parcel.send_id for parcel in moot])
-    written = await sends.record(uow.raw, [_outcome(*each) for each in judged])
-    waits_s = {
-        parcel.reminder_id: _wait_s(policy, parcel.kind)
-        for bundle, _ in answers
-        for parcel in bundle.parcels
-    }
+    proved = [each for each in judged if _is_proved(*each)]
+    others = [each for each in judged if not _is_proved(*each)]
+    written = await sends.record(uow.raw, [_outcome(*each) for each in others])
+    unproved = [parcel for bundle, _, _ in others for parcel in bundle.parcels]
+    waits_s = {p.reminder_id: _wait_s(policy, p.kind) for p in (*unproved, *moot)}
     await reminders.settle(uow.raw, waits_s, now=uow.now)
     moved = [parcel.reminder_id for parcel in moot if parcel.is_moved]
     if moved:
         await reminders.reroute(uow.raw, moved, now=uow.now)
-    await _prove(uow, judged, written)
-    await _disable(uow, judged)
+    _state(uow, others, written)
+    await _prove(uow, proved)
+    await _disable(uow, others)
 
 
-async def _prove(uow: UnitOfWork, judged: Sequence[Judged], written: set[UUID]) -> None:
-    """A webhook's answer is a receipt; what others took is stated as such."""
-    receipts = []
+def _is_proved(bundle: Bundle, _: Answer, outcome: Verdict) -> bool:
+    """Whether the answer itself is a receipt."""
+    return isinstance(outcome, Taken) and bundle.medium in ANSWER_PROVES_DELIVERY
+
+
+async def _prove(uow: UnitOfWork, judged: Sequence[Judged]) -> None:
+    traces = {
+        parcel.reminder_id: parcel.subject.traceparent
+        for bundle, _, _ in judged
+        for parcel in bundle.parcels
+    }
+    answered = [(bundle.bundle_id, answer.at) for bundle, answer, _ in judged]
+    await take_proofs(uow, answered, traces=traces)
+
+
+def _state(uow: UnitOfWork, judged: Sequence[Judged], written: set[UUID]) -> None:
+    """States what providers took, and counts what will be tried again."""
     for bundle, answer, outcome in judged:
         sent = [p for p in bundle.parcels if p.send_id in written and not p.is_moot]
         match outcome:
             case Postponed():
                 _RETRIED.inc(len(sent))
-            case Taken() if bundle.medium in ANSWER_PROVES_DELIVERY:
-                receipts += [
-                    Receipt(p.send_id, ReceiptKind.DELIVERED, answer.at, "answer") for p in sent
-                ]
             case Taken():
                 for parcel in sent:
                     who = bundle.recipient_id
                     stating = Stating(parcel.reminder_id, parcel.kind, who, parcel.subject)
                     event = stating.accepted(bundle.medium.value, at=answer.at)
                     uow.publish(event, key=stating.key, cause=stating.cause)
-    traces = {
-        parcel.reminder_id: parcel.subject.traceparent
-        for bundle, _, _ in judged
-        for parcel in bundle.parcels
-    }
-    await take_receipts(uow, receipts, traces=traces)
 
 
 async def _disable(uow: UnitOfWork, judged: Sequence[Judged]) -> None:

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from servicekit import metrics
 from servicekit.events import new_id
 
+from notification.domain.attention import Attention
 from notification.domain.reminders import Reason, State
 from notification.domain.routing import Ended, Held, Routed, Waiting, decide
 from notification.store import reminders, sends
 from notification.wire.events import Stating
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
     from datetime import datetime
 
     from servicekit.database import Database, UnitOfWork
 
-    from notification.domain.addresses import Address
     from notification.domain.kinds import Policy
     from notification.domain.routing import Decision, Directory, Due
 
+    Message = tuple[UUID, UUID, int, str, str, str, str]
+
 BATCH_SIZE = 400
 IDLE_S = 0.02
+ALERT_S = 2.0
+"""How long each step looks after something was left to the router."""
+REST_S = 0.1
+"""How late a deadline may be seen to have come."""
 
 _FAILED = metrics.REMINDERS.labels(outcome="failed")
 
@@ -50,9 +57,22 @@ class Router:
         self._directory = directory
         self._refresh = refresh
         self._on_queued = on_queued
+        self._attention = Attention(alert_s=ALERT_S, rest_s=REST_S)
+
+    def rouse(self) -> None:
+        """Something is due, or will be in a moment."""
+        self._attention.rouse(now_s=time.monotonic())
 
     async def step(self) -> bool:
-        """Routes one batch in one transaction; true when there may be more."""
+        """Routes one batch in one transaction when it is time to look; true when there may be more."""
+        if not self._attention.is_due(now_s=time.monotonic()):
+            return False
+        is_full = await self._route()
+        if is_full:
+            self.rouse()
+        return is_full
+
+    async def _route(self) -> bool:
         async with self._database.unit_of_work() as uow:
             due = await reminders.claim_due(uow.raw, now=uow.now, limit=BATCH_SIZE)
             if not due:
@@ -70,6 +90,15 @@ class Router:
         return [(each, decide(each, self._policy, self._directory, now=now)) for each in due]
 
 
+def messages(reminder_id: UUID, route: Routed) -> Iterator[Message]:
+    """The messages with which a reminder takes a route, one for each address."""
+    recipient_id = route.person.recipient_id
+    for address in route.addresses:
+        medium, device = address.medium.value, address.device.value
+        lane = f"{medium}:{device}:{recipient_id}"
+        yield UUID(new_id()), reminder_id, route.step, medium, device, recipient_id, lane
+
+
 def _is_unknown(decision: Decision) -> bool:
     return isinstance(decision, Ended) and decision.reason is Reason.NO_RECIPIENT
 
@@ -77,7 +106,7 @@ def _is_unknown(decision: Decision) -> bool:
 async def _write(uow: UnitOfWork, decided: Sequence[tuple[Due, Decision]]) -> None:
     moves: list[tuple[UUID, State, int, datetime, str, str, str]] = []
     waits: list[tuple[UUID, int, datetime]] = []
-    queued: list[tuple[UUID, UUID, int, str, str, str, str]] = []
+    queued: list[Message] = []
     for due, decision in decided:
         id_ = due.reminder_id
         match decision:
@@ -85,10 +114,10 @@ async def _write(uow: UnitOfWork, decided: Sequence[tuple[Due, Decision]]) -> No
                 moves.append((id_, State.DUE, step, until, "", "", ""))
             case Waiting(until, step):
                 waits.append((id_, step, until))
-            case Routed(person, owner, step, addresses, next_at):
+            case Routed(person, owner, step, _, next_at):
                 who = (person.recipient_id, owner)
                 moves.append((id_, State.SENDING, step, next_at, *who, ""))
-                queued += [_send(due, step, address, person.recipient_id) for address in addresses]
+                queued += messages(id_, decision)
             case Ended(state, reason, recipient_id):
                 owner = due.owner_id or ""
                 moves.append((id_, state, due.step, uow.now, recipient_id, owner, reason.value))
@@ -96,14 +125,6 @@ async def _write(uow: UnitOfWork, decided: Sequence[tuple[Due, Decision]]) -> No
     await reminders.move(uow.raw, moves)
     await reminders.wait(uow.raw, waits)
     await sends.queue(uow.raw, queued, now=uow.now)
-
-
-def _send(
-    due: Due, step: int, address: Address, recipient_id: str
-) -> tuple[UUID, UUID, int, str, str, str, str]:
-    medium, device = address.medium.value, address.device.value
-    lane = f"{medium}:{device}:{recipient_id}"
-    return UUID(new_id()), due.reminder_id, step, medium, device, recipient_id, lane
 
 
 def _state_end(uow: UnitOfWork, due: Due, ended: Ended) -> None:

@@ -21,6 +21,7 @@ from servicekit.telemetry import Span, TraceContext, internal_span
 
 from notification.commands.recording import record_answers
 from notification.domain.addresses import limit_per_min
+from notification.domain.attention import Attention
 from notification.domain.media import NEEDS_ACCOUNT
 from notification.domain.sending import RETRY_DELAYS_S, Nowhere, Rejected
 from notification.senders.envelopes import Envelope
@@ -52,6 +53,11 @@ LEASE_S = 60.0
 """How long a bundle is ours: longer than it waits for a lane and for a provider that answers nobody."""
 
 IDLE_S = 0.02
+ALERT_S = 2.0
+"""How long each step looks after something was queued or answered."""
+REST_S = 0.1
+"""How late a message may be seen that is to be tried again, or that another replica left behind."""
+
 STOP_TIMEOUT_S = 10.0
 
 log = structlog.get_logger()
@@ -97,6 +103,7 @@ class Sender:
         self._held = 0
         self._busy_until_s: dict[str, float] = {}
         self._free_at_s: dict[str, float] = {}
+        self._attention = Attention(alert_s=ALERT_S, rest_s=REST_S)
         self._taking = Poller("reminder lease", self._take, idle_s=IDLE_S)
         self._recording = Poller("reminder record", self._record, idle_s=IDLE_S)
         self._lanes: asyncio.Task[None] | None = None
@@ -129,13 +136,20 @@ class Sender:
             return "not sending"
         return self._taking.problem() or self._recording.problem()
 
+    def rouse(self) -> None:
+        """Messages are queued, or will be in a moment."""
+        self._attention.rouse(now_s=time.monotonic())
+
     def wake(self) -> None:
         """Looks for queued messages at once."""
+        self.rouse()
         self._taking.wake()
 
     async def _take(self) -> bool:
-        """Leases due bundles, as many as may be held; true when there were more."""
+        """Leases due bundles, as many as may be held, when it is time to look; true when there were more."""
         now_s = time.monotonic()
+        if not self._attention.is_due(now_s=now_s):
+            return False
         busy = {key: until for key, until in self._busy_until_s.items() if until > now_s}
         self._busy_until_s = busy
         limit = (AHEAD - self._held) // (BUNDLES_OF_A_LANE + 1)
@@ -201,7 +215,7 @@ class Sender:
                 # The lease keeps what was just sent; what came up meanwhile may follow before it is written down.
                 self._busy_until_s[bundle.lane] = self._free_at_s.pop(bundle.lane, 0.0)
                 self._recording.wake()
-                self._taking.wake()
+                self.rouse()
             except Exception:
                 # A bundle that breaks the sending costs only itself: it comes again when its lease is over.
                 log.exception("bundle_not_sent", medium=bundle.medium.value)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from notification.domain.addresses import Address
     from notification.domain.kinds import Kind, Policy
-    from notification.domain.reminders import Subject, Target
+    from notification.domain.reminders import Reminder, Subject, Target
 
 LAST_WAIT_STEP = 100
 """The step of a reminder that has no further route and waits for its last receipt."""
@@ -89,12 +89,47 @@ Decision = Held | Routed | Waiting | Ended
 
 
 @dataclass(frozen=True, slots=True)
+class Beginning:
+    """How a new reminder begins: on its first route, or due for the router where that is not clear at once."""
+
+    reminder: Reminder
+    route: Routed | None
+
+
+@dataclass(frozen=True, slots=True)
 class Directory:
     """What is known of people: their addresses, whether they work here, and who leads them."""
 
     person: Callable[[str], Person | None]
     standing: Callable[[str], Standing]
     manager: Callable[[str], str]
+
+
+def beginning(
+    reminder: Reminder,
+    owner: tuple[str, int] | None,
+    policy: Policy,
+    directory: Directory,
+    *,
+    now: datetime,
+) -> Beginning:
+    """How a reminder begins whose resource has this owner (with the number of the assignment), as far as known."""
+    owner_id, assignment_no = owner or (None, 0)
+    due = Due(
+        reminder_id=reminder.reminder_id,
+        kind=reminder.kind,
+        target=reminder.target,
+        subject=reminder.subject,
+        state=State.DUE,
+        step=0,
+        attempt_count=0,
+        accepted_at=None,
+        last_reason="",
+        owner_id=owner_id,
+        owner_assignment_no=assignment_no,
+    )
+    decision = decide(due, policy, directory, now=now)
+    return Beginning(reminder, decision if isinstance(decision, Routed) else None)
 
 
 def decide(due: Due, policy: Policy, directory: Directory, *, now: datetime) -> Decision:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from notification.domain.reminders import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from uuid import UUID
 
     from notification.domain.addresses import Device
@@ -33,12 +33,15 @@ class SendState(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """One reminder in a message. `is_moot` when it need not be sent, `is_moved` when its recipient is another now."""
+    """One reminder in a message; `facts` is what its card may show.
+
+    `is_moot` when it need not be sent, `is_moved` when its recipient is another now.
+    """
 
     send_id: UUID
     reminder_id: UUID
     kind: str
-    facts: bytes
+    facts: Mapping[str, str]
     subject: Subject
     is_moot: bool = False
     is_moved: bool = False

@@ -44,7 +44,7 @@ class WebhookSender:
         except NotAnswered as failure:
             return failure.unknown(self._clock())
         if reply.is_good:
-            return Accepted(self._clock(), str(envelope.bundle.bundle_id))
+            return Accepted(self._clock())
         return Rejected(
             self._clock(),
             f"http {reply.status}",
@@ -87,5 +87,5 @@ def _card(parcel: Parcel, envelope: Envelope) -> dict[str, Any]:
         "text_zh": words.text(parcel, person, policy, locale="zh"),
         "text_en": words.text(parcel, person, policy, locale="en"),
         "open_url": words.url(parcel),
-        **json.loads(parcel.facts),
+        **parcel.facts,
     }

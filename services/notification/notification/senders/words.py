@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from datetime import datetime
 from itertools import product
@@ -96,21 +95,19 @@ class Words:
         kind = policy.kinds.get(parcel.kind)
         name = kind.template if kind else parcel.kind
         template = self._template(style, (name, part, locale))
-        return template.render(
-            json.loads(parcel.facts), locale_=locale, zone_=_zone_of(person, policy)
-        )
+        return template.render(parcel.facts, locale_=locale, zone_=_zone_of(person, policy))
 
     def _template(self, style: Style, key: _Key) -> jinja2.Template:
         """Compiled at its first use: most styles are asked for few of their templates."""
         compiled = self._templates[style]
         if key not in compiled:
             _, source = self._sources[key]
-            compiled[key] = self._environments[style].from_string(source)
+            compiled[key] = _template_of(self._environments[style], source)
         return compiled[key]
 
     def _card(self, parcel: Parcel, person: Person, policy: Policy, style: Style) -> Any:
         clean = _CLEANERS[style]
-        for name, value in json.loads(parcel.facts).items():
+        for name, value in parcel.facts.items():
             if value:
                 label = self._labels.get(name, {}).get(person.locale, name)
                 shown = value
@@ -200,7 +197,14 @@ def _compiled(
     compiled = {}
     for key, (where, source) in sources.items():
         try:
-            compiled[key] = environment.from_string(source)
+            compiled[key] = _template_of(environment, source)
         except jinja2.TemplateSyntaxError as error:
             raise document.fault(where, str(error.message)) from None
     return compiled
+
+
+def _template_of(environment: ImmutableSandboxedEnvironment, source: str) -> jinja2.Template:
+    """A template whose globals are a plain mapping: each rendering copies them, and of a chained one slowly."""
+    template = environment.from_string(source)
+    template.globals = dict(template.globals)
+    return template

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from notification.domain.receipts import INTERACTIONS, ReceiptKind
 from notification.domain.reminders import State
+from notification.domain.sending import SendState
 from notification.store.columns import columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from uuid import UUID
 
     import asyncpg
@@ -43,6 +45,34 @@ returning r.reminder_id, r.kind_name, r.lead_id, r.channel, r.received_at, r.ass
           r.recipient_id, r.attempt_count, p.at, p.seen_at, p.medium,
           b.reached_at is null as is_new, p.is_seen and b.interacted_at is null as is_first_seen
 """
+# What an answer proves is written with the answer: the messages of each bundle, their receipts, and their reminders.
+_PROVE = f"""
+with sent as (
+  update sends s
+  set state = {SendState.ACCEPTED:d}, attempt_count = s.attempt_count + 1, next_attempt_at = a.at, leased_until = a.at,
+      last_attempt_at = a.at, accepted_at = a.at, last_reason = '', last_error = ''
+  from unnest($1::uuid[], $2::timestamptz[]) as a(bundle_id, at)
+  where s.bundle_id = a.bundle_id and s.state = {SendState.QUEUED:d}
+  returning s.send_id, s.reminder_id, s.medium, a.at
+), fresh as (
+  insert into receipts (send_id, kind, at, source) select send_id, {ReceiptKind.DELIVERED:d}, at, 'answer' from sent
+  on conflict do nothing
+), proofs as (
+  select reminder_id, min(at) as at, count(*) as tries, min(medium) as medium from sent group by reminder_id
+), before as (
+  select r.reminder_id, r.reached_at from reminders r join proofs using (reminder_id)
+  order by r.reminder_id for update of r
+)
+update reminders r
+set attempt_count = r.attempt_count + p.tries, last_attempt_at = p.at, last_error = '',
+    accepted_at = coalesce(r.accepted_at, p.at), reached_at = coalesce(r.reached_at, p.at),
+    state = {State.DELIVERED:d}
+from proofs p join before b using (reminder_id)
+where r.reminder_id = p.reminder_id
+returning r.reminder_id, r.kind_name, r.lead_id, r.channel, r.received_at, r.assignment_no, r.traceparent,
+          r.recipient_id, r.attempt_count, p.at, null as seen_at, p.medium,
+          b.reached_at is null as is_new, false as is_first_seen
+"""
 _OF_REMINDERS = """
 select s.reminder_id, x.send_id, x.kind, x.at, x.source from receipts x join sends s using (send_id)
 where s.reminder_id = any($1::uuid[]) order by x.at
@@ -61,6 +91,11 @@ async def take(raw: asyncpg.Connection, receipts: Sequence[Receipt]) -> list[Any
         return []
     records = [(r.send_id, int(r.kind), r.at, r.source) for r in receipts]
     return list(await raw.fetch(_TAKE, *columns(records)))
+
+
+async def prove(raw: asyncpg.Connection, answered: Sequence[tuple[UUID, datetime]]) -> list[Any]:
+    """Writes that bundles arrived with the answer to them, each at its time; returns their reminders, as `take`."""
+    return list(await raw.fetch(_PROVE, *columns(answered))) if answered else []
 
 
 async def of_reminders(raw: asyncpg.Connection, reminder_ids: Sequence[UUID]) -> list[Any]:

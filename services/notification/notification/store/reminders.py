@@ -17,15 +17,18 @@ if TYPE_CHECKING:
     import asyncpg
 
     from notification.domain.reminders import Reminder
+    from notification.domain.routing import Beginning, Routed
 
-_ADD = f"""
+_ADD = """
 insert into reminders (reminder_id, kind_name, dedupe_key, lead_id, channel, received_at, assignment_no, traceparent,
                        card, target, resource_type, resource_id, person_id, manager_id, recipient_id, owner_id, state,
                        step, next_attempt_at, attempt_count, last_reason, last_error, created_at)
-select t.*, '', '', {State.DUE:d}, 0, $15, 0, '', '', $15
+select t.*, 0, '', '', $20
 from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::timestamptz[], $7::int4[], $8::text[],
-            $9::bytea[], $10::int2[], $11::text[], $12::text[], $13::text[], $14::text[]) as t
+            $9::bytea[], $10::int2[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
+            $17::int2[], $18::int2[], $19::timestamptz[]) as t
 on conflict (kind_name, dedupe_key) do nothing
+returning reminder_id
 """
 _CLAIM = """
 with due as (
@@ -106,9 +109,15 @@ _COUNTS = "select state, count(*) from reminders group by state"
 _HELD = f"select count(*) from reminders where state = {State.DUE:d} and next_attempt_at > now() + interval '1 minute'"
 
 
-async def add(raw: asyncpg.Connection, reminders: Sequence[Reminder], *, now: datetime) -> None:
-    """Writes reminders in one statement; one that exists for the same kind and key stays as it is."""
-    await raw.execute(_ADD, *columns([_written(reminder) for reminder in reminders]), now)
+async def add(
+    raw: asyncpg.Connection, beginnings: Sequence[Beginning], *, now: datetime
+) -> set[UUID]:
+    """Writes reminders in one statement; returns those that are new.
+
+    One that exists for the same kind and key stays as it is. Those without a route are due at `now`.
+    """
+    records = [(*_written(each.reminder), *_begun(each.route, now)) for each in beginnings]
+    return {row[0] for row in await raw.fetch(_ADD, *columns(records), now)}
 
 
 async def claim_due(raw: asyncpg.Connection, *, now: datetime, limit: int) -> list[Due]:
@@ -185,6 +194,12 @@ def _written(reminder: Reminder) -> tuple[Any, ...]:
         target.person_id,
         target.manager_id,
     )
+
+
+def _begun(route: Routed | None, now: datetime) -> tuple[str, str, State, int, datetime]:
+    if route is None:
+        return "", "", State.DUE, 0, now
+    return route.person.recipient_id, route.owner_id, State.SENDING, route.step, route.next_at
 
 
 def _due(row: Any) -> Due:

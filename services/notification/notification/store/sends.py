@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from notification.domain.addresses import Device
@@ -198,7 +199,7 @@ def _parcel(row: Any) -> Parcel:
         send_id=row["send_id"],
         reminder_id=row["reminder_id"],
         kind=row["kind_name"],
-        facts=row["card"],
+        facts=json.loads(row["card"]),
         subject=subject_of(row),
         is_moot=row["is_over"] or row["is_moved"],
         is_moved=row["is_moved"] and not row["is_over"],

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -23,6 +26,9 @@ _ENTITY = "leadchain.permissions.v1.Entity"
 _LEAD_FACTS = "leadchain.intake.v1.LeadFacts"
 _UNTOLD = frozenset({"event_id", "occurred_at"})
 
+_Reader = tuple[str, Callable[[Any], Any], Callable[[Any], str]]
+"""A field's name, the message that has it, and its text."""
+
 
 def happening(
     event: Any, *, traceparent: str | None, used: frozenset[str] | None = None
@@ -31,7 +37,7 @@ def happening(
 
     What is sealed, nested or binary is left out, but for what a lead's facts say plainly. Raises `InvalidMessage`.
     """
-    fields = dict(_fields(event, used))
+    fields = {name: text(owner(event)) for name, owner, text in _readers(event.DESCRIPTOR, used)}
     if not _is_uuid_or_empty(fields.get("lead_id", "")):
         raise InvalidMessage("lead_id is not a UUID")
     received = _message_time(event, "received_at") or _message_time(event, "occurred_at")
@@ -101,12 +107,20 @@ def _is_uuid_or_empty(text: str) -> bool:
         return False
 
 
-def _fields(event: Message, used: frozenset[str] | None) -> Iterator[tuple[str, str]]:
-    for field in event.DESCRIPTOR.fields:
+@lru_cache(maxsize=1000)
+def _readers(descriptor: Any, used: frozenset[str] | None) -> tuple[_Reader, ...]:
+    """How each field of an event is read, decided once for all events of a kind."""
+    return tuple(_found(descriptor, used, lambda event: event))
+
+
+def _found(
+    descriptor: Any, used: frozenset[str] | None, owner: Callable[[Any], Any]
+) -> Iterator[_Reader]:
+    for field in descriptor.fields:
         if _is_message(field, _LEAD_FACTS):
-            yield from _fields(getattr(event, field.name), used)
+            yield from _found(field.message_type, used, attrgetter(field.name))
         elif (used is None or field.name in used) and _is_plain(field):
-            yield field.name, _text(event, field)
+            yield field.name, owner, _text_of(field)
 
 
 def _is_plain(field: Any) -> bool:
@@ -119,15 +133,22 @@ def _is_message(field: Any, name: str) -> bool:
     return field.message_type is not None and bool(field.message_type.full_name == name)
 
 
-def _text(event: Message, field: Any) -> str:
-    value = getattr(event, field.name)
+def _text_of(field: Any) -> Callable[[Any], str]:
+    name, read = field.name, attrgetter(field.name)
     if field.message_type is not None:
-        return value.ToDatetime(tzinfo=UTC).isoformat() if event.HasField(field.name) else ""
+        return lambda event: _time(read(event)) if event.HasField(name) else ""
     if field.is_repeated:
-        return ", ".join(str(each) for each in value)
+        return lambda event: ", ".join(str(each) for each in read(event))
     if field.enum_type is not None:
-        return str(field.enum_type.values_by_number[value].name).lower()
-    return str(value) if value or isinstance(value, str) else ""
+        words = field.enum_type.values_by_number
+        return lambda event: str(words[read(event)].name).lower()
+    if field.type == field.TYPE_STRING:
+        return read
+    return lambda event: str(read(event) or "")
+
+
+def _time(stamp: Any) -> str:
+    return str(stamp.ToDatetime(tzinfo=UTC).isoformat())
 
 
 def _message_time(event: Message, name: str) -> datetime | None:

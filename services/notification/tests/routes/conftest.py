@@ -15,6 +15,7 @@ from notification import subscribers
 from notification.app import senders
 from notification.commands import books
 from notification.commands.books import AddressBook
+from notification.commands.keeping import Keeper
 from notification.commands.privacy import erase_leads
 from notification.commands.routing import Router
 from notification.commands.sending import Outfit, Sender
@@ -175,7 +176,8 @@ async def desk(database: Database, keys: KeyRing, hasty_policy: Policy) -> Async
             await part.start()
         bus = Bus("nats://127.0.0.1:1", database=database)
         erasures = Erasures(database, erase_leads, spared=[])
-        subscribers.subscribe(bus, hasty_policy, erasures, on_kept=routing.wake)
+        keeper = Keeper(hasty_policy, directory, on_queued=sender.rouse, on_due=router.rouse)
+        subscribers.subscribe(bus, keeper, erasures)
         hearing = Hearing("notification", database, bus)
         yield Desk(
             hearing,
