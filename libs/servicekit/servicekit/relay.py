@@ -42,6 +42,12 @@ WRITTEN_AT_ONCE = 100
 """Messages put on the wire together, 7 µs each, before others of the process have a turn."""
 
 PUBLISH_TIMEOUT_S = 10.0
+IDLE_S = 0.25
+"""Seconds between looks that nobody asked for: at what a replica left that ended between its commit and its word."""
+
+CHANNEL = "outbox"
+"""Where a replica that may not publish tells the one that may of its commits."""
+
 DUPLICATE_IN_BATCH = 10201
 """The server's error for a batch that holds a message id it has seen."""
 
@@ -54,19 +60,24 @@ class Relay:
     """Publishes one service's outbox. A part of a service.
 
     Of several replicas the one that holds the database's advisory lock works, so that order is kept. `connect` gives
-    the NATS client. A new event leaves when its commit wakes the relay, or at the next poll, 50 ms at the latest.
+    the NATS client. A new event leaves when its commit wakes the relay: in the same process at once, in another by a
+    notification after the commit, for one inside would make writers wait for each other. `idle_s` is the time after
+    which the relay looks without being told.
     """
 
     name = "relay"
 
-    def __init__(self, database: Database, connect: Callable[[], Client]) -> None:
+    def __init__(
+        self, database: Database, connect: Callable[[], Client], *, idle_s: float = IDLE_S
+    ) -> None:
         self._database = database
         self._connect = connect
-        self._poller = Poller(self.name, self._step, idle_s=0.05)
+        self._poller = Poller(self.name, self._step, idle_s=idle_s)
         self._raw: asyncpg.Connection | None = None
         self._has_lock = False
+        self._has_news = False
         self._lock_key = zlib.crc32(b"leadchain-outbox-relay")
-        database.on_publish.append(self._poller.wake)
+        database.on_publish.append(self._note_commit)
 
     async def start(self) -> None:
         """Starts publishing."""
@@ -81,11 +92,15 @@ class Relay:
         """None: what cannot leave waits in the outbox, whose age has an alarm, and the service serves on."""
         return None
 
+    def _note_commit(self) -> None:
+        self._has_news = True
+        self._poller.wake()
+
     async def _step(self) -> bool:
-        raw = await self._locked_connection()
-        if raw is None:
-            return False
+        raw = await self._connection()
         try:
+            if not self._has_lock and not await self._takes_lock(raw):
+                return False
             row_ids, events = await outbox.unpublished(
                 raw, limit=BATCH_SIZE_MAX, bytes_max=BATCH_BYTES_MAX
             )
@@ -99,19 +114,29 @@ class Relay:
         is_full = sum(len(event.payload) for event in events) >= BATCH_BYTES_MAX
         return is_full or len(events) == BATCH_SIZE_MAX
 
-    async def _locked_connection(self) -> asyncpg.Connection | None:
-        """The connection that holds the lock; None while another replica holds it.
+    async def _connection(self) -> asyncpg.Connection:
+        """The relay's own connection, which holds the lock or tries to get it.
 
         It does not wait for the disk: a mark that is lost in a crash makes its row leave twice, which is harmless.
         """
         if self._raw is None or self._raw.is_closed():
             self._hang_up()
             self._raw = await self._database.dial(synchronous_commit="off")
-        if not self._has_lock:
-            self._has_lock = await self._raw.fetchval(
-                "select pg_try_advisory_lock($1)", self._lock_key
-            )
-        return self._raw if self._has_lock else None
+        return self._raw
+
+    async def _takes_lock(self, raw: asyncpg.Connection) -> bool:
+        """Whether the lock is this replica's now; if not, its holder is told of what was committed here."""
+        has_news, self._has_news = self._has_news, False
+        self._has_lock = await raw.fetchval("select pg_try_advisory_lock($1)", self._lock_key)
+        if self._has_lock:
+            await raw.add_listener(CHANNEL, self._hear)
+        elif has_news:
+            await raw.execute("select pg_notify($1, '')", CHANNEL)
+        return self._has_lock
+
+    def _hear(self, *_: object) -> None:
+        """Looks at once: another replica has committed events."""
+        self._poller.wake()
 
     def _hang_up(self) -> None:
         """Ends the connection, and the lock with it."""

@@ -219,6 +219,22 @@ async def test_of_two_relays_one_publishes_and_the_other_takes_over(
         await eventually(lambda: _count_is(stream_url, 21))
 
 
+async def test_what_another_replica_commits_leaves_without_waiting_for_the_next_look(
+    database, database_url, stream_url, running
+):
+    second_database = Database(database_url, service="kit")
+    bus = Bus(stream_url, database=database)
+    first = Relay(database, bus.client, idle_s=3600)
+    second = Relay(second_database, bus.client, idle_s=3600)
+    async with running(second_database, bus, first):
+        await publish(database, 0)
+        await eventually(lambda: _count_is(stream_url, 1))
+        async with running(second):
+            for number in range(1, 4):
+                await publish(second_database, number)
+                await eventually(lambda number=number: _count_is(stream_url, number + 1))
+
+
 async def test_replaying_the_outbox_rebuilds_a_lost_stream(
     database, bus, relay, stream_url, running, make_stream
 ):
