@@ -177,7 +177,7 @@ async def test_a_waiting_message_is_not_sent_to_somebody_who_lost_the_lead(
     desk.vendors.refusals["wecom_app"].append(45009)
     first = assigned("rep-01")
     await desk.hearing.hears(first)
-    await eventually(lambda: desk.rows("select from sends where last_reason = 'refused'"))
+    await eventually(lambda: desk.rows("select 1 from sends where last_reason = 'refused'"))
 
     second = assigned(
         "rep-02",
@@ -186,7 +186,9 @@ async def test_a_waiting_message_is_not_sent_to_somebody_who_lost_the_lead(
         cause=AssignmentCause.ASSIGNMENT_CAUSE_CONTACT_OVERDUE,
     )
     await desk.hearing.hears(second)
-    await desk.hearing.execute("update sends set next_attempt_at = now(), leased_until = now()")
+    await desk.hearing.execute(
+        "update sends set next_attempt_at = now(), leased_until = now() where recipient_id = 'rep-01'"
+    )
     await eventually(lambda: _taken(desk, "wecom_app", 1))
 
     await eventually(lambda: _failed(desk, "superseded"))
