@@ -12,6 +12,8 @@ from servicekit.chassis import Chassis
 from servicekit.erasures import REPEAT_IDLE_S, Erasures
 
 from engagement import rpc, subscribers, workers
+from engagement.clients.calls import HttpCalls
+from engagement.clients.traffic import RoadTraffic
 from engagement.commands.facts import Facts
 from engagement.commands.follow_ups import FollowUps
 from engagement.commands.money import Money
@@ -20,6 +22,7 @@ from engagement.commands.stages import Stages
 from engagement.commands.tasks import Tasks
 from engagement.commands.watches import Watches
 from engagement.policies import PolicyFiles, load_policies
+from engagement.queries.visits import PlanningRules, VisitPlanner
 from engagement.seals import Seals
 
 if TYPE_CHECKING:
@@ -51,7 +54,18 @@ def build(settings: Settings) -> Chassis:
     rpc.follow_ups.serve(chassis, follow_ups, seals, ZoneInfo(settings.time_zone))
     rpc.tasks.serve(chassis, tasks, seals)
     rpc.watches.serve(chassis, policies.watches)
+    rules = PlanningRules(policies.visits, tasks.manager_of, ZoneInfo(settings.time_zone))
+    traffic = _traffic(chassis, settings)
+    rpc.visits.serve(chassis, VisitPlanner(chassis.database, seals, rules, traffic))
     return chassis
+
+
+def _traffic(chassis: Chassis, settings: Settings) -> RoadTraffic | None:
+    if not settings.traffic_url:
+        return None
+    calls = HttpCalls("calls of the traffic source", settings.traffic_url)
+    chassis.workers.append(calls)
+    return RoadTraffic(calls, settings.traffic_key.get_secret_value())
 
 
 def _policies(settings: Settings) -> Policies:
@@ -62,5 +76,6 @@ def _policies(settings: Settings) -> Policies:
             stages=settings.stages_file,
             tasks=settings.tasks_file,
             watches=settings.watches_file,
+            visits=settings.visits_file,
         )
     )

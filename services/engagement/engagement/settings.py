@@ -12,6 +12,8 @@ class Settings(FieldKeySettings):
 
     `follow_up_policy_file`, `behaviour_policy_file`, `stages_file`, `tasks_file` and `watches_file` replace the
     packaged documents; one that is not valid keeps the service from starting. Weeks begin on Monday in `time_zone`.
+    `visits_file` is how days of visits are planned; travel times are those of `traffic_url` (AMap's distance
+    measurement below that address, with `traffic_key`), and as the crow flies where none is set.
     """
 
     service: ClassVar[str] = "engagement"
@@ -22,4 +24,7 @@ class Settings(FieldKeySettings):
     stages_file: Path | None = None
     tasks_file: Path | None = None
     watches_file: Path | None = None
+    visits_file: Path | None = None
+    traffic_url: str = Field(default="", pattern=r"^(https?://[^\s?#]+)?$")
+    traffic_key: SecretStr = SecretStr("")
     time_zone: str = "Asia/Shanghai"

@@ -24,12 +24,14 @@ from leadchain.engagement.v1 import follow_ups_service_pb2 as pb
 from leadchain.engagement.v1 import opportunities_service_pb2 as opportunities_pb
 from leadchain.engagement.v1 import stages_service_pb2 as stages_pb
 from leadchain.engagement.v1 import tasks_service_pb2 as tasks_pb
+from leadchain.engagement.v1 import visits_service_pb2 as visits_pb
 from leadchain.engagement.v1 import watches_service_pb2 as watches_pb
 from leadchain.engagement.v1.behaviours_service_pb2_grpc import BehavioursServiceStub
 from leadchain.engagement.v1.follow_ups_service_pb2_grpc import FollowUpsServiceStub
 from leadchain.engagement.v1.opportunities_service_pb2_grpc import OpportunitiesServiceStub
 from leadchain.engagement.v1.stages_service_pb2_grpc import StagesServiceStub
 from leadchain.engagement.v1.tasks_service_pb2_grpc import TasksServiceStub
+from leadchain.engagement.v1.visits_service_pb2_grpc import VisitsServiceStub
 from leadchain.engagement.v1.watches_service_pb2_grpc import WatchesServiceStub
 from leadchain.identity.v1.events_pb2 import FactIdentified
 from leadchain.intake.v1.facts_events_pb2 import TicketReported
@@ -238,6 +240,33 @@ async def test_follow_ups_are_turned_over_page_by_page(reached: Reached, lead_id
     assert (answer.follow_up.version, answer.follow_up.statement.next_action.word) == (2, "visit")
     point = pb.PutAddressPointRequest(lead_id=lead_id, latitude=22.5, longitude=114, datum="wgs84")
     await ana.PutAddressPoint(point)
+
+
+async def test_a_day_of_visits_is_planned_by_whose_it_is_and_by_who_leads_them(
+    reached: Reached, lead_id: str
+) -> None:
+    ana, ben, sue = [VisitsServiceStub(await reached.channel(name)) for name in PEOPLE]
+    at = {"latitude": 22.5, "longitude": 114, "datum": "gcj02"}
+    point = pb.PutAddressPointRequest(lead_id=lead_id, **at)
+    await FollowUpsServiceStub(await reached.channel("ana")).PutAddressPoint(point)
+    request = visits_pb.PlanVisitsRequest(rep_id="ana", day="2026-03-02")
+    request.start.CopyFrom(visits_pb.VisitPoint(**at))
+    request.visits.add(lead_id=lead_id).open.add(since="10:00", until="11:00")
+    stranger = request.visits.add(lead_id=new_id()).lead_id
+
+    plans = [await stub.PlanVisits(request) for stub in (ana, sue)]
+
+    assert plans[0] == plans[1]
+    (visit,) = plans[0].visits
+    assert visit.begins_at.ToDatetime() == datetime(2026, 3, 2, 2, 0)  # noqa: DTZ001 - of a stamp
+    assert (visit.length_s, visit.length_source) == (2700, visits_pb.VISIT_LENGTH_SOURCE_POLICY)
+    assert plans[0].travel_source == visits_pb.TRAVEL_SOURCE_CROW
+    (left_out,) = plans[0].unplanned
+    assert left_out.lead_id == stranger
+    assert left_out.reason == visits_pb.UNPLANNED_REASON_NOT_THEIRS
+    assert (await refusal(ben.PlanVisits(request)))[0] is grpc.StatusCode.PERMISSION_DENIED
+    request.visits[0].open[0].until = "25:00"
+    assert (await refusal(ana.PlanVisits(request)))[0] is grpc.StatusCode.INVALID_ARGUMENT
 
 
 async def test_what_a_customer_says_is_read_by_the_owner_and_nobody_else(

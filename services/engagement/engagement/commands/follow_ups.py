@@ -146,7 +146,12 @@ class FollowUps:
         distance_m = point.distance_m(visit.where)
         if distance_m > self._policy.visit_within_m:
             raise TooFarAway(distance_m, self._policy.visit_within_m)
-        return Evidence(EvidenceKind.VISIT, reference=visit.photo_sha256, distance_m=distance_m)
+        return Evidence(
+            EvidenceKind.VISIT,
+            seconds=visit.seconds,
+            reference=visit.photo_sha256,
+            distance_m=distance_m,
+        )
 
     def _judged(self, uow: UnitOfWork, wanted: FollowUp, evidence: Sequence[Evidence]) -> FollowUp:
         return replace(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 WORDS_CHARS_MAX = 500
 EVIDENCE_MAX = 10
 ATTACHMENT_BYTES_MAX = 20 * 1024 * 1024
+VISIT_S_MAX = 24 * 3600
 
 
 class EvidenceKind(IntEnum):
@@ -109,8 +110,8 @@ class Statement:
 class Evidence:
     """One piece of evidence.
 
-    `seconds` are those of a call or meeting, `message_count` the customer's messages of a chat, `distance_m` that of a
-    visit. `reference` names a form, or is an attachment's SHA-256 in hex; the file itself is kept where it was put.
+    `seconds` are those of a call, meeting or visit, `message_count` the customer's messages of a chat, `distance_m`
+    that of a visit. `reference` names a form, or is an attachment's SHA-256 in hex; the file is kept where it was put.
     `contact_id` is the reported contact that confirms it; without one, a kind in `REPORTED` is a claim.
     """
 
@@ -131,10 +132,11 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Where a rep says that they were."""
+    """Where a rep says that they were, and for how long; None where they do not say."""
 
     where: Place
     photo_sha256: str
+    seconds: int | None = None
 
 
 Claim: TypeAlias = Evidence | Visit

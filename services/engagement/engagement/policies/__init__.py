@@ -9,6 +9,7 @@ from engagement.policies.behaviours import load_behaviour_policy
 from engagement.policies.follow_ups import load_follow_up_policy
 from engagement.policies.stages import load_machine
 from engagement.policies.tasks import load_task_policy
+from engagement.policies.visits import load_visit_policy
 from engagement.policies.watches import load_watch_policy
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from engagement.domain.follow_ups import FollowUpPolicy
     from engagement.domain.stages import Machine
     from engagement.domain.tasks import TaskPolicy
+    from engagement.domain.visits import VisitPolicy
     from engagement.domain.watches import WatchPolicy
 
 
@@ -30,6 +32,7 @@ class PolicyFiles:
     stages: Path | None = None
     tasks: Path | None = None
     watches: Path | None = None
+    visits: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class Policies:
     machine: Machine
     tasks: TaskPolicy
     watches: WatchPolicy
+    visits: VisitPolicy
 
 
 def load_policies(files: PolicyFiles | None = None) -> Policies:
@@ -54,4 +58,5 @@ def load_policies(files: PolicyFiles | None = None) -> Policies:
         load_machine(named.stages),
         tasks,
         load_watch_policy(named.watches, tasks=tasks.kinds, responses=follow_ups.words["response"]),
+        load_visit_policy(named.visits),
     )

@@ -1,5 +1,5 @@
 """RPCs of engagement; one module for each noun."""
 
-from engagement.rpc import behaviours, follow_ups, opportunities, stages, tasks, watches
+from engagement.rpc import behaviours, follow_ups, opportunities, stages, tasks, visits, watches
 
-__all__ = ["behaviours", "follow_ups", "opportunities", "stages", "tasks", "watches"]
+__all__ = ["behaviours", "follow_ups", "opportunities", "stages", "tasks", "visits", "watches"]

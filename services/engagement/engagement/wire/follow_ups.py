@@ -13,6 +13,7 @@ from servicekit.errors import Invalid
 from engagement.domain.follow_ups import (
     ATTACHMENT_BYTES_MAX,
     EVIDENCE_MAX,
+    VISIT_S_MAX,
     Box,
     Evidence,
     EvidenceKind,
@@ -157,9 +158,7 @@ def _claim(told: pb.Evidence) -> Claim:
         case "attachment":
             return _attachment(told.attachment)
         case "visit":
-            visit = told.visit
-            photo = _matching(_SHA256, visit.photo_sha256, "photo_sha256")
-            return Visit(point(visit.latitude, visit.longitude, visit.datum), photo)
+            return _visit(told.visit)
         case _:
             raise UnusableFollowUp("evidence: a piece is empty")
 
@@ -184,6 +183,14 @@ def _attachment(told: pb.AttachmentEvidence) -> Evidence:
         media_type=_matching(_MEDIA_TYPE, told.media_type, "media_type"),
         size_bytes=told.size_bytes,
     )
+
+
+def _visit(told: pb.VisitEvidence) -> Visit:
+    if told.seconds > VISIT_S_MAX:
+        raise UnusableFollowUp(f"visit: at most {VISIT_S_MAX} s")
+    photo = _matching(_SHA256, told.photo_sha256, "photo_sha256")
+    where = point(told.latitude, told.longitude, told.datum)
+    return Visit(where, photo, told.seconds or None)
 
 
 def _matching(pattern: re.Pattern[str], text: str, name: str) -> str:
@@ -225,7 +232,7 @@ def _told_evidence(each: Evidence) -> pb.Evidence:
             answer.attachment.size_bytes = each.size_bytes or 0
         case EvidenceKind.VISIT:
             answer.visit.photo_sha256 = each.reference
-            answer.visit.distance_m = each.distance_m or 0.0
+            answer.visit.distance_m, answer.visit.seconds = each.distance_m or 0.0, seconds
     return answer
 
 

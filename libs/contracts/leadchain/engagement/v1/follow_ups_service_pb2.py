@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from servicekit.v1 import access_pb2 as servicekit_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0leadchain/engagement/v1/follow_ups_service.proto\x12\x17leadchain.engagement.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aservicekit/v1/access.proto\"$\n\x03\x42ox\x12\x0c\n\x04word\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x65tails\x18\x02 \x01(\t\"\xcb\x01\n\tStatement\x12/\n\tobjection\x18\x01 \x01(\x0b\x32\x1c.leadchain.engagement.v1.Box\x12.\n\x08response\x18\x02 \x01(\x0b\x32\x1c.leadchain.engagement.v1.Box\x12\x31\n\x0bnext_action\x18\x03 \x01(\x0b\x32\x1c.leadchain.engagement.v1.Box\x12*\n\x06\x64ue_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"3\n\x0c\x43\x61llEvidence\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\r\"\x1f\n\x0c\x46ormEvidence\x12\x0f\n\x07\x66orm_id\x18\x01 \x01(\t\"L\n\x12\x41ttachmentEvidence\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x04\"B\n\x0c\x43hatEvidence\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x1e\n\x16\x63ustomer_message_count\x18\x02 \x01(\r\"m\n\rVisitEvidence\x12\x10\n\x08latitude\x18\x01 \x01(\x01\x12\x11\n\tlongitude\x18\x02 \x01(\x01\x12\r\n\x05\x64\x61tum\x18\x03 \x01(\t\x12\x14\n\x0cphoto_sha256\x18\x04 \x01(\t\x12\x12\n\ndistance_m\x18\x05 \x01(\x01\"6\n\x0fMeetingEvidence\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\r\"\x87\x03\n\x08\x45vidence\x12\x35\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32%.leadchain.engagement.v1.CallEvidenceH\x00\x12\x35\n\x04\x66orm\x18\x02 \x01(\x0b\x32%.leadchain.engagement.v1.FormEvidenceH\x00\x12\x41\n\nattachment\x18\x03 \x01(\x0b\x32+.leadchain.engagement.v1.AttachmentEvidenceH\x00\x12\x35\n\x04\x63hat\x18\x04 \x01(\x0b\x32%.leadchain.engagement.v1.ChatEvidenceH\x00\x12\x37\n\x05visit\x18\x05 \x01(\x0b\x32&.leadchain.engagement.v1.VisitEvidenceH\x00\x12;\n\x07meeting\x18\x06 \x01(\x0b\x32(.leadchain.engagement.v1.MeetingEvidenceH\x00\x12\x14\n\x0cis_confirmed\x18\x07 \x01(\x08\x42\x07\n\x05proof\"\xaa\x01\n\x15RecordFollowUpRequest\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\x14\n\x0c\x66ollow_up_id\x18\x02 \x01(\t\x12\x35\n\tstatement\x18\x03 \x01(\x0b\x32\".leadchain.engagement.v1.Statement\x12\x33\n\x08\x65vidence\x18\x04 \x03(\x0b\x32!.leadchain.engagement.v1.Evidence\"\x82\x03\n\x08\x46ollowUp\x12\x14\n\x0c\x66ollow_up_id\x18\x01 \x01(\t\x12\x0f\n\x07lead_id\x18\x02 \x01(\t\x12\x11\n\tauthor_id\x18\x03 \x01(\t\x12/\n\x0brecorded_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\tstatement\x18\x05 \x01(\x0b\x32\".leadchain.engagement.v1.Statement\x12\x33\n\x08\x65vidence\x18\x06 \x03(\x0b\x32!.leadchain.engagement.v1.Evidence\x12\x12\n\nis_contact\x18\x07 \x01(\x08\x12\x30\n\x0c\x65\x66\x66\x65\x63tive_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0epolicy_version\x18\t \x01(\r\x12\x0f\n\x07version\x18\n \x01(\r\x12\x30\n\x0c\x63orrected_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"N\n\x16RecordFollowUpResponse\x12\x34\n\tfollow_up\x18\x01 \x01(\x0b\x32!.leadchain.engagement.v1.FollowUp\"\x87\x01\n\x16\x43orrectFollowUpRequest\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\x14\n\x0c\x66ollow_up_id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\r\x12\x35\n\tstatement\x18\x04 \x01(\x0b\x32\".leadchain.engagement.v1.Statement\"O\n\x17\x43orrectFollowUpResponse\x12\x34\n\tfollow_up\x18\x01 \x01(\x0b\x32!.leadchain.engagement.v1.FollowUp\"N\n\x14ListFollowUpsRequest\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"g\n\x15ListFollowUpsResponse\x12\x35\n\nfollow_ups\x18\x01 \x03(\x0b\x32!.leadchain.engagement.v1.FollowUp\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"]\n\x16PutAddressPointRequest\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\x10\n\x08latitude\x18\x02 \x01(\x01\x12\x11\n\tlongitude\x18\x03 \x01(\x01\x12\r\n\x05\x64\x61tum\x18\x04 \x01(\t\"\x19\n\x17PutAddressPointResponse\"&\n\x13ListContactsRequest\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\"\xdc\x01\n\x0fReportedContact\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12/\n\x0bhappened_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x07seconds\x18\x04 \x01(\rH\x00\x88\x01\x01\x12#\n\x16\x63ustomer_message_count\x18\x05 \x01(\rH\x01\x88\x01\x01\x12\x14\n\x0c\x66ollow_up_id\x18\x06 \x01(\tB\n\n\x08_secondsB\x19\n\x17_customer_message_count\"R\n\x14ListContactsResponse\x12:\n\x08\x63ontacts\x18\x01 \x03(\x0b\x32(.leadchain.engagement.v1.ReportedContact\"@\n\x16GetWeeklyEffortRequest\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x93\x01\n\tRepEffort\x12\x11\n\tauthor_id\x18\x01 \x01(\t\x12\x17\n\x0f\x66ollow_up_count\x18\x02 \x01(\r\x12\x18\n\x10\x61ttachment_count\x18\x03 \x01(\r\x12\x12\n\ncall_count\x18\x04 \x01(\r\x12\x13\n\x0bvisit_count\x18\x05 \x01(\r\x12\x17\n\x0f\x65\x66\x66\x65\x63tive_count\x18\x06 \x01(\r\"v\n\x17GetWeeklyEffortResponse\x12)\n\x05since\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x04reps\x18\x02 \x03(\x0b\x32\".leadchain.engagement.v1.RepEffort2\xf9\x06\n\x10\x46ollowUpsService\x12\x91\x01\n\x0eRecordFollowUp\x12..leadchain.engagement.v1.RecordFollowUpRequest\x1a/.leadchain.engagement.v1.RecordFollowUpResponse\"\x1e\xda\xe7\x18\x1a\n\tfollow_up\x12\x04lead\x1a\x07lead_id\x12\x94\x01\n\x0f\x43orrectFollowUp\x12/.leadchain.engagement.v1.CorrectFollowUpRequest\x1a\x30.leadchain.engagement.v1.CorrectFollowUpResponse\"\x1e\xda\xe7\x18\x1a\n\tfollow_up\x12\x04lead\x1a\x07lead_id\x12\x89\x01\n\rListFollowUps\x12-.leadchain.engagement.v1.ListFollowUpsRequest\x1a..leadchain.engagement.v1.ListFollowUpsResponse\"\x19\xda\xe7\x18\x15\n\x04read\x12\x04lead\x1a\x07lead_id\x12\x86\x01\n\x0cListContacts\x12,.leadchain.engagement.v1.ListContactsRequest\x1a-.leadchain.engagement.v1.ListContactsResponse\"\x19\xda\xe7\x18\x15\n\x04read\x12\x04lead\x1a\x07lead_id\x12\x92\x01\n\x0fGetWeeklyEffort\x12/.leadchain.engagement.v1.GetWeeklyEffortRequest\x1a\x30.leadchain.engagement.v1.GetWeeklyEffortResponse\"\x1c\xda\xe7\x18\x18\n\x0cread_reports\x12\x08platform\x12\x8f\x01\n\x0fPutAddressPoint\x12/.leadchain.engagement.v1.PutAddressPointRequest\x1a\x30.leadchain.engagement.v1.PutAddressPointResponse\"\x19\xda\xe7\x18\x15\n\x04\x65\x64it\x12\x04lead\x1a\x07lead_idb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0leadchain/engagement/v1/follow_ups_service.proto\x12\x17leadchain.engagement.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aservicekit/v1/access.proto\"$\n\x03\x42ox\x12\x0c\n\x04word\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x65tails\x18\x02 \x01(\t\"\xcb\x01\n\tStatement\x12/\n\tobjection\x18\x01 \x01(\x0b\x32\x1c.leadchain.engagement.v1.Box\x12.\n\x08response\x18\x02 \x01(\x0b\x32\x1c.leadchain.engagement.v1.Box\x12\x31\n\x0bnext_action\x18\x03 \x01(\x0b\x32\x1c.leadchain.engagement.v1.Box\x12*\n\x06\x64ue_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"3\n\x0c\x43\x61llEvidence\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\r\"\x1f\n\x0c\x46ormEvidence\x12\x0f\n\x07\x66orm_id\x18\x01 \x01(\t\"L\n\x12\x41ttachmentEvidence\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x04\"B\n\x0c\x43hatEvidence\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x1e\n\x16\x63ustomer_message_count\x18\x02 \x01(\r\"~\n\rVisitEvidence\x12\x10\n\x08latitude\x18\x01 \x01(\x01\x12\x11\n\tlongitude\x18\x02 \x01(\x01\x12\r\n\x05\x64\x61tum\x18\x03 \x01(\t\x12\x14\n\x0cphoto_sha256\x18\x04 \x01(\t\x12\x12\n\ndistance_m\x18\x05 \x01(\x01\x12\x0f\n\x07seconds\x18\x06 \x01(\r\"6\n\x0fMeetingEvidence\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\r\"\x87\x03\n\x08\x45vidence\x12\x35\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32%.leadchain.engagement.v1.CallEvidenceH\x00\x12\x35\n\x04\x66orm\x18\x02 \x01(\x0b\x32%.leadchain.engagement.v1.FormEvidenceH\x00\x12\x41\n\nattachment\x18\x03 \x01(\x0b\x32+.leadchain.engagement.v1.AttachmentEvidenceH\x00\x12\x35\n\x04\x63hat\x18\x04 \x01(\x0b\x32%.leadchain.engagement.v1.ChatEvidenceH\x00\x12\x37\n\x05visit\x18\x05 \x01(\x0b\x32&.leadchain.engagement.v1.VisitEvidenceH\x00\x12;\n\x07meeting\x18\x06 \x01(\x0b\x32(.leadchain.engagement.v1.MeetingEvidenceH\x00\x12\x14\n\x0cis_confirmed\x18\x07 \x01(\x08\x42\x07\n\x05proof\"\xaa\x01\n\x15RecordFollowUpRequest\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\x14\n\x0c\x66ollow_up_id\x18\x02 \x01(\t\x12\x35\n\tstatement\x18\x03 \x01(\x0b\x32\".leadchain.engagement.v1.Statement\x12\x33\n\x08\x65vidence\x18\x04 \x03(\x0b\x32!.leadchain.engagement.v1.Evidence\"\x82\x03\n\x08\x46ollowUp\x12\x14\n\x0c\x66ollow_up_id\x18\x01 \x01(\t\x12\x0f\n\x07lead_id\x18\x02 \x01(\t\x12\x11\n\tauthor_id\x18\x03 \x01(\t\x12/\n\x0brecorded_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\tstatement\x18\x05 \x01(\x0b\x32\".leadchain.engagement.v1.Statement\x12\x33\n\x08\x65vidence\x18\x06 \x03(\x0b\x32!.leadchain.engagement.v1.Evidence\x12\x12\n\nis_contact\x18\x07 \x01(\x08\x12\x30\n\x0c\x65\x66\x66\x65\x63tive_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0epolicy_version\x18\t \x01(\r\x12\x0f\n\x07version\x18\n \x01(\r\x12\x30\n\x0c\x63orrected_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"N\n\x16RecordFollowUpResponse\x12\x34\n\tfollow_up\x18\x01 \x01(\x0b\x32!.leadchain.engagement.v1.FollowUp\"\x87\x01\n\x16\x43orrectFollowUpRequest\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\x14\n\x0c\x66ollow_up_id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\r\x12\x35\n\tstatement\x18\x04 \x01(\x0b\x32\".leadchain.engagement.v1.Statement\"O\n\x17\x43orrectFollowUpResponse\x12\x34\n\tfollow_up\x18\x01 \x01(\x0b\x32!.leadchain.engagement.v1.FollowUp\"N\n\x14ListFollowUpsRequest\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"g\n\x15ListFollowUpsResponse\x12\x35\n\nfollow_ups\x18\x01 \x03(\x0b\x32!.leadchain.engagement.v1.FollowUp\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"]\n\x16PutAddressPointRequest\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\x10\n\x08latitude\x18\x02 \x01(\x01\x12\x11\n\tlongitude\x18\x03 \x01(\x01\x12\r\n\x05\x64\x61tum\x18\x04 \x01(\t\"\x19\n\x17PutAddressPointResponse\"&\n\x13ListContactsRequest\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\"\xdc\x01\n\x0fReportedContact\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12/\n\x0bhappened_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x07seconds\x18\x04 \x01(\rH\x00\x88\x01\x01\x12#\n\x16\x63ustomer_message_count\x18\x05 \x01(\rH\x01\x88\x01\x01\x12\x14\n\x0c\x66ollow_up_id\x18\x06 \x01(\tB\n\n\x08_secondsB\x19\n\x17_customer_message_count\"R\n\x14ListContactsResponse\x12:\n\x08\x63ontacts\x18\x01 \x03(\x0b\x32(.leadchain.engagement.v1.ReportedContact\"@\n\x16GetWeeklyEffortRequest\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x93\x01\n\tRepEffort\x12\x11\n\tauthor_id\x18\x01 \x01(\t\x12\x17\n\x0f\x66ollow_up_count\x18\x02 \x01(\r\x12\x18\n\x10\x61ttachment_count\x18\x03 \x01(\r\x12\x12\n\ncall_count\x18\x04 \x01(\r\x12\x13\n\x0bvisit_count\x18\x05 \x01(\r\x12\x17\n\x0f\x65\x66\x66\x65\x63tive_count\x18\x06 \x01(\r\"v\n\x17GetWeeklyEffortResponse\x12)\n\x05since\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x04reps\x18\x02 \x03(\x0b\x32\".leadchain.engagement.v1.RepEffort2\xf9\x06\n\x10\x46ollowUpsService\x12\x91\x01\n\x0eRecordFollowUp\x12..leadchain.engagement.v1.RecordFollowUpRequest\x1a/.leadchain.engagement.v1.RecordFollowUpResponse\"\x1e\xda\xe7\x18\x1a\n\tfollow_up\x12\x04lead\x1a\x07lead_id\x12\x94\x01\n\x0f\x43orrectFollowUp\x12/.leadchain.engagement.v1.CorrectFollowUpRequest\x1a\x30.leadchain.engagement.v1.CorrectFollowUpResponse\"\x1e\xda\xe7\x18\x1a\n\tfollow_up\x12\x04lead\x1a\x07lead_id\x12\x89\x01\n\rListFollowUps\x12-.leadchain.engagement.v1.ListFollowUpsRequest\x1a..leadchain.engagement.v1.ListFollowUpsResponse\"\x19\xda\xe7\x18\x15\n\x04read\x12\x04lead\x1a\x07lead_id\x12\x86\x01\n\x0cListContacts\x12,.leadchain.engagement.v1.ListContactsRequest\x1a-.leadchain.engagement.v1.ListContactsResponse\"\x19\xda\xe7\x18\x15\n\x04read\x12\x04lead\x1a\x07lead_id\x12\x92\x01\n\x0fGetWeeklyEffort\x12/.leadchain.engagement.v1.GetWeeklyEffortRequest\x1a\x30.leadchain.engagement.v1.GetWeeklyEffortResponse\"\x1c\xda\xe7\x18\x18\n\x0cread_reports\x12\x08platform\x12\x8f\x01\n\x0fPutAddressPoint\x12/.leadchain.engagement.v1.PutAddressPointRequest\x1a\x30.leadchain.engagement.v1.PutAddressPointResponse\"\x19\xda\xe7\x18\x15\n\x04\x65\x64it\x12\x04lead\x1a\x07lead_idb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -58,41 +58,41 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHATEVIDENCE']._serialized_start=546
   _globals['_CHATEVIDENCE']._serialized_end=612
   _globals['_VISITEVIDENCE']._serialized_start=614
-  _globals['_VISITEVIDENCE']._serialized_end=723
-  _globals['_MEETINGEVIDENCE']._serialized_start=725
-  _globals['_MEETINGEVIDENCE']._serialized_end=779
-  _globals['_EVIDENCE']._serialized_start=782
-  _globals['_EVIDENCE']._serialized_end=1173
-  _globals['_RECORDFOLLOWUPREQUEST']._serialized_start=1176
-  _globals['_RECORDFOLLOWUPREQUEST']._serialized_end=1346
-  _globals['_FOLLOWUP']._serialized_start=1349
-  _globals['_FOLLOWUP']._serialized_end=1735
-  _globals['_RECORDFOLLOWUPRESPONSE']._serialized_start=1737
-  _globals['_RECORDFOLLOWUPRESPONSE']._serialized_end=1815
-  _globals['_CORRECTFOLLOWUPREQUEST']._serialized_start=1818
-  _globals['_CORRECTFOLLOWUPREQUEST']._serialized_end=1953
-  _globals['_CORRECTFOLLOWUPRESPONSE']._serialized_start=1955
-  _globals['_CORRECTFOLLOWUPRESPONSE']._serialized_end=2034
-  _globals['_LISTFOLLOWUPSREQUEST']._serialized_start=2036
-  _globals['_LISTFOLLOWUPSREQUEST']._serialized_end=2114
-  _globals['_LISTFOLLOWUPSRESPONSE']._serialized_start=2116
-  _globals['_LISTFOLLOWUPSRESPONSE']._serialized_end=2219
-  _globals['_PUTADDRESSPOINTREQUEST']._serialized_start=2221
-  _globals['_PUTADDRESSPOINTREQUEST']._serialized_end=2314
-  _globals['_PUTADDRESSPOINTRESPONSE']._serialized_start=2316
-  _globals['_PUTADDRESSPOINTRESPONSE']._serialized_end=2341
-  _globals['_LISTCONTACTSREQUEST']._serialized_start=2343
-  _globals['_LISTCONTACTSREQUEST']._serialized_end=2381
-  _globals['_REPORTEDCONTACT']._serialized_start=2384
-  _globals['_REPORTEDCONTACT']._serialized_end=2604
-  _globals['_LISTCONTACTSRESPONSE']._serialized_start=2606
-  _globals['_LISTCONTACTSRESPONSE']._serialized_end=2688
-  _globals['_GETWEEKLYEFFORTREQUEST']._serialized_start=2690
-  _globals['_GETWEEKLYEFFORTREQUEST']._serialized_end=2754
-  _globals['_REPEFFORT']._serialized_start=2757
-  _globals['_REPEFFORT']._serialized_end=2904
-  _globals['_GETWEEKLYEFFORTRESPONSE']._serialized_start=2906
-  _globals['_GETWEEKLYEFFORTRESPONSE']._serialized_end=3024
-  _globals['_FOLLOWUPSSERVICE']._serialized_start=3027
-  _globals['_FOLLOWUPSSERVICE']._serialized_end=3916
+  _globals['_VISITEVIDENCE']._serialized_end=740
+  _globals['_MEETINGEVIDENCE']._serialized_start=742
+  _globals['_MEETINGEVIDENCE']._serialized_end=796
+  _globals['_EVIDENCE']._serialized_start=799
+  _globals['_EVIDENCE']._serialized_end=1190
+  _globals['_RECORDFOLLOWUPREQUEST']._serialized_start=1193
+  _globals['_RECORDFOLLOWUPREQUEST']._serialized_end=1363
+  _globals['_FOLLOWUP']._serialized_start=1366
+  _globals['_FOLLOWUP']._serialized_end=1752
+  _globals['_RECORDFOLLOWUPRESPONSE']._serialized_start=1754
+  _globals['_RECORDFOLLOWUPRESPONSE']._serialized_end=1832
+  _globals['_CORRECTFOLLOWUPREQUEST']._serialized_start=1835
+  _globals['_CORRECTFOLLOWUPREQUEST']._serialized_end=1970
+  _globals['_CORRECTFOLLOWUPRESPONSE']._serialized_start=1972
+  _globals['_CORRECTFOLLOWUPRESPONSE']._serialized_end=2051
+  _globals['_LISTFOLLOWUPSREQUEST']._serialized_start=2053
+  _globals['_LISTFOLLOWUPSREQUEST']._serialized_end=2131
+  _globals['_LISTFOLLOWUPSRESPONSE']._serialized_start=2133
+  _globals['_LISTFOLLOWUPSRESPONSE']._serialized_end=2236
+  _globals['_PUTADDRESSPOINTREQUEST']._serialized_start=2238
+  _globals['_PUTADDRESSPOINTREQUEST']._serialized_end=2331
+  _globals['_PUTADDRESSPOINTRESPONSE']._serialized_start=2333
+  _globals['_PUTADDRESSPOINTRESPONSE']._serialized_end=2358
+  _globals['_LISTCONTACTSREQUEST']._serialized_start=2360
+  _globals['_LISTCONTACTSREQUEST']._serialized_end=2398
+  _globals['_REPORTEDCONTACT']._serialized_start=2401
+  _globals['_REPORTEDCONTACT']._serialized_end=2621
+  _globals['_LISTCONTACTSRESPONSE']._serialized_start=2623
+  _globals['_LISTCONTACTSRESPONSE']._serialized_end=2705
+  _globals['_GETWEEKLYEFFORTREQUEST']._serialized_start=2707
+  _globals['_GETWEEKLYEFFORTREQUEST']._serialized_end=2771
+  _globals['_REPEFFORT']._serialized_start=2774
+  _globals['_REPEFFORT']._serialized_end=2921
+  _globals['_GETWEEKLYEFFORTRESPONSE']._serialized_start=2923
+  _globals['_GETWEEKLYEFFORTRESPONSE']._serialized_end=3041
+  _globals['_FOLLOWUPSSERVICE']._serialized_start=3044
+  _globals['_FOLLOWUPSSERVICE']._serialized_end=3933
 # @@protoc_insertion_point(module_scope)

@@ -202,6 +202,7 @@ class VisitEvidence(_message.Message):
     DATUM_FIELD_NUMBER: _builtins.int
     PHOTO_SHA256_FIELD_NUMBER: _builtins.int
     DISTANCE_M_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
     latitude: _builtins.float
     """Degrees."""
     longitude: _builtins.float
@@ -212,6 +213,8 @@ class VisitEvidence(_message.Message):
     """SHA-256 of the photo taken there, 64 hex characters."""
     distance_m: _builtins.float
     """Metres to the customer's address; in answers only."""
+    seconds: _builtins.int
+    """How long it took, in seconds, as the rep says, at most a day; zero when nobody says."""
     def __init__(
         self,
         *,
@@ -220,10 +223,11 @@ class VisitEvidence(_message.Message):
         datum: _builtins.str = ...,
         photo_sha256: _builtins.str = ...,
         distance_m: _builtins.float = ...,
+        seconds: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["datum", b"datum", "distance_m", b"distance_m", "latitude", b"latitude", "longitude", b"longitude", "photo_sha256", b"photo_sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["datum", b"datum", "distance_m", b"distance_m", "latitude", b"latitude", "longitude", b"longitude", "photo_sha256", b"photo_sha256", "seconds", b"seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
