@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import structlog
+from accesskit.approvals import Approvals
 from accesskit.enforcement import enforce
+from accesskit.staff import Staff
 from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested
 from servicekit.book import BookServicer
 from servicekit.chassis import Chassis
@@ -18,8 +20,11 @@ from reporting import rpc, subscribers
 from reporting.clients import AuditLog, OwnBook, RemoteBook
 from reporting.commands.ledger import LedgerCheck
 from reporting.commands.privacy import erase_leads
+from reporting.commands.settlements import Settlements
 from reporting.commands.witness import Witness
 from reporting.domain.books import ASSIGNMENT, IDENTITY, INTAKE, REPORTING
+from reporting.domain.metrics import Metric
+from reporting.policies import load_contracts
 from reporting.queries.ledger import Keepers
 
 if TYPE_CHECKING:
@@ -70,7 +75,7 @@ class WithoutSigner:
 
 
 def build(settings: Settings) -> Chassis:
-    """Reporting, ready to be started."""
+    """Reporting, ready to be started; raises `servicekit.documents.InvalidPolicy` for contracts that cannot be used."""
     chassis = Chassis(settings)
     replica = enforce(chassis, settings, permissions_grpc=settings.permissions_grpc)
     intake, identity, assignment = remote = _remote_books(settings)
@@ -91,7 +96,24 @@ def build(settings: Settings) -> Chassis:
         chassis.database, keepers, grace=grace, time_zone=settings.report_time_zone, clock=_now
     )
     rpc.reporting.serve(chassis.grpc, servicer)
+    answer_rates(chassis, settings, Staff(replica))
     return chassis
+
+
+def answer_rates(chassis: Chassis, settings: Settings, staff: Staff) -> None:
+    """Answers follow-up rates, and closes months of them with the consent that permissions keeps."""
+    contracts = load_contracts(settings.metrics_file)
+    terms = rpc.rates.Terms(contracts, staff.manager, settings.report_time_zone, _now)
+    rpc.rates.serve(chassis.grpc, chassis.database, terms)
+    approvals = Approvals(settings.permissions_grpc, tls=settings.tls())
+    chassis.workers.append(approvals)
+    settlements = Settlements(
+        chassis.database,
+        approvals,
+        definition=contracts.definitions[Metric.FOLLOW_UP_RATE],
+        time_zone=settings.report_time_zone,
+    )
+    rpc.settlements.serve(chassis, settlements, clock=_now)
 
 
 def witness_audit_log(chassis: Chassis, settings: Settings, audit_log: AuditLog) -> None:

@@ -1,6 +1,7 @@
 """Settings of reporting."""
 
 import base64
+from pathlib import Path
 from typing import ClassVar
 
 from accesskit.notes import Signer, public_key_of
@@ -15,7 +16,8 @@ class Settings(ServiceSettings):
     """Where the other books are (`host:port` or a gRPC name), and how the ledger is checked.
 
     An item may be on its way for `in_flight_grace_s` seconds before it counts as missing. The ledger is checked every
-    `ledger_check_interval_s` seconds. Days in reports are those of `report_time_zone`.
+    `ledger_check_interval_s` seconds. Days and months in reports are those of `report_time_zone`; `metrics_file`
+    replaces the packaged contracts of figures.
 
     The audit log is co-signed with the key made from `witness_signing_key`, base64 of 32 bytes; without it, it is only
     watched. `audit_public_keys` are the keys that the log may sign with, in the form `name+id+base64`, separated by
@@ -31,6 +33,7 @@ class Settings(ServiceSettings):
     in_flight_grace_s: float = Field(default=60.0, ge=0)
     ledger_check_interval_s: float = Field(default=30.0, gt=0)
     report_time_zone: str = "Asia/Shanghai"
+    metrics_file: Path | None = None
     witness_signing_key: SecretStr | None = None
     audit_public_keys: str = ""
 

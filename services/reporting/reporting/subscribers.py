@@ -8,14 +8,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from leadchain.assignment.v1.clock_events_pb2 import (
+    FollowUpBecameYellow,
+    FollowUpOverdue,
+    ReviewRequired,
+)
 from leadchain.assignment.v1.events_pb2 import (
     ContactOverdue,
     LeadAssigned,
     LeadContacted,
+    LeadDeclined,
     LeadMerged,
     LeadUnassignable,
     LeadWithdrawn,
 )
+from leadchain.assignment.v1.pool_events_pb2 import LeadClaimed, LeadPooled
+from leadchain.engagement.v1.follow_up_events_pb2 import FollowUpBecameEffective, FollowUpRecorded
 from leadchain.intake.v1.events_pb2 import DeliveryQuarantined, LeadReceived, LeadRejected
 from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested, SubjectExportRequested
 from leadchain.notification.v1.events_pb2 import ReminderDelivered, ReminderFailed
@@ -26,7 +34,7 @@ from servicekit.events import Event
 from reporting import projections
 from reporting.commands import privacy
 from reporting.store import seals
-from reporting.wire import facts
+from reporting.wire import assignments, facts
 from reporting.wire import privacy as privacy_wire
 from reporting.wire import seals as seal_wire
 
@@ -37,6 +45,7 @@ if TYPE_CHECKING:
     from servicekit.database import UnitOfWork
     from servicekit.erasures import Erasures
 
+    from reporting.domain.assignments import Stretch
     from reporting.domain.leads import Fact
 
 E = TypeVar("E", bound=Event)
@@ -47,15 +56,27 @@ def subscribe(bus: Bus, erasures: Erasures) -> None:
     _project(bus, LeadReceived, facts.received)
     _project(bus, LeadRejected, facts.rejected)
     _project(bus, DeliveryQuarantined, facts.quarantined)
-    _project(bus, LeadAssigned, facts.assigned)
+    _project(bus, LeadAssigned, facts.assigned, assignments.assigned)
     _project(bus, LeadUnassignable, facts.unassignable)
     _project(bus, LeadMerged, facts.merged)
     _project(bus, LeadWithdrawn, facts.withdrawn)
     _project(bus, LeadContacted, facts.contacted)
+    _project(bus, LeadDeclined, facts.declined, assignments.declined)
     _project(bus, ContactOverdue, facts.overdue)
+    _project(bus, FollowUpBecameYellow, facts.late, assignments.late)
+    _project(bus, FollowUpOverdue, facts.late, assignments.late)
+    _project(bus, ReviewRequired, facts.review_required)
+    _project(bus, LeadPooled, facts.pooled, assignments.pooled)
+    _project(bus, LeadClaimed, facts.claimed)
+    _project(bus, FollowUpRecorded, facts.followed_up)
     _project(bus, OwnershipGranted, facts.granted)
     _project(bus, ReminderDelivered, facts.reminded)
     _project(bus, ReminderFailed, facts.not_reminded)
+
+    @bus.on_batch(FollowUpBecameEffective, is_convergent=True)
+    async def project_effective(events: Sequence[FollowUpBecameEffective], uow: UnitOfWork) -> None:
+        await projections.project(uow, events, facts.effective)
+        await projections.project_effective(uow, events)
 
     @bus.on(AuditSealed)
     async def keep_seal(event: AuditSealed, uow: UnitOfWork) -> None:
@@ -81,10 +102,18 @@ def subscribe(bus: Bus, erasures: Erasures) -> None:
             )
 
 
-def _project(bus: Bus, event_class: type[E], translate: Callable[[E, str | None], Fact]) -> None:
+def _project(
+    bus: Bus,
+    event_class: type[E],
+    translate: Callable[[E, str | None], Fact],
+    translate_assignment: Callable[[E], Stretch] | None = None,
+) -> None:
     @bus.on_batch(event_class, is_convergent=True)
     async def project(events: Sequence[E], uow: UnitOfWork) -> None:
         """Reminders may be about no lead; the others always are."""
         about_leads = [event for event in events if getattr(event, "lead_id", "")]
-        if about_leads:
-            await projections.project(uow, about_leads, translate)
+        if not about_leads:
+            return
+        await projections.project(uow, about_leads, translate)
+        if translate_assignment is not None:
+            await projections.project_assignments(uow, about_leads, translate_assignment)

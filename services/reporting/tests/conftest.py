@@ -1,31 +1,51 @@
 """What reporting's tests share: a migrated database, events whose defaults are valid, and other services' books."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import nats
 import pytest
+from accesskit.changes import FactPut, PolicyPut, PrincipalPut
+from accesskit.facts import Fact
+from accesskit.testing.stand_in import APPROVED, StandIn, colleagues
+from leadchain.assignment.v1 import clock_events_pb2 as clocks
 from leadchain.assignment.v1 import events_pb2 as assignment
+from leadchain.assignment.v1 import pool_events_pb2 as pool
+from leadchain.engagement.v1 import follow_up_events_pb2 as follow_ups
 from leadchain.intake.v1 import events_pb2 as intake
+from leadchain.intake.v1.privacy_events_pb2 import SubjectErasureRequested
 from leadchain.notification.v1 import events_pb2 as notification
 from leadchain.permissions.v1.events_pb2 import OwnershipGranted
-from reporting import projections
+from leadchain.reporting.v1 import reporting_service_pb2 as reporting_pb
+from leadchain.reporting.v1.rates_service_pb2_grpc import RatesServiceStub
+from leadchain.reporting.v1.reporting_service_pb2_grpc import ReportingServiceStub
+from leadchain.reporting.v1.settlements_service_pb2_grpc import SettlementsServiceStub
+from nats.aio.client import Client
+from reporting import subscribers
+from reporting.app import build
 from reporting.clients import OwnBook, RemoteBook
+from reporting.commands.privacy import erase_leads
 from reporting.domain.books import REPORTING, Cell, Standing
 from reporting.queries.ledger import Keepers
 from reporting.settings import Settings
-from reporting.wire import facts
 from servicekit.auth import TokenVerifier, mint_token, new_signing_key
 from servicekit.book import BookServicer
+from servicekit.bus import Bus
 from servicekit.database import Database
-from servicekit.events import new_id
+from servicekit.erasures import Erasures
+from servicekit.events import new_id, subject_of
+from servicekit.grpc_client import connect
 from servicekit.grpc_server import GrpcServer
+from servicekit.streams import apply_streams, load_definitions
 from servicekit.testing.databases import Migrated
+from servicekit.testing.hearing import Hearing
+from servicekit.testing.waiting import eventually
 from servicekit.v1 import book_service_pb2 as pb
 from servicekit.v1.book_service_pb2_grpc import (
     BookServiceServicer,
@@ -34,21 +54,32 @@ from servicekit.v1.book_service_pb2_grpc import (
 
 NOON = datetime(2026, 2, 7, 4, 0, tzinfo=UTC)
 CHANNEL = "website_form"
+HOUR_S = 3600
+STREAMS = Path(__file__).parents[3] / "deploy" / "nats" / "streams.yaml"
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+POLICY = (
+    APPROVED.replace("  type rule\n", "  type rule\n  type settlement\n")
+    .replace("mapping, rule, contract]", "mapping, rule, contract, settlement]")
+    .replace("  type user\n", "  type user\n    relations\n      define manager: [user]\n")
+)
 
 
 class StoryTeller:
-    """Builds the events of a lead that was received at noon; `after_s` is when each happened."""
+    """Builds the events of a lead that was received `at` noon; `after_s` is when each happened."""
 
-    def __init__(self, lead_id: str | None = None) -> None:
+    def __init__(self, lead_id: str | None = None, *, at: datetime = NOON) -> None:
         self.lead_id = lead_id or new_id()
+        self.at = at
 
     def received(self, after_s: float = 0) -> intake.LeadReceived:
         """It was accepted and understood."""
         event = intake.LeadReceived(event_id=new_id(), lead_id=self.lead_id)
         event.facts.channel = CHANNEL
         event.facts.region.city = "深圳"
-        event.facts.received_at.FromDatetime(NOON)
-        event.occurred_at.FromDatetime(NOON + timedelta(seconds=after_s))
+        event.facts.received_at.FromDatetime(self.at)
+        event.occurred_at.FromDatetime(self.at + timedelta(seconds=after_s))
         return event
 
     def rejected(self, after_s: float = 0) -> intake.LeadRejected:
@@ -87,6 +118,63 @@ class StoryTeller:
             assignment.ContactOverdue, after_s, assignee_id="rep-01", assignment_no=number
         )
 
+    def declined(self, after_s: float = 40, number: int = 1) -> assignment.LeadDeclined:
+        """Owner `number` gave it back."""
+        return self._event(
+            assignment.LeadDeclined, after_s, rep_id=f"rep-0{number}", assignment_no=number
+        )
+
+    def yellow(self, number: int = 1, *, after_h: float = 48) -> clocks.FollowUpBecameYellow:
+        """Owner `number` has done nothing that counts for 48 hours of their calendar."""
+        return self._late(clocks.FollowUpBecameYellow, number, after_h)
+
+    def not_followed_up(self, number: int = 1, *, after_h: float = 72) -> clocks.FollowUpOverdue:
+        """Owner `number` has done nothing that counts for 72 hours of their calendar."""
+        return self._late(clocks.FollowUpOverdue, number, after_h)
+
+    def review_required(self, after_s: float = 72 * HOUR_S) -> clocks.ReviewRequired:
+        """Its owner must say why."""
+        return self._event(clocks.ReviewRequired, after_s, owner_id="rep-01", assignment_no=1)
+
+    def pooled(self, after_s: float = 1000, number: int = 1) -> pool.LeadPooled:
+        """Owner `number` lost it to the public pool."""
+        return self._event(
+            pool.LeadPooled,
+            after_s,
+            previous_owner_id=f"rep-0{number}",
+            reason="lapsed",
+            assignment_no=number,
+        )
+
+    def claimed(self, after_s: float = 2000, number: int = 2) -> pool.LeadClaimed:
+        """A rep took it out of the pool."""
+        return self._event(pool.LeadClaimed, after_s, rep_id=f"rep-0{number}")
+
+    def followed_up(self, after_s: float = 60, number: int = 1) -> follow_ups.FollowUpRecorded:
+        """Owner `number` did something."""
+        return self._event(
+            follow_ups.FollowUpRecorded,
+            after_s,
+            follow_up_id=new_id(),
+            author_id=f"rep-0{number}",
+            is_contact=True,
+            evidence=[follow_ups.EVIDENCE_KIND_CALL],
+        )
+
+    def effective(
+        self, after_h: float, number: int = 1, *, told_after_h: float | None = None
+    ) -> follow_ups.FollowUpBecameEffective:
+        """What owner `number` recorded after so many hours counts, which was known at `told_after_h`."""
+        event: follow_ups.FollowUpBecameEffective = self._event(
+            follow_ups.FollowUpBecameEffective,
+            (after_h if told_after_h is None else told_after_h) * HOUR_S,
+            follow_up_id=new_id(),
+            author_id=f"rep-0{number}",
+            counted=[follow_ups.EVIDENCE_KIND_CALL, follow_ups.EVIDENCE_KIND_ATTACHMENT],
+        )
+        event.recorded_at.FromDatetime(self.at + timedelta(hours=after_h))
+        return event
+
     def granted(self, after_s: float = 2) -> OwnershipGranted:
         """Its owner's rights are in force."""
         return self._event(OwnershipGranted, after_s, owner_id="rep-01", audit_seq=7)
@@ -101,27 +189,20 @@ class StoryTeller:
         """The owner's reminder was given up."""
         return self._event(notification.ReminderFailed, after_s, kind=1, reason="timeout")
 
-    def _event(self, event_class: Any, after_s: float, **fields: Any) -> Any:
-        event = event_class(event_id=new_id(), lead_id=self.lead_id, channel=CHANNEL, **fields)
-        event.received_at.FromDatetime(NOON)
-        event.occurred_at.FromDatetime(NOON + timedelta(seconds=after_s))
+    def _late(self, event_class: Any, number: int, after_h: float) -> Any:
+        """A deadline `after_h` hours from noon, of an assignment that began a second after noon."""
+        event = self._event(
+            event_class, after_h * HOUR_S, owner_id=f"rep-0{number}", assignment_no=number
+        )
+        event.assigned_at.FromDatetime(self.at + timedelta(seconds=1))
+        event.due_at.FromDatetime(self.at + timedelta(hours=after_h))
         return event
 
-
-TRANSLATIONS: dict[str, Callable[..., Any]] = {
-    "LeadReceived": facts.received,
-    "LeadRejected": facts.rejected,
-    "DeliveryQuarantined": facts.quarantined,
-    "LeadAssigned": facts.assigned,
-    "LeadUnassignable": facts.unassignable,
-    "LeadMerged": facts.merged,
-    "LeadWithdrawn": facts.withdrawn,
-    "LeadContacted": facts.contacted,
-    "ContactOverdue": facts.overdue,
-    "OwnershipGranted": facts.granted,
-    "ReminderDelivered": facts.reminded,
-    "ReminderFailed": facts.not_reminded,
-}
+    def _event(self, event_class: Any, after_s: float, **fields: Any) -> Any:
+        event = event_class(event_id=new_id(), lead_id=self.lead_id, channel=CHANNEL, **fields)
+        event.received_at.FromDatetime(self.at)
+        event.occurred_at.FromDatetime(self.at + timedelta(seconds=after_s))
+        return event
 
 
 @pytest.fixture
@@ -144,16 +225,25 @@ async def database(migrated_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def tell(database: Database) -> Callable[..., Any]:
-    """Projects events one by one, in the order given; `traceparent` is that of each message."""
+def hearing(database: Database) -> Hearing:
+    """Reporting's subscribers, which are handed events without a stream."""
+    bus = Bus("nats://127.0.0.1:1", database=database)
+    erasures = Erasures(
+        database, erase_leads, spared=[SubjectErasureRequested.DESCRIPTOR.full_name]
+    )
+    subscribers.subscribe(bus, erasures)
+    return Hearing("reporting", database, bus)
 
-    async def project(events: Sequence[Any], traceparent: str | None = None) -> None:
+
+@pytest.fixture
+def tell(hearing: Hearing) -> Callable[[Sequence[Any]], Awaitable[None]]:
+    """Lets events happen one by one, in the order given."""
+
+    async def happen(events: Sequence[Any]) -> None:
         for event in events:
-            traces = {event.event_id: traceparent}
-            async with database.unit_of_work(traces=traces) as uow:
-                await projections.project(uow, [event], TRANSLATIONS[event.DESCRIPTOR.name])
+            await hearing.hears(event)
 
-    return project
+    return happen
 
 
 @dataclass
@@ -228,6 +318,16 @@ class OtherServices:
 
 
 @pytest.fixture
+async def permissions() -> StandIn:
+    """A stand-in for permissions: settlements need an approval, and eve leads the first two reps."""
+    stand_in = StandIn(colleagues("reporting"))  # type: ignore[abstract]  # answers what services ask
+    led = [Fact("user", rep_id, "manager", "user", "eve") for rep_id in ("rep-01", "rep-02")]
+    people = [PrincipalPut(person, "user", "active", 1) for person in ("rep-01", "rep-02", "eve")]
+    await stand_in.apply([PolicyPut(2, POLICY, "live"), *people, *map(FactPut, led)])
+    return stand_in
+
+
+@pytest.fixture
 def signing_key(tmp_path: Path) -> dict[str, Any]:
     private, public = new_signing_key("leadchain")
     (tmp_path / "jwks.json").write_text(json.dumps(public))
@@ -296,6 +396,67 @@ def settings(
             "in_flight_grace_s": 1.0,
         }
     )
+
+
+@dataclass
+class Running:
+    """The running service, seen from outside; its RPCs by service, and what it stated."""
+
+    bus: Client
+    rpc: ReportingServiceStub
+    rates: RatesServiceStub
+    settlements: SettlementsServiceStub
+
+    async def deliver(self, events: Sequence[Any]) -> None:
+        """Publishes events as their services would, each twice."""
+        for event in (*events, *events):
+            headers = {"Nats-Msg-Id": new_id(), "traceparent": TRACE}
+            subject = subject_of(event.DESCRIPTOR.full_name, event.lead_id)
+            await self.bus.jetstream().publish(subject, event.SerializeToString(), headers=headers)
+
+    async def stated(self, event_class: Any) -> list[Any]:
+        """Events of one kind that it has published, in order."""
+        jetstream = self.bus.jetstream()
+        count = (await jetstream.stream_info("REPORTING")).state.messages
+        found = [await jetstream.get_msg("REPORTING", seq) for seq in range(1, count + 1)]
+        subject = subject_of(event_class.DESCRIPTOR.full_name, "").rpartition(".")[0]
+        return [
+            event_class.FromString(each.data or b"")
+            for each in found
+            if (each.subject or "").startswith(subject)
+        ]
+
+    async def timeline(self, lead_id: str) -> reporting_pb.GetLeadTimelineResponse:
+        """A lead's story."""
+        request = reporting_pb.GetLeadTimelineRequest(lead_id=lead_id)
+        return await self.rpc.GetLeadTimeline(request, timeout=5)
+
+    async def told(self, lead_id: str, count: int) -> reporting_pb.GetLeadTimelineResponse:
+        """A lead's story, once it has so many entries."""
+
+        async def enough() -> bool:
+            return len((await self.timeline(lead_id)).entries) == count
+
+        await eventually(enough, what=f"{count} entries")
+        return await self.timeline(lead_id)
+
+
+@pytest.fixture
+async def reporting(settings: Settings, token: str) -> AsyncIterator[Running]:
+    """The whole service, running."""
+    streams = [replace(d, max_size_bytes=2**24) for d in load_definitions(STREAMS)]
+    await apply_streams(settings.nats_url, streams)
+    chassis = build(settings)
+    service = chassis.service()
+    await service.start()
+    bus = await nats.connect(settings.nats_url)
+    try:
+        async with connect(f"127.0.0.1:{chassis.grpc.port}", token=lambda: token) as channel:
+            stubs = (ReportingServiceStub, RatesServiceStub, SettlementsServiceStub)
+            yield Running(bus, *(stub(channel) for stub in stubs))
+    finally:
+        await bus.close()
+        assert await service.stop() == 0
 
 
 @pytest.fixture

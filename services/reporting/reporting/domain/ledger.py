@@ -40,6 +40,7 @@ class Verdict(Enum):
     """Where an accepted item stands in the ledger."""
 
     ASSIGNED = "assigned"
+    POOLED = "pooled"
     WAITING = "waiting"
     IN_FLIGHT = "in_flight"
     MERGED = "merged"
@@ -68,12 +69,13 @@ class Line:
     quarantined: int = 0
     missing: int = 0
     in_flight: int = 0
+    pooled: int = 0
 
     @property
     def accepted(self) -> int:
         """Items that lead-intake accepted."""
-        parts = (self.assigned, self.waiting, self.merged, self.rejected, self.quarantined)
-        return sum(parts) + self.missing
+        placed = self.assigned + self.pooled + self.waiting + self.merged
+        return placed + self.rejected + self.quarantined + self.missing
 
     def plus(self, other: Line) -> Line:
         """The line of two sets without common items."""
@@ -85,6 +87,7 @@ class Line:
             quarantined=self.quarantined + other.quarantined,
             missing=self.missing + other.missing,
             in_flight=self.in_flight + other.in_flight,
+            pooled=self.pooled + other.pooled,
         )
 
 
@@ -121,6 +124,7 @@ def counted_line(books: Books, cell: Cell) -> Line:
         rejected=count(intake, Standing.REJECTED) + count(decided, Standing.REJECTED),
         quarantined=count(intake, Standing.QUARANTINED),
         in_flight=in_flight,
+        pooled=count(decided, Standing.POOLED),
     )
 
 
@@ -186,6 +190,7 @@ def _standing(lead_id: UUID, items: Items, *, is_open: bool) -> Verdict:
 
 _DECIDED = {
     Standing.ASSIGNED: Verdict.ASSIGNED,
+    Standing.POOLED: Verdict.POOLED,
     Standing.WAITING: Verdict.WAITING,
     Standing.MERGED: Verdict.MERGED,
     Standing.REJECTED: Verdict.REJECTED,
@@ -201,4 +206,5 @@ def _line(counts: Counter[Verdict]) -> Line:
         quarantined=counts[Verdict.QUARANTINED],
         missing=counts[Verdict.MISSING],
         in_flight=counts[Verdict.IN_FLIGHT],
+        pooled=counts[Verdict.POOLED],
     )

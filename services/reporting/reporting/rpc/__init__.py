@@ -1,5 +1,5 @@
 """RPCs of reporting; one module for each service."""
 
-from reporting.rpc import reporting
+from reporting.rpc import rates, reporting, settlements
 
-__all__ = ["reporting"]
+__all__ = ["rates", "reporting", "settlements"]

@@ -31,6 +31,8 @@ class LeadFactRow(Base):
     reminder_failed_at: Mapped[datetime | None]
     contacted_at: Mapped[datetime | None]
     withdrawn_at: Mapped[datetime | None]
+    pooled_at: Mapped[datetime | None]
+    claimed_at: Mapped[datetime | None]
     overdue_assignments: Mapped[int | None] = mapped_column(BigInteger)
 
     __table_args__ = (

@@ -30,11 +30,31 @@ _JOINS = {
     "LeadMerged": (("merged_at", "min", "least"),),
     "LeadWithdrawn": (("withdrawn_at", "min", "least"),),
     "LeadContacted": (("contacted_at", "min", "least"),),
+    "LeadPooled": (("pooled_at", "max", "greatest"),),
+    "LeadClaimed": (("claimed_at", "max", "greatest"),),
     "OwnershipGranted": (("granted_at", "min", "least"),),
     "ReminderDelivered": (("reminded_at", "min", "least"),),
     "ReminderFailed": (("reminder_failed_at", "max", "greatest"),),
 }
 """For each event: its columns, how a batch is joined, and how the batch is joined with the row."""
+
+
+_TOLD_ONLY = (
+    "LeadDeclined",
+    "FollowUpBecameYellow",
+    "FollowUpOverdue",
+    "ReviewRequired",
+    "FollowUpRecorded",
+    "FollowUpBecameEffective",
+)
+"""Events that change nothing about where their lead stands."""
+_TELL = """
+insert into timeline (lead_id, event_id, occurred_at, event, summary, trace_id)
+select lead_id, event_id, to_timestamp(occurred_us / 1e6), $6, summary, trace_id
+from unnest($1::uuid[], $2::uuid[], $3::int8[], $4::text[], $5::text[])
+  as t(lead_id, event_id, occurred_us, summary, trace_id)
+on conflict do nothing
+"""
 
 
 def _record_statement(columns: str, values: str, joins: str, *, condition: str = "true") -> str:
@@ -99,7 +119,12 @@ from (
 
 async def record(raw: asyncpg.Connection, event: str, facts: Sequence[Fact]) -> None:
     """Writes what one kind of event said, in one statement for all of them."""
-    await raw.execute(_RECORD[event], *zip(*facts, strict=True), event)
+    columns = list(zip(*facts, strict=True))
+    if event in _TOLD_ONLY:
+        lead_ids, event_ids, _, _, occurred_us, summaries, trace_ids, _ = columns
+        await raw.execute(_TELL, lead_ids, event_ids, occurred_us, summaries, trace_ids, event)
+    else:
+        await raw.execute(_RECORD[event], *columns, event)
 
 
 async def funnel(

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from leadchain.engagement.v1.follow_up_events_pb2 import EvidenceKind
 from leadchain.notification.v1.events_pb2 import REMINDER_KIND_LEAD_ASSIGNED, ReminderKind
 
 from reporting.domain.leads import Fact
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from google.protobuf.timestamp_pb2 import Timestamp
+    from leadchain.assignment.v1 import clock_events_pb2 as clocks
     from leadchain.assignment.v1 import events_pb2 as assignment
+    from leadchain.assignment.v1.pool_events_pb2 import LeadClaimed, LeadPooled
+    from leadchain.engagement.v1.follow_up_events_pb2 import (
+        FollowUpBecameEffective,
+        FollowUpRecorded,
+    )
     from leadchain.intake.v1 import events_pb2 as intake
     from leadchain.notification.v1 import events_pb2 as notification
     from leadchain.permissions.v1.events_pb2 import OwnershipGranted
@@ -24,8 +33,8 @@ def received(event: intake.LeadReceived, trace_id: str | None) -> Fact:
         event.lead_id,
         event.event_id,
         facts.channel,
-        _us(facts.received_at),
-        _us(event.occurred_at),
+        microseconds(facts.received_at),
+        microseconds(event.occurred_at),
         " ".join(filter(None, said)),
         trace_id,
     )
@@ -77,6 +86,49 @@ def overdue(event: assignment.ContactOverdue, trace_id: str | None) -> Fact:
     return _fact(event, summary, trace_id, number=event.assignment_no)
 
 
+def declined(event: assignment.LeadDeclined, trace_id: str | None) -> Fact:
+    """The owner gave the lead back."""
+    summary = (
+        f"rep={event.rep_id} assignment={event.assignment_no} reason={event.reason} "
+        f"next={event.next_assignee_id}"
+    )
+    return _fact(event, summary, trace_id)
+
+
+def late(event: clocks.FollowUpBecameYellow | clocks.FollowUpOverdue, trace_id: str | None) -> Fact:
+    """The owner has done nothing that counts for 48 or 72 hours."""
+    summary = f"owner={event.owner_id} assignment={event.assignment_no} calendar={event.calendar}"
+    return _fact(event, summary, trace_id)
+
+
+def review_required(event: clocks.ReviewRequired, trace_id: str | None) -> Fact:
+    """The owner must say why."""
+    summary = f"owner={event.owner_id} assignment={event.assignment_no}"
+    return _fact(event, summary, trace_id)
+
+
+def pooled(event: LeadPooled, trace_id: str | None) -> Fact:
+    """The lead is in the public pool."""
+    return _fact(event, f"from={event.previous_owner_id} reason={event.reason}", trace_id)
+
+
+def claimed(event: LeadClaimed, trace_id: str | None) -> Fact:
+    """A rep took the lead out of the public pool."""
+    return _fact(event, f"rep={event.rep_id} from={event.previous_owner_id}", trace_id)
+
+
+def followed_up(event: FollowUpRecorded, trace_id: str | None) -> Fact:
+    """Something was done about the lead."""
+    said = (f"author={event.author_id}", "contact" * event.is_contact, _evidence(event.evidence))
+    return _fact(event, " ".join(filter(None, said)), trace_id)
+
+
+def effective(event: FollowUpBecameEffective, trace_id: str | None) -> Fact:
+    """What was done counts."""
+    said = (f"author={event.author_id}", _evidence(event.counted))
+    return _fact(event, " ".join(filter(None, said)), trace_id)
+
+
 def granted(event: OwnershipGranted, trace_id: str | None) -> Fact:
     """The owner's rights are in force."""
     return _fact(event, f"owner={event.owner_id} audit_seq={event.audit_seq}", trace_id)
@@ -101,16 +153,22 @@ def _fact(event: Any, summary: str, trace_id: str | None, *, number: int = 0) ->
         event.lead_id,
         event.event_id,
         event.channel,
-        _us(event.received_at),
-        _us(event.occurred_at),
+        microseconds(event.received_at),
+        microseconds(event.occurred_at),
         summary,
         trace_id,
         number,
     )
 
 
-def _us(stamp: Timestamp) -> int:
+def microseconds(stamp: Timestamp) -> int:
+    """A time as microseconds of Unix time."""
     return stamp.seconds * 1_000_000 + stamp.nanos // 1000
+
+
+def _evidence(kinds: Iterable[EvidenceKind.ValueType]) -> str:
+    names = [EvidenceKind.Name(kind).removeprefix("EVIDENCE_KIND_").lower() for kind in kinds]
+    return f"evidence={','.join(names)}" if names else ""
 
 
 def _kind(kind: ReminderKind.ValueType) -> str:

@@ -50,6 +50,7 @@ def _line(line: Line, cell: Cell | None) -> pb.LedgerLine:
         rejected_count=line.rejected,
         quarantined_count=line.quarantined,
         missing_count=line.missing,
+        pooled_count=line.pooled,
     )
     if cell is not None:
         message.hour.FromDatetime(cell.hour)
