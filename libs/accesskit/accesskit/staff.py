@@ -27,6 +27,10 @@ class Staff:
         known = self._replica.engine.principal(person_id)
         return "" if known is None else known.status
 
+    def roles(self, person_id: str) -> frozenset[str]:
+        """The roles that somebody has; none of who is unknown."""
+        return self._replica.engine.roles(person_id, now_s=time.time())
+
     def manager(self, person_id: str) -> str:
         """Who leads somebody; empty when nobody is stated."""
         try:

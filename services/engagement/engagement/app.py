@@ -19,6 +19,7 @@ from engagement.commands.follow_ups import FollowUps
 from engagement.commands.money import Money
 from engagement.commands.privacy import erase_leads
 from engagement.commands.stages import Stages
+from engagement.commands.standings import Standings
 from engagement.commands.tasks import Tasks
 from engagement.commands.watches import Watches
 from engagement.policies import PolicyFiles, load_policies
@@ -40,21 +41,24 @@ def build(settings: Settings) -> Chassis:
     chassis.work("erasures", erasures.step, idle_s=REPEAT_IDLE_S)
     seals = Seals(settings.key_ring(), settings.index_key.get_secret_value())
     policies = _policies(settings)
-    tasks = Tasks(policies.tasks, seals, Staff(replica).manager)
+    staff, zone = Staff(replica), ZoneInfo(settings.time_zone)
+    tasks = Tasks(policies.tasks, seals, staff.manager, staff.roles)
     watches = Watches(policies.watches, tasks)
-    workers.work(chassis, policies, tasks, watches)
+    standings = Standings(policies.standings, tasks, zone)
+    workers.work(chassis, policies, workers.Steps(chassis.database, tasks, watches, standings))
     stages = Stages(policies.machine)
-    facts = Facts(policies, seals, watches)
+    facts = Facts(policies, seals, watches, standings)
     acting = subscribers.Acting(seals, stages, tasks, facts.take)
     subscribers.subscribe(chassis.bus, erasures, acting)
-    rpc.opportunities.serve(chassis)
+    rpc.opportunities.serve(chassis, policies.watches, staff.manager)
     rpc.stages.serve(chassis, stages, Money(stages))
     rpc.behaviours.serve(chassis, policies.behaviours, seals)
     follow_ups = FollowUps(policies.follow_ups, seals)
-    rpc.follow_ups.serve(chassis, follow_ups, seals, ZoneInfo(settings.time_zone))
+    rpc.follow_ups.serve(chassis, follow_ups, seals, zone)
     rpc.tasks.serve(chassis, tasks, seals)
     rpc.watches.serve(chassis, policies.watches)
-    rules = PlanningRules(policies.visits, tasks.manager_of, ZoneInfo(settings.time_zone))
+    rpc.standings.serve(chassis, policies.standings)
+    rules = PlanningRules(policies.visits, tasks.manager_of, zone)
     traffic = _traffic(chassis, settings)
     rpc.visits.serve(chassis, VisitPlanner(chassis.database, seals, rules, traffic))
     return chassis
@@ -76,6 +80,7 @@ def _policies(settings: Settings) -> Policies:
             stages=settings.stages_file,
             tasks=settings.tasks_file,
             watches=settings.watches_file,
+            standings=settings.standings_file,
             visits=settings.visits_file,
         )
     )

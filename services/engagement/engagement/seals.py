@@ -32,6 +32,7 @@ class Seals:
         self._contracts = BlindIndex.parse(index_key, "engagement/contract")
         self._payments = BlindIndex.parse(index_key, "engagement/payment")
         self._tickets = BlindIndex.parse(index_key, "engagement/ticket")
+        self._risks = BlindIndex.parse(index_key, "engagement/risk")
 
     def seal_details(self, follow_up_id: UUID, details: Sequence[str]) -> bytes:
         """A rep's own words, box by box."""
@@ -101,6 +102,10 @@ class Seals:
     def ticket_id(self, channel: str, account: str, own_id: str) -> UUID:
         """The id of a ticket of a support system, likewise."""
         return _keyed(self._tickets, channel, account, own_id)
+
+    def risk_id(self, channel: str, account: str, own_id: str) -> UUID:
+        """The id of a risk in a register of companies, likewise."""
+        return _keyed(self._risks, channel, account, own_id)
 
 
 def _keyed(index: BlindIndex, channel: str, account: str, own_id: str) -> UUID:

@@ -10,8 +10,9 @@ from servicekit.settings import FieldKeySettings
 class Settings(FieldKeySettings):
     """The kit's settings, with the keys that open what customers said.
 
-    `follow_up_policy_file`, `behaviour_policy_file`, `stages_file`, `tasks_file` and `watches_file` replace the
-    packaged documents; one that is not valid keeps the service from starting. Weeks begin on Monday in `time_zone`.
+    `follow_up_policy_file`, `behaviour_policy_file`, `stages_file`, `tasks_file`, `watches_file` and `standings_file`
+    replace the packaged documents; one that is not valid keeps the service from starting. Weeks begin on Monday in
+    `time_zone`.
     `visits_file` is how days of visits are planned; travel times are those of `traffic_url` (AMap's distance
     measurement below that address, with `traffic_key`), and as the crow flies where none is set.
     """
@@ -24,6 +25,7 @@ class Settings(FieldKeySettings):
     stages_file: Path | None = None
     tasks_file: Path | None = None
     watches_file: Path | None = None
+    standings_file: Path | None = None
     visits_file: Path | None = None
     traffic_url: str = Field(default="", pattern=r"^(https?://[^\s?#]+)?$")
     traffic_key: SecretStr = SecretStr("")

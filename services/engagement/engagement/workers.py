@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from servicekit.chassis import Chassis
     from servicekit.database import Database
 
+    from engagement.commands.standings import Standings
     from engagement.commands.tasks import Tasks
     from engagement.commands.watches import Watches
     from engagement.policies import Policies
@@ -18,18 +19,19 @@ if TYPE_CHECKING:
 POLL_S = 10.0
 """How often it is looked; what is looked for has deadlines of days."""
 TASKS_POLL_S = 1.0
-"""How often it is looked whether tasks are due: an index answers that."""
+"""How often it is looked whether tasks, or looks at standings, are due: an index answers that."""
 FIND_POLL_S = 60.0
 """How often is looked for what takes reading through what was done of late."""
 
 
-def work(chassis: Chassis, policies: Policies, tasks: Tasks, watches: Watches) -> None:
+def work(chassis: Chassis, policies: Policies, steps: Steps) -> None:
     """Adds the workers to the chassis."""
     watch = Watch(chassis.database, policies)
     chassis.work("stale opportunities", watch.for_stale, idle_s=POLL_S)
     chassis.work("overdue stages", watch.for_overdue, idle_s=POLL_S)
-    steps = Steps(chassis.database, tasks, watches)
     chassis.work("overdue tasks", steps.overdue_tasks, idle_s=TASKS_POLL_S)
+    chassis.work("standings", steps.standings, idle_s=TASKS_POLL_S)
+    chassis.work("companies at risk", steps.risks, idle_s=POLL_S)
     chassis.work("split orders", steps.splits, idle_s=FIND_POLL_S)
     chassis.work("unanswered offers", steps.unanswered, idle_s=FIND_POLL_S)
     chassis.work("idle reps", steps.idle, idle_s=FIND_POLL_S)
@@ -54,17 +56,30 @@ class Watch:
 
 
 class Steps:
-    """Looks for what must be told of tasks and by watches; each step says whether there may be more."""
+    """Looks for what must be told of tasks, by watches and of standings; each step says whether there may be more."""
 
-    def __init__(self, database: Database, tasks: Tasks, watches: Watches) -> None:
+    def __init__(
+        self, database: Database, tasks: Tasks, watches: Watches, standings: Standings
+    ) -> None:
         self._database = database
         self._tasks = tasks
         self._watches = watches
+        self._standings = standings
 
     async def overdue_tasks(self) -> bool:
         """Tasks that were not answered in time."""
         async with self._database.unit_of_work() as uow:
             return await self._tasks.tell_overdue(uow)
+
+    async def standings(self) -> bool:
+        """What follows from how accounts stand (FU-27, FU-28, FU-29, FU-32)."""
+        async with self._database.unit_of_work() as uow:
+            return await self._standings.check(uow)
+
+    async def risks(self) -> bool:
+        """Companies at risk (FU-33)."""
+        async with self._database.unit_of_work() as uow:
+            return await self._watches.find_risks(uow)
 
     async def splits(self) -> bool:
         """Orders that may have been split (FU-26)."""

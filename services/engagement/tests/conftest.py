@@ -6,16 +6,19 @@ import base64
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from engagement import subscribers
 from engagement.commands.facts import Facts
 from engagement.commands.privacy import erase_leads
 from engagement.commands.stages import Stages
+from engagement.commands.standings import Standings
 from engagement.commands.tasks import Tasks
 from engagement.commands.watches import Watches
 from engagement.policies import Policies, load_policies
 from engagement.seals import Seals
+from engagement.workers import Steps
 from leadchain.assignment.v1.events_pb2 import LeadAssigned
 from leadchain.identity.v1.events_pb2 import FactIdentified
 from leadchain.intake.v1 import facts_events_pb2 as intake
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
 
 NOON = datetime(2026, 2, 7, 12, 0, tzinfo=UTC)
 MANAGERS = {"rep-01": "sue", "rep-02": "sue", "sue": "dan"}
+GROUPS = {"lex": ("legal",)}
+CHINA = ZoneInfo("Asia/Shanghai")
 
 
 class Clock:
@@ -121,6 +126,19 @@ class Build:
         event.occurred_at.FromDatetime(at)
         return event
 
+    def account(self, **named: Any) -> FactIdentified:
+        """A business system told at noon how the customer's account stands."""
+        golden_id = named.pop("golden_id", "a" * 64)
+        measured_at = named.pop("measured_at", NOON)
+        moments = {name: named.pop(name) for name in list(named) if name.endswith("_at")}
+        told = intake.AccountReported(**({"account_id": "A-1"} | named))
+        for name, moment in ({"measured_at": measured_at} | moments).items():
+            getattr(told, name).FromDatetime(moment)
+        told.origin.item_id, told.origin.channel, told.origin.account = new_id(), "bills", "main"
+        event = FactIdentified(item_id=told.origin.item_id, golden_id=golden_id, account=told)
+        event.occurred_at.FromDatetime(measured_at)
+        return event
+
     def said(self, ring: KeyRing, *words: str, **named: Any) -> FactIdentified:
         """A call in which the customer said something; what begins with `we:` our own person said."""
         event = self.interaction(**named)
@@ -179,7 +197,12 @@ async def database(migrated_url: str, clock: Clock) -> AsyncIterator[Database]:
 
 @pytest.fixture(scope="session")
 def tasks(policies: Policies, seals: Seals) -> Tasks:
-    return Tasks(policies.tasks, seals, lambda person_id: MANAGERS.get(person_id, ""))
+    return Tasks(
+        policies.tasks,
+        seals,
+        lambda person_id: MANAGERS.get(person_id, ""),
+        lambda person_id: GROUPS.get(person_id, ()),
+    )
 
 
 @pytest.fixture(scope="session")
@@ -187,15 +210,29 @@ def watches(policies: Policies, tasks: Tasks) -> Watches:
     return Watches(policies.watches, tasks)
 
 
+@pytest.fixture(scope="session")
+def standings(policies: Policies, tasks: Tasks) -> Standings:
+    return Standings(policies.standings, tasks, CHINA)
+
+
+@pytest.fixture(scope="session")
+def facts(policies: Policies, seals: Seals, watches: Watches, standings: Standings) -> Facts:
+    return Facts(policies, seals, watches, standings)
+
+
+@pytest.fixture
+def steps(database: Database, tasks: Tasks, watches: Watches, standings: Standings) -> Steps:
+    return Steps(database, tasks, watches, standings)
+
+
 @pytest.fixture
 async def service(
-    database: Database, seals: Seals, policies: Policies, tasks: Tasks, watches: Watches
+    database: Database, seals: Seals, policies: Policies, tasks: Tasks, facts: Facts
 ) -> Hearing:
     bus = Bus("nats://127.0.0.1:1", database=database)
     erasures = Erasures(
         database, erase_leads, spared=[SubjectErasureRequested.DESCRIPTOR.full_name]
     )
-    facts = Facts(policies, seals, watches)
     acting = subscribers.Acting(seals, Stages(policies.machine), tasks, facts.take)
     subscribers.subscribe(bus, erasures, acting)
     return Hearing("engagement", database, bus)

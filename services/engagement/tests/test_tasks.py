@@ -47,7 +47,7 @@ class Desk:
     def __init__(self, service: Hearing, tasks: Tasks, seals: Seals) -> None:
         self.service = service
         self.tasks = tasks
-        self.board = TaskBoard(service.database, seals, tasks.manager_of)
+        self.board = TaskBoard(service.database, seals, tasks.manager_of, tasks.groups_of)
 
     async def open(self, kind: str = "forced_review", **named: Any) -> Task | None:
         """Opens a task about work of rep-01's."""
@@ -235,7 +235,7 @@ async def test_a_late_task_is_told_once_for_each_time_it_was_due_by_any_of_sever
 async def test_a_task_of_nobody_by_name_is_for_whoever_leads_the_owner_by_then(
     desk: Desk, seals: Seals
 ) -> None:
-    before = Tasks(desk.tasks.policy, seals, lambda _: "")
+    before = Tasks(desk.tasks.policy, seals, lambda _: "", lambda _: ())
     async with desk.service.database.unit_of_work() as uow:
         task = await before.open(uow, "order_check", About("customer:1", owner_id="rep-01"))
     assert task is not None

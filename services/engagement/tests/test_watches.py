@@ -14,7 +14,6 @@ from engagement.commands.stages import Stages
 from engagement.domain.follow_ups import Box, FollowUp, Statement
 from engagement.domain.stages import Deal
 from engagement.queries import watches as queries
-from engagement.workers import Steps
 from leadchain.engagement.v1.task_events_pb2 import TaskOpened
 from leadchain.engagement.v1.watch_events_pb2 import (
     OpportunityDowngraded,
@@ -28,10 +27,9 @@ from leadchain.intake.v1 import facts_events_pb2 as intake
 from servicekit.events import new_id
 
 if TYPE_CHECKING:
-    from engagement.commands.tasks import Tasks
-    from engagement.commands.watches import Watches
     from engagement.policies import Policies
     from engagement.seals import Seals
+    from engagement.workers import Steps
     from servicekit.testing.hearing import Hearing
 
 NOON = datetime(2026, 2, 7, 12, 0, tzinfo=UTC)
@@ -87,10 +85,8 @@ class Floor:
 
 
 @pytest.fixture
-def floor(
-    service: Hearing, policies: Policies, seals: Seals, tasks: Tasks, watches: Watches
-) -> Floor:
-    return Floor(service, Steps(service.database, tasks, watches), policies, seals)
+def floor(service: Hearing, policies: Policies, seals: Seals, steps: Steps) -> Floor:
+    return Floor(service, steps, policies, seals)
 
 
 async def test_three_contracts_within_a_week_of_more_than_half_a_million_are_checked_once(

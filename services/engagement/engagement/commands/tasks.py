@@ -25,18 +25,24 @@ if TYPE_CHECKING:
 
     from servicekit.database import UnitOfWork
 
-    from engagement.domain.tasks import About, ManagerOf, TaskPolicy, Terms
+    from engagement.domain.tasks import About, GroupsOf, ManagerOf, TaskPolicy, Terms
     from engagement.seals import Seals
 
 OVERDUE_BATCH_SIZE = 500
 
 
 class Tasks:
-    """What people are asked to do, under one policy; `manager_of` says who leads somebody now, empty for nobody."""
+    """What people are asked to do, under one policy.
 
-    def __init__(self, policy: TaskPolicy, seals: Seals, manager_of: ManagerOf) -> None:
+    `manager_of` says who leads somebody now, empty for nobody; `groups_of` which groups somebody is in.
+    """
+
+    def __init__(
+        self, policy: TaskPolicy, seals: Seals, manager_of: ManagerOf, groups_of: GroupsOf
+    ) -> None:
         self.policy = policy
         self.manager_of = manager_of
+        self.groups_of = groups_of
         self._seals = seals
 
     async def open(
@@ -67,7 +73,8 @@ class Tasks:
         Raises `UnknownTask`, `NotYours`, `UnusableAnswer`, or `NotNow` for other words than those on record.
         """
         task = await self._known(uow, task_id)
-        if not task.may_answer(by, self.manager_of) and by != task.answered_by:
+        is_theirs = task.may_answer(by, self.manager_of, self.groups_of)
+        if not is_theirs and by != task.answered_by:
             raise NotYours("the task is not yours to answer")
         ordered = task.ordered(answers)
         if task.state is not TaskState.OPEN:

@@ -10,8 +10,9 @@ from uuid import UUID
 from servicekit.errors import Invalid
 
 from engagement.domain.opportunities import serial_of
-from engagement.domain.tasks import About, id_of
+from engagement.domain.tasks import about_sold, id_of
 from engagement.domain.watches import splits_in
+from engagement.store import company_risks as risk_store
 from engagement.store import contacts as contact_store
 from engagement.store import money as money_store
 from engagement.store import opportunities as opportunity_store
@@ -20,13 +21,14 @@ from engagement.wire import watch_events as wire
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     import asyncpg
     from servicekit.database import UnitOfWork
 
     from engagement.commands.tasks import Tasks
     from engagement.domain.opportunities import Opportunity
-    from engagement.domain.watches import ServiceRecord, Split, WatchPolicy
+    from engagement.domain.watches import CompanyRisk, ServiceRecord, Split, WatchPolicy
 
 LATE = timedelta(days=30)
 """How late a signature, an amount or an answer may be told and still be looked at."""
@@ -105,6 +107,26 @@ class Watches:
                 uow.publish(wire.rep_idle(each, manager_id=manager_id), key=each.rep_id)
         return len(found) == BATCH_SIZE
 
+    async def take_risks(
+        self, uow: UnitOfWork, told: Sequence[tuple[CompanyRisk, datetime]]
+    ) -> None:
+        """Keeps risks of companies, each as it was told last, by when it was told."""
+        await risk_store.keep(uow.raw, told)
+
+    async def find_risks(self, uow: UnitOfWork) -> bool:
+        """Finds risks about customers with an open opportunity (FU-33); says whether there may be more."""
+        rule = self._policy.risk
+        found = await risk_store.take(uow.raw, rule, now=uow.now, limit=BATCH_SIZE)
+        for risk in found:
+            opportunity = await opportunity_store.newest_open(uow.raw, risk.golden_id)
+            about = about_sold(f"risk:{risk.risk_id}", risk.golden_id, opportunity)
+            task = await self._tasks.open(uow, rule.task, about)
+            if opportunity is not None and task is not None:
+                kind = rule.kinds[risk.kind.casefold()]
+                event = wire.company_risk(risk, opportunity, task, kind)
+                uow.publish(event, key=risk.golden_id)
+        return len(found) == BATCH_SIZE
+
     async def _is_found(self, raw: asyncpg.Connection, golden_id: str, split: Split) -> bool:
         span = (split.contracts[0].signed_at, split.newest.signed_at)
         return await store.was_found(raw, store.SPLIT, golden_id, span=span)
@@ -120,7 +142,7 @@ class Watches:
         rule, lead_id = self._policy.split, split.newest.lead_id
         opportunity = await opportunity_store.get(uow.raw, lead_id) if lead_id else None
         opportunity = opportunity or await store.sold_to(uow.raw, golden_id)
-        about = _about(f"customer:{golden_id}", golden_id, opportunity, stretch=split.stretch)
+        about = about_sold(f"customer:{golden_id}", golden_id, opportunity, stretch=split.stretch)
         await self._tasks.open(uow, rule.task, about)
         event = wire.split_orders(golden_id, split, rule, opportunity, id_of(rule.task, about))
         uow.publish(event, key=golden_id)
@@ -143,9 +165,18 @@ class Watches:
         self, uow: UnitOfWork, record: ServiceRecord, opportunity: Opportunity
     ) -> None:
         rule = self._policy.service
-        if record.status.casefold() in rule.compensated:
-            about = _about(f"ticket:{record.record_id}", record.golden_id, opportunity)
-            await self._tasks.open(uow, rule.compensated_task, about)
+        if not rule.is_to_call(record):
+            return
+        span = (record.opened_at, record.opened_at)
+        stretch, lead_id = str(record.record_id), str(opportunity.lead_id)
+        if not await store.find(
+            uow.raw, store.COMPENSATED, stretch, lead_id, span=span, now=uow.now
+        ):
+            return
+        about = about_sold(f"ticket:{record.record_id}", record.golden_id, opportunity)
+        task = await self._tasks.open(uow, rule.compensated_task, about)
+        if task is not None:
+            uow.publish(wire.compensated(record, opportunity, task), key=lead_id)
 
     async def _named(self, raw: asyncpg.Connection, record: ServiceRecord) -> ServiceRecord:
         """A ticket with the customer that its reference names, if it names one."""
@@ -155,18 +186,6 @@ class Watches:
             return record
         await store.give_record(raw, record.record_id, opportunity.golden_id)
         return replace(record, golden_id=opportunity.golden_id)
-
-
-def _about(
-    subject: str, golden_id: str, opportunity: Opportunity | None, *, stretch: str = ""
-) -> About:
-    return About(
-        subject=subject,
-        stretch=stretch,
-        golden_id=golden_id,
-        lead_id=opportunity.lead_id if opportunity else None,
-        owner_id=(opportunity.owner_id or "") if opportunity else "",
-    )
 
 
 async def _lead_of(raw: asyncpg.Connection, reference: str) -> UUID | None:

@@ -91,6 +91,8 @@ class Opportunity:
     opened_at: datetime
     contacted_at: datetime | None = None
     into_lead_id: UUID | None = None
+    downgraded_at: datetime | None = None
+    """When it was found that offers got no answer (AS-18); None for one that is not, or not asked about."""
 
     @property
     def number(self) -> str:

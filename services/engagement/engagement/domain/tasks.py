@@ -10,10 +10,13 @@ from uuid import UUID, uuid5
 from servicekit.errors import Conflict, Forbidden, Invalid, NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime, timedelta
 
+    from engagement.domain.opportunities import Opportunity
+
     ManagerOf = Callable[[str], str]
+    GroupsOf = Callable[[str], Collection[str]]
 
 TEXT_CHARS_MAX = 2_000
 REVIEW = "forced_review"
@@ -54,7 +57,10 @@ class TaskState(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class TaskKind:
-    """What a kind of task asks for; `is_managers` makes it a task of whoever leads the owner."""
+    """What a kind of task asks for.
+
+    `is_managers` makes it a task of whoever leads the owner, `group` one of everybody who has that role.
+    """
 
     kind: str
     zh: str
@@ -63,6 +69,7 @@ class TaskKind:
     is_managers: bool
     needs: tuple[str, ...]
     needs_approval: bool
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +105,10 @@ BY_KIND = Terms()
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One task. It keeps what its kind asked for when it was opened; ids of people are empty for nobody."""
+    """One task. It keeps what its kind asked for when it was opened; ids of people are empty for nobody.
+
+    `assignee_id` may be a group's name: then it is for everybody in it.
+    """
 
     task_id: UUID
     kind: str
@@ -125,10 +135,10 @@ class Task:
         """Whether it was answered after it was due."""
         return self.answered_at is not None and self.answered_at > self.due_at
 
-    def may_answer(self, person_id: str, manager_of: ManagerOf) -> bool:
-        """Whether it is somebody's to answer: who is named, or else whoever leads the owner now."""
+    def may_answer(self, person_id: str, manager_of: ManagerOf, groups_of: GroupsOf) -> bool:
+        """Whether it is somebody's to answer: who is named, or in the group named, or else who leads the owner now."""
         named = self.assignee_id or (manager_of(self.about.owner_id) if self.about.owner_id else "")
-        return bool(named) and person_id == named
+        return bool(named) and (person_id == named or named in groups_of(person_id))
 
     def may_approve(self, person_id: str, manager_of: ManagerOf) -> bool:
         """Whether the answers are somebody's to approve: who is named, or else whoever leads who answered."""
@@ -149,6 +159,15 @@ class Task:
         return tuple(answers[need].strip() for need in self.needs)
 
 
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Somebody, whom they lead directly, and the groups that they are in."""
+
+    person_id: str
+    led: Sequence[str]
+    groups: Sequence[str]
+
+
 def opened(
     kind: TaskKind,
     about: About,
@@ -160,7 +179,7 @@ def opened(
 ) -> Task:
     """A new task. One of a kind about the same subject and stretch has the same id, whoever opens it."""
     manager_id = manager_of(about.owner_id) if about.owner_id else ""
-    assignee_id = manager_id if kind.is_managers else about.owner_id
+    assignee_id = kind.group or (manager_id if kind.is_managers else about.owner_id)
     approver_id = ""
     if kind.needs_approval:
         approver_id = terms.approver_id or (manager_of(assignee_id) if assignee_id else "")
@@ -176,6 +195,19 @@ def opened(
         due_at=terms.due_at or now + kind.due_in,
         due_in=kind.due_in,
         policy_version=policy_version,
+    )
+
+
+def about_sold(
+    subject: str, golden_id: str, opportunity: Opportunity | None, *, stretch: str = ""
+) -> About:
+    """What a task about a customer is about, and whose work that is: whoever sells to them."""
+    return About(
+        subject=subject,
+        stretch=stretch,
+        golden_id=golden_id,
+        lead_id=opportunity.lead_id if opportunity else None,
+        owner_id=(opportunity.owner_id or "") if opportunity else "",
     )
 
 

@@ -1,4 +1,4 @@
-"""What is watched for: orders that were split, offers without answer, trouble with service, reps who do nothing."""
+"""What is watched for: split orders, offers without answer, trouble with service, companies at risk, idle reps."""
 
 from __future__ import annotations
 
@@ -33,13 +33,36 @@ class QuoteRule:
 
 @dataclass(frozen=True, slots=True)
 class ServiceRule:
-    """Which tickets are trouble, by the support system's word; which ones were compensated (FU-30, FU-31)."""
+    """Which tickets are trouble, by the support system's word; which ones were compensated (FU-30, FU-31).
+
+    A compensation counts from more than `compensated_over_minor`; one of unknown amount or other currency, always.
+    """
 
     trouble: Mapping[str, str]
     """What the type is called here, by the system's word in lower case."""
     compensated: frozenset[str]
+    compensated_over_minor: int
+    compensated_currency: str
     compensated_task: str
     shown: int
+
+    def is_to_call(self, record: ServiceRecord) -> bool:
+        """Whether somebody is to call the customer after a ticket."""
+        if record.status.casefold() not in self.compensated:
+            return False
+        is_known = record.compensation_currency == self.compensated_currency
+        amount_minor = record.compensation_minor if is_known else None
+        return amount_minor is None or amount_minor > self.compensated_over_minor
+
+
+@dataclass(frozen=True, slots=True)
+class RiskRule:
+    """Which risks of companies are looked at, by the register's word, while they are no older than `within` (FU-33)."""
+
+    kinds: Mapping[str, str]
+    """What the kind is called here, by the register's word in lower case."""
+    within: timedelta
+    task: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +73,7 @@ class WatchPolicy:
     split: SplitRule
     quotes: QuoteRule
     service: ServiceRule
+    risk: RiskRule
     idle_after: timedelta
 
 
@@ -118,6 +142,20 @@ class ServiceRecord:
     opened_at: datetime
     closed_at: datetime | None
     told_at: datetime
+    compensation_minor: int | None = None
+    compensation_currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyRisk:
+    """A risk that a register told about a customer's company; `kind` and `severity` are its words."""
+
+    risk_id: UUID
+    golden_id: str
+    kind: str
+    severity: str
+    case_count: int | None
+    detected_at: datetime
 
 
 def splits_in(rule: SplitRule, contracts: Sequence[Signed]) -> list[Split]:

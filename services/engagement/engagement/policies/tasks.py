@@ -29,6 +29,7 @@ def _kind(kind: str, told: dict[str, Any]) -> TaskKind:
         en=told["name"]["en"],
         due_in=timedelta(hours=told["due_h"]),
         is_managers=told["to"] == "manager",
+        group=told["group"] if told["to"] == "group" else "",
         needs=tuple(told["answers"]),
         needs_approval=told["approval"],
     )

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from servicekit.documents import load_document
 
-from engagement.domain.watches import QuoteRule, ServiceRule, SplitRule, WatchPolicy
+from engagement.domain.watches import (
+    QuoteRule,
+    RiskRule,
+    ServiceRule,
+    SplitRule,
+    WatchPolicy,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -29,13 +35,16 @@ def load_watch_policy(
     content = document.content
     _check_known(document, ["split_orders", "task"], tasks)
     _check_known(document, ["service", "compensated", "task"], tasks)
+    _check_known(document, ["company_risk", "task"], tasks)
     _check_known(document, ["unanswered_quotes", "response"], responses)
-    _check_words(document)
+    _check_words(document, ["service", "trouble"])
+    _check_words(document, ["company_risk", "kinds"])
     return WatchPolicy(
         version=content["version"],
         split=_split(content["split_orders"]),
         quotes=_quotes(content["unanswered_quotes"]),
         service=_service(content["service"]),
+        risk=_risk(content["company_risk"]),
         idle_after=timedelta(days=content["idle_rep"]["after_days"]),
     )
 
@@ -56,16 +65,23 @@ def _quotes(told: dict[str, Any]) -> QuoteRule:
 
 
 def _service(told: dict[str, Any]) -> ServiceRule:
+    compensated = told["compensated"]
     return ServiceRule(
         trouble=_by_word(told["trouble"]),
-        compensated=frozenset(word.casefold() for word in told["compensated"]["statuses"]),
-        compensated_task=told["compensated"]["task"],
+        compensated=frozenset(word.casefold() for word in compensated["statuses"]),
+        compensated_over_minor=compensated["amount_over_minor"],
+        compensated_currency=compensated["currency"],
+        compensated_task=compensated["task"],
         shown=told["shown"],
     )
 
 
-def _by_word(trouble: Mapping[str, list[str]]) -> dict[str, str]:
-    return {word.casefold(): ours for ours, words in trouble.items() for word in words}
+def _risk(told: dict[str, Any]) -> RiskRule:
+    return RiskRule(_by_word(told["kinds"]), timedelta(days=told["within_days"]), told["task"])
+
+
+def _by_word(told: Mapping[str, list[str]]) -> dict[str, str]:
+    return {word.casefold(): ours for ours, words in told.items() for word in words}
 
 
 def _check_known(document: Document, path: list[str | int], known: Collection[str]) -> None:
@@ -76,11 +92,12 @@ def _check_known(document: Document, path: list[str | int], known: Collection[st
         raise document.fault(path, f"{told!r} is none of {', '.join(known)}")
 
 
-def _check_words(document: Document) -> None:
-    """A type of tickets has one word here."""
+def _check_words(document: Document, path: list[str | int]) -> None:
+    """A word of another system's has one word here."""
     seen: set[str] = set()
-    for ours, words in document.content["service"]["trouble"].items():
+    told = document.content[path[0]][path[1]]
+    for ours, words in told.items():
         for place, word in enumerate(words):
             if word.casefold() in seen:
-                raise document.fault(["service", "trouble", ours, place], f"{word!r} is taken")
+                raise document.fault([*path, ours, place], f"{word!r} is taken")
             seen.add(word.casefold())

@@ -1,5 +1,23 @@
 """RPCs of engagement; one module for each noun."""
 
-from engagement.rpc import behaviours, follow_ups, opportunities, stages, tasks, visits, watches
+from engagement.rpc import (
+    behaviours,
+    follow_ups,
+    opportunities,
+    stages,
+    standings,
+    tasks,
+    visits,
+    watches,
+)
 
-__all__ = ["behaviours", "follow_ups", "opportunities", "stages", "tasks", "visits", "watches"]
+__all__ = [
+    "behaviours",
+    "follow_ups",
+    "opportunities",
+    "stages",
+    "standings",
+    "tasks",
+    "visits",
+    "watches",
+]

@@ -40,7 +40,7 @@ class TasksServicer(TasksServiceServicer):
     def __init__(self, database: Database, tasks: Tasks, seals: Seals) -> None:
         self._database = database
         self._tasks = tasks
-        self._board = TaskBoard(database, seals, tasks.manager_of)
+        self._board = TaskBoard(database, seals, tasks.manager_of, tasks.groups_of)
 
     async def ListTasks(
         self, request: pb.ListTasksRequest, context: Context

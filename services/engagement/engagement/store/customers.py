@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engagement.store import standings
+from engagement.store.watches import SPLIT
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
     import asyncpg
+
+ABOUT_CUSTOMERS = [SPLIT, *standings.FINDS]
+"""Rules whose finds are about customers, not about leads or reps."""
 
 _UNALIAS = "delete from golden_aliases where golden_id = any($1::text[])"
 _FOLLOW = "update golden_aliases set into_golden_id = $2 where into_golden_id = any($1::text[])"
@@ -24,8 +30,9 @@ contracts_follow as (update contracts set golden_id = $2 where golden_id = any($
 payments_follow as (update payments set golden_id = $2 where golden_id = any($1::text[])),
 tasks_follow as (update tasks set golden_id = $2 where golden_id = any($1::text[])),
 tickets_follow as (update service_records set golden_id = $2 where golden_id = any($1::text[])),
+risks_follow as (update company_risks set golden_id = $2 where golden_id = any($1::text[])),
 finds_follow as (
-  update watch_finds set subject = $2 where rule = 'split_orders' and subject = any($1::text[])
+  update watch_finds set subject = $2 where rule = any($3::text[]) and subject = any($1::text[])
 ),
 banners_fall as (delete from banners where golden_id = any($1::text[])),
 points as (
@@ -47,7 +54,8 @@ async def merge(raw: asyncpg.Connection, golden_ids: Sequence[str], into: str) -
     await raw.execute(_UNALIAS, [into])
     await raw.execute(_FOLLOW, golden_ids, into)
     await raw.execute(_ALIAS, golden_ids, into)
-    await raw.execute(_REKEY, golden_ids, into)
+    await raw.execute(_REKEY, golden_ids, into, ABOUT_CUSTOMERS)
+    await standings.merge(raw, golden_ids, into)
 
 
 async def part(raw: asyncpg.Connection, golden_id: str, lead_ids: Sequence[UUID]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engagement.domain.opportunities import Opportunity, Stale, State
+from engagement.store.watches import UNANSWERED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     import asyncpg
 
     from engagement.domain.opportunities import Assigned, Contacted, Ended, Owned
+
+LISTED_MAX = 200
 
 _COLUMNS = """
   lead_id, serial, golden_id, state, owner_id, channel, received_at, opened_at, contacted_at, into_lead_id
@@ -67,6 +70,27 @@ where kept.state not in ({State.WON:d}, {State.LOST:d})
 """
 _GET = f"select {_COLUMNS} from opportunities where lead_id = $1 and opened_at is not null"
 _LOCK = f"{_GET} for update"
+# Open ones are downgraded by what was found about their offers, until the customer answers: a contact that proves an
+# offer is no answer, nor is a call that nobody took or a chat in which the customer wrote nothing.
+_SHOWN = f"""
+select o.*, d.found_at as downgraded_at
+from (select {_COLUMNS} from opportunities where opened_at is not null and {{which}}) o
+left join lateral (
+  select w.found_at from watch_finds w
+  where o.state = {State.OPEN:d} and w.rule = '{UNANSWERED}' and w.subject = o.lead_id::text and not exists (
+    select from contacts c left join follow_ups f on f.follow_up_id = c.follow_up_id
+    where c.golden_id = o.golden_id and c.happened_at > w.since_at and coalesce(c.seconds, c.message_count, 1) > 0
+      and f.response is distinct from $1
+  )
+  order by w.until_at desc limit 1
+) d on true
+"""
+_SHOW = _SHOWN.format(which="lead_id = $2")
+_LIST_OPEN = f"""
+{_SHOWN.format(which=f"state = {State.OPEN:d} and owner_id = any($2::text[])")}
+order by d.found_at is not null, o.opened_at desc, o.lead_id limit {LISTED_MAX}
+"""
+_OWNERS = f"select distinct owner_id from opportunities where state = {State.OPEN:d} and owner_id is not null"
 _CLOSE = "update opportunities set state = $2 where lead_id = $1"
 _NEWEST_OPEN = f"""
 select {_COLUMNS} from opportunities where golden_id = $1 and state = {State.OPEN} and opened_at is not null
@@ -141,6 +165,24 @@ async def get(raw: asyncpg.Connection, lead_id: UUID) -> Opportunity | None:
     """One opportunity."""
     row = await raw.fetchrow(_GET, lead_id)
     return None if row is None else _opportunity(row)
+
+
+async def show(raw: asyncpg.Connection, lead_id: UUID, *, offer: str) -> Opportunity | None:
+    """One opportunity, and whether it is downgraded; `offer` is the response of a follow-up that makes an offer."""
+    row = await raw.fetchrow(_SHOW, offer, lead_id)
+    return None if row is None else _opportunity(row)
+
+
+async def list_open(
+    raw: asyncpg.Connection, owner_ids: Sequence[str], *, offer: str
+) -> list[Opportunity]:
+    """Somebody's open opportunities, newest first and downgraded ones last, at most `LISTED_MAX`."""
+    return [_opportunity(row) for row in await raw.fetch(_LIST_OPEN, offer, owner_ids)]
+
+
+async def owners(raw: asyncpg.Connection) -> list[str]:
+    """Everybody who has an open opportunity."""
+    return [row[0] for row in await raw.fetch(_OWNERS)]
 
 
 async def lock(raw: asyncpg.Connection, lead_id: UUID) -> Opportunity | None:

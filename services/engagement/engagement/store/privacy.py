@@ -39,6 +39,10 @@ _HELPED = f"""
 select ticket_no, channel, type, status, opened_at, closed_at from service_records where golden_id in ({_THEIRS})
 order by opened_at, record_id
 """
+_STOOD = f"""
+select name, number, moment, word, measured_at from standing_figures where golden_id in ({_THEIRS})
+order by golden_id, name
+"""
 _FORGET = """
 with words as (
   update follow_ups set sealed_details = '' where lead_id = any($1::uuid[]) and sealed_details <> '' returning 1
@@ -60,10 +64,19 @@ with words as (
   where (lead_id = any($1::uuid[]) or golden_id in (select golden_id from theirs)) and sealed_answers <> '' returning 1
 ), helped as (
   delete from service_records where golden_id in (select golden_id from theirs) returning 1
+), checked as (
+  delete from standings where golden_id in (select golden_id from theirs)
+), stood as (
+  delete from standing_figures where golden_id in (select golden_id from theirs) returning 1
+), scored as (
+  delete from health_weeks where golden_id in (select golden_id from theirs) returning 1
+), risked as (
+  delete from company_risks where golden_id in (select golden_id from theirs) returning 1
 )
 select (select count(*) from words) + (select count(*) from earlier) + (select count(*) from points)
   + (select count(*) from said) + (select count(*) from done) + (select count(*) from shown)
-  + (select count(*) from answered) + (select count(*) from helped)
+  + (select count(*) from answered) + (select count(*) from helped) + (select count(*) from stood)
+  + (select count(*) from scored) + (select count(*) from risked)
 """
 
 
@@ -102,13 +115,14 @@ async def said_by(
 async def tasks_about(
     raw: asyncpg.Connection, lead_ids: Sequence[UUID], seals: Seals
 ) -> list[dict[str, Any]]:
-    """What people answered about these leads, and the tickets of whoever they are."""
+    """What people answered about these leads, and the tickets and figures of whoever they are."""
     rows = [dict(row) for row in await raw.fetch(_TASKS, lead_ids)]
     for row in rows:
         answers, reason = seals.open_answers(row["task_id"], row.pop("sealed_answers"))
         row["answers"] = dict(zip(row.pop("needs"), answers, strict=False))
         row["return_reason"] = reason
-    return rows + [dict(row) for row in await raw.fetch(_HELPED, lead_ids)]
+    rows += [dict(row) for row in await raw.fetch(_HELPED, lead_ids)]
+    return rows + [dict(row) for row in await raw.fetch(_STOOD, lead_ids)]
 
 
 async def kept_about(raw: asyncpg.Connection, lead_ids: Sequence[UUID]) -> list[Any]:

@@ -5,6 +5,7 @@ from engagement.store import (
     follow_up_rows,
     opportunity_rows,
     stage_rows,
+    standing_rows,
     task_rows,
     watch_rows,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "follow_up_rows",
     "opportunity_rows",
     "stage_rows",
+    "standing_rows",
     "task_rows",
     "watch_rows",
 ]

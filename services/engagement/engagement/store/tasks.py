@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
+    from engagement.domain.tasks import Whose
     from engagement.seals import Seals
 
 LISTED_MAX = 200
@@ -42,7 +43,8 @@ where (state = {TaskState.CLOSED:d}) = $1 and person <> ''
 _MINE = f"""
 select {_COLUMNS} from tasks
 where (state = {TaskState.CLOSED:d}) = $1 and (
-  assignee_id = $2 or answered_by = $2 or (assignee_id = '' and owner_id = any($3::text[]))
+  assignee_id = $2 or assignee_id = any($4::text[]) or answered_by = $2
+  or (assignee_id = '' and owner_id = any($3::text[]))
   or (state > {TaskState.OPEN:d} and needs_approval and (
     approver_id = $2 or (approver_id = '' and answered_by = any($3::text[]))
   ))
@@ -117,11 +119,12 @@ async def people(raw: asyncpg.Connection, *, is_closed: bool) -> list[str]:
 
 
 async def of_person(
-    raw: asyncpg.Connection, person_id: str, led: Sequence[str], seals: Seals, *, is_closed: bool
+    raw: asyncpg.Connection, whose: Whose, seals: Seals, *, is_closed: bool
 ) -> list[Task]:
     """Somebody's tasks, at most `LISTED_MAX`; of those for nobody by name, what is of people they lead directly."""
     order = _NEWEST_FIRST if is_closed else _URGENT_FIRST
-    rows = await raw.fetch(f"{_MINE}{order}", is_closed, person_id, led)
+    told = (whose.person_id, whose.led, whose.groups)
+    rows = await raw.fetch(f"{_MINE}{order}", is_closed, *told)
     return [_task(row, seals) for row in rows]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Index, String
+from sqlalchemy import BigInteger, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from engagement.store.schema import Base
@@ -42,3 +42,24 @@ class ServiceRecordRow(Base):
     opened_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
     told_at: Mapped[datetime]
+    compensation_minor: Mapped[int | None] = mapped_column(BigInteger)
+    compensation_currency: Mapped[str] = mapped_column(String(3), server_default="")
+
+
+class CompanyRiskRow(Base):
+    """A risk that a register told about a customer's company, in its words."""
+
+    __tablename__ = "company_risks"
+    __table_args__ = (
+        Index("ix_company_risks_golden_id", "golden_id"),
+        Index("ix_company_risks_untold", "detected_at", postgresql_where=text("not is_told")),
+    )
+
+    risk_id: Mapped[UUID] = mapped_column(primary_key=True)
+    golden_id: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(64))
+    severity: Mapped[str] = mapped_column(String(64))
+    case_count: Mapped[int | None] = mapped_column(BigInteger)
+    detected_at: Mapped[datetime]
+    told_at: Mapped[datetime]
+    is_told: Mapped[bool] = mapped_column(server_default=text("false"))

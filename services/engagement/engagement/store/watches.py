@@ -22,6 +22,7 @@ SPLIT = "split_orders"
 UNANSWERED = "unanswered_quotes"
 IDLE = "idle_rep"
 TROUBLE = "service_trouble"
+COMPENSATED = "customer_compensated"
 
 # Of contracts that are a deal's, the deal says whose they are: its customer may be another since they merged.
 _SIGNED = f"""
@@ -102,13 +103,14 @@ where greatest(w.since, l.recorded_at) <= $1
 order by 2, 1 limit $2
 """
 _RECORD_COLUMNS = """
-  record_id, ticket_no, channel, golden_id, reference, type, priority, status, opened_at, closed_at, told_at
+  record_id, ticket_no, channel, golden_id, reference, type, priority, status, opened_at, closed_at, told_at,
+  compensation_minor, compensation_currency
 """
 # A system's newest word stands.
 _KEEP_RECORD = f"""
 insert into service_records as kept ({_RECORD_COLUMNS})
 select $1, $2, $3, coalesce((select into_golden_id from golden_aliases where golden_id = $4), $4),
-  $5, $6, $7, $8, $9, $10, $11
+  $5, $6, $7, $8, $9, $10, $11, $12, $13
 on conflict (record_id) do update set
   golden_id = coalesce(nullif(kept.golden_id, ''), excluded.golden_id),
   reference = coalesce(nullif(kept.reference, ''), excluded.reference),
@@ -117,6 +119,12 @@ on conflict (record_id) do update set
   status = case when excluded.told_at >= kept.told_at then excluded.status else kept.status end,
   opened_at = least(kept.opened_at, excluded.opened_at),
   closed_at = case when excluded.told_at >= kept.told_at then excluded.closed_at else kept.closed_at end,
+  compensation_minor = case when excluded.compensation_minor is not null
+    and (excluded.told_at >= kept.told_at or kept.compensation_minor is null)
+    then excluded.compensation_minor else kept.compensation_minor end,
+  compensation_currency = case when excluded.compensation_minor is not null
+    and (excluded.told_at >= kept.told_at or kept.compensation_minor is null)
+    then excluded.compensation_currency else kept.compensation_currency end,
   told_at = greatest(kept.told_at, excluded.told_at)
 returning {_RECORD_COLUMNS}
 """
@@ -205,6 +213,8 @@ async def keep_record(raw: asyncpg.Connection, record: ServiceRecord) -> Service
         record.opened_at,
         record.closed_at,
         record.told_at,
+        record.compensation_minor,
+        record.compensation_currency,
     )
     return ServiceRecord(**dict(row))
 

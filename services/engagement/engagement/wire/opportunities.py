@@ -87,7 +87,7 @@ def opportunity_opened(opportunity: Opportunity) -> OpportunityOpened:
     return event
 
 
-def opportunity_response(found: Opportunity) -> rpc_pb.GetOpportunityResponse:
+def opportunity(found: Opportunity) -> rpc_pb.Opportunity:
     """One opportunity."""
     told = rpc_pb.Opportunity(
         lead_id=str(found.lead_id),
@@ -96,11 +96,14 @@ def opportunity_response(found: Opportunity) -> rpc_pb.GetOpportunityResponse:
         state=found.state.name.lower(),
         owner_id=found.owner_id or "",
         into_lead_id=str(found.into_lead_id or ""),
+        is_downgraded=found.downgraded_at is not None,
     )
     told.opened_at.FromDatetime(found.opened_at)
     if found.contacted_at is not None:
         told.contacted_at.FromDatetime(found.contacted_at)
-    return rpc_pb.GetOpportunityResponse(opportunity=told)
+    if found.downgraded_at is not None:
+        told.downgraded_at.FromDatetime(found.downgraded_at)
+    return told
 
 
 def _stated_id(text: str) -> UUID:
