@@ -25,7 +25,7 @@ from assignment.commands.fuse import TIMERS_BATCH_SIZE
 from assignment.domain.clocks import CONTACT_TIMER
 from assignment.domain.leads import RepId
 from assignment.domain.reps import Rep
-from assignment.policies import load_rules, load_sla
+from assignment.policies import load_pool, load_rules, load_sla
 from assignment.store import timers as timer_store
 from servicekit import migrations
 from servicekit.database import Database
@@ -133,7 +133,7 @@ async def replica(url: str, count: int, lateness: list[float]) -> None:
     """Fires as the service does, until all have fired."""
     database = Database(url, service="assignment")
     await database.start()
-    desk = commands.Desk(load_rules(), load_sla())
+    desk = commands.Desk(load_rules(), load_sla(), load_pool())
     while len(lateness) < count:
         async with database.unit_of_work() as uow:
             done = await commands.fire_contact_timers(uow, desk)

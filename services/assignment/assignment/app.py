@@ -13,8 +13,8 @@ from servicekit.erasures import REPEAT_IDLE_S, Erasures
 
 from assignment import commands, queries, rpc, subscribers
 from assignment.clients import Approvals
-from assignment.domain.clocks import CONTACT_TIMER, OVERDUE_TIMER, YELLOW_TIMER
-from assignment.policies import load_rules, load_sla, rules_text
+from assignment.domain.clocks import CONTACT_TIMER, HOLD_TIMER, OVERDUE_TIMER, YELLOW_TIMER
+from assignment.policies import load_pool, load_rules, load_sla, rules_text
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     Fire: TypeAlias = Callable[[UnitOfWork, commands.Desk], Awaitable[commands.Fired]]
 
 TIMER_POLL_S = 0.1
+HOLD_POLL_S = 0.5
 DRAIN_POLL_S = 1.0
 DUTY_POLL_S = 0.25
 GAPS_POLL_S = 60.0
@@ -41,16 +42,19 @@ def build(settings: Settings) -> Chassis:
     chassis = Chassis(settings)
     enforce(chassis, settings, permissions_grpc=settings.permissions_grpc)
     desk = commands.Desk(
-        load_rules(settings.routing_rules_file), load_sla(settings.sla_policy_file)
+        load_rules(settings.routing_rules_file),
+        load_sla(settings.sla_policy_file),
+        load_pool(settings.pool_policy_file),
     )
     drain = Drain(chassis.database, desk, rules_text(settings.routing_rules_file))
-    for kind, fire in (
-        (CONTACT_TIMER, commands.fire_contact_timers),
-        (YELLOW_TIMER, commands.fire_yellow_clocks),
-        (OVERDUE_TIMER, commands.fire_overdue_clocks),
+    for kind, fire, poll_s in (
+        (CONTACT_TIMER, commands.fire_contact_timers, TIMER_POLL_S),
+        (YELLOW_TIMER, commands.fire_yellow_clocks, TIMER_POLL_S),
+        (OVERDUE_TIMER, commands.fire_overdue_clocks, TIMER_POLL_S),
+        (HOLD_TIMER, commands.fire_hold_clocks, HOLD_POLL_S),
     ):
         fuse = Fuse(chassis.database, desk, kind, fire)
-        chassis.work(f"{kind} timers", fuse.step, idle_s=TIMER_POLL_S)
+        chassis.work(f"{kind} timers", fuse.step, idle_s=poll_s)
     poller = chassis.work("drain waiting", drain.step, idle_s=DRAIN_POLL_S)
     chassis.work("duty", Duties(chassis.database, desk, poller.wake).step, idle_s=DUTY_POLL_S)
     chassis.work("rep gaps", RepGaps(chassis.database, desk).step, idle_s=GAPS_POLL_S)

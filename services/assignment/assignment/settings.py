@@ -10,8 +10,8 @@ from servicekit.settings import ServiceSettings
 class Settings(ServiceSettings):
     """The kit's settings, and the files with assignment's rules.
 
-    `routing_rules_file` and `sla_policy_file` replace the packaged documents; a file that is not valid keeps the
-    service from starting. Routing rules of a file are version 1, in force until others are published.
+    `routing_rules_file`, `sla_policy_file` and `pool_policy_file` replace the packaged documents; a file that is not
+    valid keeps the service from starting. Routing rules of a file are version 1, in force until others are published.
     """
 
     service: ClassVar[str] = "assignment"
@@ -20,3 +20,4 @@ class Settings(ServiceSettings):
     permissions_grpc: str
     routing_rules_file: Path | None = None
     sla_policy_file: Path | None = None
+    pool_policy_file: Path | None = None

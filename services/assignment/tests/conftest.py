@@ -18,7 +18,7 @@ from assignment.domain.calendars import span_of
 from assignment.domain.leads import Lead, LeadId, Precision, Profile, RepId, Traits
 from assignment.domain.reps import Rep, Shift
 from assignment.domain.rules import Condition, ContactSla, Cover, Rule, Rules
-from assignment.policies import load_rules
+from assignment.policies import load_pool, load_rules
 from assignment.settings import Settings
 from leadchain.assignment.v1 import clock_events_pb2 as clock_pb
 from leadchain.assignment.v1 import events_pb2 as pb
@@ -108,7 +108,7 @@ class Build:
 
     def desk_by(self, rules: Rules, *, max_hops: int = 2) -> commands.Desk:
         """A desk with a contact time of 15 minutes, where nothing has been published."""
-        return commands.Desk(rules, ContactSla(timedelta(minutes=15), max_hops))
+        return commands.Desk(rules, ContactSla(timedelta(minutes=15), max_hops), load_pool())
 
     def packaged_rules(self) -> Rules:
         """The rules that the service comes with."""
@@ -182,6 +182,11 @@ class Office:
                 found.append(len((await fire(uow, desk)).overdue))
         return found[0], found[1]
 
+    async def fire_holds(self, desk: commands.Desk) -> int:
+        """Rings the clocks of holds that are due; how many said something."""
+        async with self.database.unit_of_work() as uow:
+            return len((await commands.fire_hold_clocks(uow, desk)).overdue)
+
     async def contacted(self, lead: Lead, rep_id: str) -> datetime:
         """Marks a lead contacted."""
         async with self.database.unit_of_work() as uow:
@@ -237,6 +242,8 @@ EVENTS = (
     clock_pb.ReviewRequired,
     pool_pb.LeadPooled,
     pool_pb.LeadClaimed,
+    pool_pb.PoolWarning,
+    pool_pb.LeadHoldExpired,
 )
 
 

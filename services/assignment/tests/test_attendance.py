@@ -266,7 +266,7 @@ async def test_who_declines_at_the_same_time_does_not_get_past_the_limit(
 async def test_a_lead_above_the_threshold_is_stated_and_drained_first(
     office: Any, build: Any
 ) -> None:
-    desk = commands.Desk(build.packaged_rules(), build.desk().sla)
+    desk = commands.Desk(build.packaged_rules(), build.desk().sla, build.desk().pool)
     urgent = build.lead(budget=3e6, attributes={"tier": "三甲", "past_spend": "20000"})
     leads = [build.lead(), urgent, build.lead()]
     await office.assign(desk, leads)

@@ -63,7 +63,7 @@ async def test_a_manager_who_makes_no_contact_loses_the_lead_to_the_pool(
     assert (pooled.previous_owner_id, pooled.reason) == ("manager-1", "contact_overdue")
     assert (pooled.golden_id, pooled.assignment_no) == (lead.golden_id, 2)
     assert pooled.occurred_at.ToDatetime() == clock.now.replace(tzinfo=None)
-    (listed,) = await queries.list_pool(office.database, 10)
+    ((listed, _),) = await queries.list_pool(office.database, build.desk(), 10)
     assert listed.standing == Pooled(clock.now, RepId("manager-1"), 2)
     last = (await queries.explain_assignment(office.database, lead.lead_id))[-1]
     assert (last.decision.outcome, last.decision.cause) == (Outcome.POOLED, Cause.CONTACT_OVERDUE)

@@ -16,7 +16,7 @@ from servicekit.errors import InvalidMessage
 
 WORKDAYS = range(1, 6)
 NINE_HOURS = WorkingCalendar(week=week_of([(WORKDAYS, span_of("09:00", "18:00"))]))
-PENDING = "select kind, assignment_no from timers where fired_at is null"
+PENDING = "select kind, assignment_no from timers where fired_at is null and kind <> 'hold'"
 
 
 def effective(lead: Any, author_id: str, at: datetime) -> FollowUpBecameEffective:

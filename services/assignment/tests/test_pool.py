@@ -31,7 +31,7 @@ from servicekit.testing.waiting import eventually
 
 CUSTOMER = "c" * 64
 BOOK = "select item_id, state from book"
-ASSIGNED = 4
+POOLED = 7
 
 
 def released(lead: Any, owner: str, *, kind: str = "lead") -> CustomerReleased:
@@ -65,11 +65,11 @@ async def test_what_an_owner_loses_lies_in_the_pool_and_concerns_no_clock(
 
     assert await office.owners() == {}
     assert await office.loads() == {"ana": 0}
-    assert dict(await office.rows(BOOK)) == {lead.lead_id: ASSIGNED}
+    assert dict(await office.rows(BOOK)) == {lead.lead_id: POOLED}
     assert await office.rows("select kind from timers where fired_at is null") == []
     (stated,) = [e for e in await office.published() if isinstance(e, pool_pb.LeadPooled)]
     assert (stated.previous_owner_id, stated.reason) == ("ana", "lapsed")
-    (listed,) = await queries.list_pool(office.database, 10)
+    ((listed, _),) = await queries.list_pool(office.database, build.desk(), 10)
     assert listed.standing == Pooled(clock.now, RepId("ana"), 1)
     last = (await queries.explain_assignment(office.database, lead.lead_id))[-1].decision
     assert (last.outcome, last.cause) == (Outcome.POOLED, Cause.RELEASED)

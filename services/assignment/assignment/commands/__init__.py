@@ -12,6 +12,7 @@ from assignment.commands.follow_ups import (
     note_effective,
 )
 from assignment.commands.fuse import Fired, fire_contact_timers
+from assignment.commands.holds import fire_hold_clocks
 from assignment.commands.pool import claim_lead, pool_lead
 from assignment.commands.privacy import erase_leads, kept_about
 from assignment.commands.reps import (
@@ -37,6 +38,7 @@ __all__ = [
     "drain_waiting",
     "erase_leads",
     "fire_contact_timers",
+    "fire_hold_clocks",
     "fire_overdue_clocks",
     "fire_yellow_clocks",
     "import_reps",

@@ -1,4 +1,4 @@
-"""Starting the clocks of owners, one after the other: a lead has one that runs."""
+"""Starting the clocks of owners: contact, then yellow, then overdue; and beside these how long they hold a lead."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from assignment.domain.clocks import (
     CONTACT_TIMER,
+    HOLD_TIMER,
     OVERDUE_TIMER,
     YELLOW_TIMER,
+    Timer,
     concerned,
     is_idle,
 )
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
 
     from servicekit.database import UnitOfWork
 
-    from assignment.domain.clocks import TeamClocks, Timer
+    from assignment.commands.desk import Desk
+    from assignment.domain.candidates import Router
+    from assignment.domain.clocks import TeamClocks
     from assignment.domain.leads import LeadId, Owned, StoredLead
     from assignment.domain.rules import ContactSla
 
@@ -49,6 +53,25 @@ async def start_follow_up_clocks(
         and is_idle(stored[timer.lead_id], timer)
     ]
     await timer_store.start(uow.raw, YELLOW_TIMER, going_on)
+
+
+async def start_hold_clocks(
+    uow: UnitOfWork,
+    desk: Desk,
+    router: Router,
+    timers: Sequence[Timer],
+    stored: Mapping[LeadId, StoredLead],
+) -> None:
+    """Lets owners who keep their leads hold them for as long as the pool's policy says, from when they got them."""
+    going_on: list[Timer] = []
+    for timer in timers:
+        lead = stored.get(timer.lead_id)
+        if lead is not None and concerned(lead, timer) is not None:
+            held = desk.pool.hold_of(lead, router.score_of(lead.lead), since=timer.started_at)
+            going_on.append(
+                Timer(timer.lead_id, timer.assignment_no, timer.started_at, held.warn_at)
+            )
+    await timer_store.start(uow.raw, HOLD_TIMER, going_on)
 
 
 async def start_overdue_clocks(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from servicekit.errors import Unavailable
 
 from assignment.domain.candidates import Router
-from assignment.domain.pool import PoolTerms
 from assignment.domain.publications import UnknownRules
 from assignment.policies import InvalidPolicy, kept_rules
 from assignment.store import reps as rep_store
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
+    from assignment.domain.holds import PoolPolicy
     from assignment.domain.reps import Roster
     from assignment.domain.rules import ContactSla, Rules
     from assignment.store.reps import Mark
@@ -53,14 +53,14 @@ class _Prepared:
 
 
 class Desk:
-    """The SLA of this process, and the router until roster, rules or duty are others.
+    """The SLA and the pool's policy of this process, and the router until roster, rules or duty are others.
 
     `rules` are in force where none are kept under their version.
     """
 
-    def __init__(self, rules: Rules, sla: ContactSla, pool: PoolTerms | None = None) -> None:
+    def __init__(self, rules: Rules, sla: ContactSla, pool: PoolPolicy) -> None:
         self.sla = sla
-        self.pool = pool or PoolTerms()
+        self.pool = pool
         self._first = rules
         self._versions: dict[int, Rules] = {}
         self._prepared: _Prepared | None = None

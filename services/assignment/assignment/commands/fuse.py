@@ -10,7 +10,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from assignment import wire
-from assignment.commands.clocks import start_contact_clocks, start_follow_up_clocks
+from assignment.commands.clocks import (
+    start_contact_clocks,
+    start_follow_up_clocks,
+    start_hold_clocks,
+)
 from assignment.domain.clocks import CONTACT_TIMER, TeamClocks
 from assignment.domain.contact import is_overdue, manager_for, may_hop, next_owner
 from assignment.domain.decisions import Cause, Decision, Outcome
@@ -136,6 +140,7 @@ async def fire_contact_timers(uow: UnitOfWork, desk: Desk) -> Fired:
             _publish(uow, router, hand_over)
     staying = [timer for timer in timers if timer.lead_id not in moved]
     await start_follow_up_clocks(uow, clocks, desk.sla, staying, stored)
+    await start_hold_clocks(uow, desk, router, staying, stored)
     return Fired(len(timers), [each.timer for each in overdue])
 
 

@@ -68,7 +68,7 @@ async def claim_lead(uow: UnitOfWork, desk: Desk, lead_id: LeadId, rep_id: RepId
     Raises `UnknownLead`, `NotInPool`, `CoolingDown`, `AskedAgain`, `MayNotClaim`, `TooManyClaims` and `NoRoom`.
     """
     stored = await _locked(uow.raw, lead_id)
-    check_cool_down(stored, rep_id, desk.pool, now=uow.now)
+    check_cool_down(stored, rep_id, desk.pool.terms, now=uow.now)
     router, _ = await desk.router(uow.raw, now=uow.now)
     rep = router.reps.get(rep_id)
     if rep is None or not rep.active:
@@ -105,7 +105,7 @@ async def _ruling(
     path = router.path(stored.lead)
     board = await board_store.lock_board(uow.raw, [path], now=uow.now, owners=[rep.rep_id])
     claimed = await store.claimed_since(uow.raw, rep.rep_id, day_began(uow.now))
-    left = claims_left(rep, claimed, board.open_counts.get(rep.rep_id, 0), desk.pool)
+    left = claims_left(rep, claimed, board.open_counts.get(rep.rep_id, 0), desk.pool.terms)
     ruling = hand(path, board, rep.rep_id)
     await board_store.save_board(uow.raw, board, now=uow.now)
     return ruling, left

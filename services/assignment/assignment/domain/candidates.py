@@ -76,6 +76,10 @@ class Router:
         subject = self.rules.subject_of(lead)
         return Path(subject, self.steps(self._rule_for(subject), subject.profile))
 
+    def score_of(self, lead: Lead) -> float:
+        """The lead's priority score by the rules in force (AS-16)."""
+        return self.rules.subject_of(lead).score
+
     def steps(self, rule: Rule, profile: Profile) -> tuple[Candidates, ...]:
         """The candidates of a rule for a profile, and of the pools after it; the same for leads of several sources."""
         key = (rule.rule_id, profile._replace(source_kind=""))

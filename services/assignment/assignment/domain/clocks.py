@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 CONTACT_TIMER = "contact"
 YELLOW_TIMER = "yellow"
 OVERDUE_TIMER = "overdue"
+HOLD_TIMER = "hold"
 WALL_TIME = ""
 
 

@@ -7,7 +7,6 @@ claimers gets it, and whether they have room, is decided here.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from servicekit.errors import Conflict, Forbidden
@@ -16,7 +15,7 @@ from assignment.domain.leads import LeadId, Pooled, RepId
 from assignment.domain.routing import is_full
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from assignment.domain.leads import StoredLead
     from assignment.domain.reps import Rep
@@ -68,8 +67,8 @@ class TooManyClaims(Conflict):
 class PoolTerms:
     """How long a former owner must wait, and how many leads somebody may claim on one day."""
 
-    cool_down: timedelta = timedelta(days=7)
-    claims_per_day: int = 20
+    cool_down: timedelta
+    claims_per_day: int
 
 
 @dataclass(frozen=True, slots=True)

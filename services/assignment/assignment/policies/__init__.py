@@ -1,4 +1,4 @@
-"""The rules that people write: routing rules and the contact SLA, read from YAML into the domain's terms."""
+"""The rules that people write: routing, the contact SLA and the pool, read from YAML into the domain's terms."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from assignment.policies.documents import (
     parsed,
     schema_faults,
 )
+from assignment.policies.pool_documents import load_pool
 from assignment.policies.rule_documents import RuleReader
 from assignment.policies.rule_faults import faults_of_order, faults_of_parts, faults_of_reps
 
@@ -27,6 +28,7 @@ __all__ = [
     "InvalidPolicy",
     "checked_rules",
     "kept_rules",
+    "load_pool",
     "load_rules",
     "load_sla",
     "read_rules",

@@ -40,7 +40,7 @@ class PoolServicer(PoolServiceServicer):
     async def ListPool(self, request: pb.ListPoolRequest, context: Context) -> pb.ListPoolResponse:
         """Leads in the pool."""
         limit = wire.list_limit(request)
-        return wire.list_response(await queries.list_pool(self._database, limit))
+        return wire.list_response(await queries.list_pool(self._database, self._desk, limit))
 
     async def ClaimLead(
         self, request: pb.ClaimLeadRequest, context: Context

@@ -33,6 +33,11 @@ where timers.lead_id = running.lead_id and timers.kind = running.kind
   and timers.assignment_no = running.assignment_no
 """
 _FORGET = "delete from timers where lead_id = $1"
+_RESTART = """
+update timers set due_at = t.due_at, fired_at = null
+from unnest($2::uuid[], $3::int4[], $4::timestamptz[]) as t (lead_id, assignment_no, due_at)
+where timers.lead_id = t.lead_id and timers.assignment_no = t.assignment_no and timers.kind = $1
+"""
 _TAKE_DUE = """
 update timers set fired_at = $1
 from (
@@ -48,6 +53,8 @@ returning timers.lead_id, timers.assignment_no, coalesce(timers.started_at, time
 
 async def start(raw: asyncpg.Connection, kind: str, timers: Sequence[Timer]) -> None:
     """Starts clocks of a kind."""
+    if not timers:
+        return
     await raw.copy_records_to_table(
         "timers",
         columns=_COLUMNS,
@@ -63,6 +70,17 @@ async def start(raw: asyncpg.Connection, kind: str, timers: Sequence[Timer]) -> 
             )
             for timer in timers
         ],
+    )
+
+
+async def restart(raw: asyncpg.Connection, kind: str, timers: Sequence[Timer]) -> None:
+    """Lets clocks of a kind that were taken run again, each until it is due now."""
+    await raw.execute(
+        _RESTART,
+        kind,
+        [timer.lead_id for timer in timers],
+        [timer.assignment_no for timer in timers],
+        [timer.due_at for timer in timers],
     )
 
 

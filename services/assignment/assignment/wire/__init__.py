@@ -35,7 +35,13 @@ from assignment.wire.events import (
     subject_exported,
     taken_back,
 )
-from assignment.wire.pool import lead_claimed, lead_pooled, released
+from assignment.wire.pool import (
+    lead_claimed,
+    lead_hold_expired,
+    lead_pooled,
+    pool_warning,
+    released,
+)
 from assignment.wire.rules import rules_published
 
 __all__ = [
@@ -57,6 +63,7 @@ __all__ = [
     "lead_claimed",
     "lead_contacted",
     "lead_declined",
+    "lead_hold_expired",
     "lead_id",
     "lead_merged",
     "lead_pooled",
@@ -66,6 +73,7 @@ __all__ = [
     "marked",
     "owner_of",
     "parts",
+    "pool_warning",
     "released",
     "review_required",
     "rules_published",

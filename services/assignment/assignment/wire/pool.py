@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from leadchain.permissions.v1.events_pb2 import CustomerReleased
 
+    from assignment.domain.holds import Hold
     from assignment.domain.leads import Lead, Owned, StoredLead
     from assignment.domain.pool import Claimed
 
@@ -65,6 +66,38 @@ def lead_claimed(lead: Lead, owned: Owned, before: Pooled) -> pb.LeadClaimed:
     return event
 
 
+def pool_warning(lead: Lead, owned: Owned, held: Hold) -> pb.PoolWarning:
+    """The fact that an owner will lose a lead unless they act."""
+    event = pb.PoolWarning(
+        lead_id=str(lead.lead_id),
+        golden_id=lead.golden_id,
+        owner_id=owned.assignee_id,
+        clock=held.clock.value,
+        level=held.level_id,
+        assignment_no=owned.assignment_no,
+        channel=lead.channel,
+    )
+    event.recycle_at.FromDatetime(held.recycle_at)
+    event.received_at.FromDatetime(lead.received_at)
+    return event
+
+
+def lead_hold_expired(lead: Lead, owned: Owned, held: Hold) -> pb.LeadHoldExpired:
+    """The fact that an owner's time with a lead is over."""
+    event = pb.LeadHoldExpired(
+        lead_id=str(lead.lead_id),
+        golden_id=lead.golden_id,
+        owner_id=owned.assignee_id,
+        clock=held.clock.value,
+        level=held.level_id,
+        assignment_no=owned.assignment_no,
+        channel=lead.channel,
+    )
+    event.recycle_at.FromDatetime(held.recycle_at)
+    event.received_at.FromDatetime(lead.received_at)
+    return event
+
+
 def claim(request: rpc_pb.ClaimLeadRequest) -> tuple[LeadId, RepId]:
     """The lead that somebody claims, and who; raises `Invalid`."""
     return lead_id(request.lead_id), RepId(request.rep_id)
@@ -82,10 +115,10 @@ def list_limit(request: rpc_pb.ListPoolRequest) -> int:
     return min(request.limit or LISTED_USUALLY, LISTED_MAX)
 
 
-def list_response(leads: Iterable[StoredLead]) -> rpc_pb.ListPoolResponse:
-    """Leads in the pool, without anything personal."""
+def list_response(leads: Iterable[tuple[StoredLead, str]]) -> rpc_pb.ListPoolResponse:
+    """Leads in the pool with their levels, without anything personal."""
     response = rpc_pb.ListPoolResponse()
-    for stored in leads:
+    for stored, level_id in leads:
         standing, profile = stored.standing, stored.lead.profile
         if not isinstance(standing, Pooled):
             continue
@@ -94,6 +127,7 @@ def list_response(leads: Iterable[StoredLead]) -> rpc_pb.ListPoolResponse:
             previous_owner_id=standing.previous_owner_id,
             region_display=region_display(profile),
             industry=profile.industry,
+            level=level_id,
         )
         entry.pooled_at.FromDatetime(standing.pooled_at)
     return response

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from assignment import commands
 from assignment.domain.leads import Lead, LeadId, Precision, Profile
-from assignment.policies import load_rules, load_sla
+from assignment.policies import load_pool, load_rules, load_sla
 from servicekit.database import Database
 
 BATCH = 5
@@ -27,7 +27,7 @@ async def main(url: str, replica: int, replicas: int, count: int) -> None:
     """Assigns, and says so after each batch."""
     database = Database(url, service="assignment")
     await database.start()
-    desk = commands.Desk(load_rules(), load_sla())
+    desk = commands.Desk(load_rules(), load_sla(), load_pool())
     for start in range(replica * BATCH, count, replicas * BATCH):
         async with database.unit_of_work() as uow:
             await commands.assign_leads(uow, desk, [lead(n) for n in range(start, start + BATCH)])
