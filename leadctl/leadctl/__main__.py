@@ -19,6 +19,7 @@ from leadctl.perm import perm_app
 from leadctl.pool import pool_app
 from leadctl.privacy import privacy_app
 from leadctl.quarantine import quarantine_app
+from leadctl.rates import rates_app
 from leadctl.recipients import recipients_app
 from leadctl.reminders import reminders_app
 from leadctl.reps import reps_app
@@ -36,6 +37,7 @@ app.add_typer(lead_app, name="lead")
 app.command()(ledger)
 app.command()(funnel)
 app.command()(latency)
+app.add_typer(rates_app, name="rates")
 app.add_typer(follow_ups_app, name="follow-ups")
 app.add_typer(behaviours_app, name="behaviours")
 app.add_typer(stages_app, name="stages")

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from leadctl.clients import Services
 
-COUNTS = ("accepted", "assigned", "waiting", "merged", "rejected", "quarantined", "missing")
+COUNTS = (
+    "accepted", "assigned", "pooled", "waiting", "merged", "rejected", "quarantined", "missing",
+)  # fmt: skip
 
 Since = Annotated[
     str | None, typer.Option(help="Only from then on: ISO 8601, or an age such as 2h.")

@@ -17,7 +17,7 @@ from servicekit.local.processes import wait_until
 
 LEADS = 60
 LAST_LINE = re.compile(
-    r"ledger: accepted=(\d+) assigned=(\d+) waiting=(\d+) merged=(\d+) rejected=(\d+)"
+    r"ledger: accepted=(\d+) assigned=(\d+) pooled=0 waiting=(\d+) merged=(\d+) rejected=(\d+)"
     r" quarantined=(\d+) missing=0"
 )
 DEADLINE_S = 150

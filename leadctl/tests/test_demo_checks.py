@@ -95,7 +95,7 @@ def test_the_run_is_settled_when_every_owner_is_granted_reminded_and_in_contact(
 
 def test_the_last_line_says_the_ledger_in_one_form() -> None:
     assert ledger_line(_total()) == (
-        "ledger: accepted=10 assigned=5 waiting=1 merged=1 rejected=2 quarantined=1 missing=0"
+        "ledger: accepted=10 assigned=5 pooled=0 waiting=1 merged=1 rejected=2 quarantined=1 missing=0"
     )
 
 
