@@ -48,6 +48,9 @@ DECLARE_AGAIN_S = 0.5
 STOP_TIMEOUT_S = 15.0
 """How long a running batch may go on when the service ends; it comes again if it was not done."""
 
+OPENED_AT_ONCE = 8
+"""Durables created at the same time: each waits for the server's disk, which writes several of them together."""
+
 E = TypeVar("E", bound=Event)
 
 
@@ -242,14 +245,26 @@ class Reading:
         self._loops: list[tuple[Pull, Poller]] = []
 
     async def start(self) -> None:
-        """Creates the durables and begins to fetch; raises `NotFoundError` when a stream does not exist."""
-        for consumer in self._bus.consumers.values():
+        """Creates the durables, a few at the same time, and begins to fetch.
+
+        Raises `NotFoundError` when a stream does not exist.
+        """
+        turns = asyncio.Semaphore(OPENED_AT_ONCE)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for consumer in self._bus.consumers.values():
+                    group.create_task(self._begin(consumer, turns))
+        except BaseExceptionGroup as failed:
+            raise failed.exceptions[0] from None
+
+    async def _begin(self, consumer: Consumer[Event], turns: asyncio.Semaphore) -> None:
+        async with turns:
             pull = await self._bus.open(consumer)
-            poller = Poller(
-                consumer.name, _step(self._bus, pull, consumer), stop_timeout_s=STOP_TIMEOUT_S
-            )
-            self._loops.append((pull, poller))
-            await poller.start()
+        poller = Poller(
+            consumer.name, _step(self._bus, pull, consumer), stop_timeout_s=STOP_TIMEOUT_S
+        )
+        self._loops.append((pull, poller))
+        await poller.start()
 
     async def stop(self) -> None:
         """Fetches no more and lets the running batches end, all at the same time."""
