@@ -39,6 +39,7 @@ from leadchain.intake.v1.privacy_events_pb2 import (
 )
 from leadchain.permissions.v1.events_pb2 import CustomerReleased, OwnershipDemoted, OwnershipGranted
 from leadchain.reporting.v1.events_pb2 import LedgerDiscrepancy
+from leadchain.reporting.v1.settlement_events_pb2 import FollowUpRateSettled
 from servicekit.erasures import asked, parts
 
 from notification.commands import keeping, privacy, receipts
@@ -65,6 +66,7 @@ TOLD = (
     DealWon,
     FollowUpBecameYellow,
     FollowUpOverdue,
+    FollowUpRateSettled,
     InquiryRepeated,
     LeadAssigned,
     LeadScored,
@@ -115,7 +117,7 @@ def subscribe(bus: Bus, keeper: Keeper, erasures: Erasures) -> None:
 
     @bus.on_batch(ReceiptReported)
     async def take_receipts(events: Sequence[ReceiptReported], uow: UnitOfWork) -> None:
-        """A carrier says whether a text message reached its phone (AS-10)."""
+        """A carrier says whether a text or template message reached its phone (AS-10)."""
         await receipts.take_carrier_receipts(uow, [carrier_receipt(event) for event in events])
 
     @bus.on(SubjectErasureRequested)
