@@ -39,7 +39,10 @@ where occurred_at >= $1 and occurred_at < coalesce($2, 'infinity'::timestamptz) 
 """
 _PRUNE = """
 delete from outbox where id in (
-  select id from outbox where occurred_at < $1 and published_at is not null order by occurred_at limit $2
+  select id from outbox
+  where occurred_at < $1 and published_at is not null
+    and (select occurred_at from outbox order by id limit 1) < $1
+  order by occurred_at limit $2
 )
 """
 

@@ -123,7 +123,7 @@ _KEYS = "select source_id, key_digest, sealed_key from sources where source_id =
 _BEHIND = """
 select customer_id from golden_records g
 where policy_version < $1 and exists (select from customers c where c.customer_id = g.customer_id)
-order by customer_id limit $2 for update skip locked
+order by policy_version limit $2 for update skip locked
 """
 _BEHIND_COUNT = "select count(*) from golden_records where policy_version < $1"
 _PAGE = """

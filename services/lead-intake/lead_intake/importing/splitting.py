@@ -104,6 +104,9 @@ class Splitter:
     async def _held(self) -> _Splitting | None:
         if self._file is not None:
             return self._file
+        async with self._database.raw() as raw:
+            if not await imports.under_way(raw):
+                return None
         async with self._database.unit_of_work() as uow:
             found = await imports_chunks.import_to_split(uow.raw, self._id, hold=HOLD)
             one = await imports.get(uow.raw, found[0]) if found is not None else None

@@ -35,6 +35,7 @@ _SPOOLED = """
 select coalesce(sum(size_bytes), 0)::bigint from imports
 where state <= 2 or (state = 4 and exists (select from import_parts as p where p.import_id = imports.import_id))
 """
+_UNDER_WAY = "select exists(select from imports where state in (2, 6))"
 _ACCOUNT = "select account_id from accounts where channel = $1 and account = $2"
 _SEALED = "select import_id, file_key, sealed_name, sealed_header from imports where import_id = any($1::uuid[])"
 _RESET = "update imports set part_count = 0 where import_id = $1 and state = 0"
@@ -126,6 +127,11 @@ async def same_file(
     """The import of the same file for the account; None when there is none."""
     found: ImportId | None = await raw.fetchval(_SAME, account_id, file_key)
     return found
+
+
+async def under_way(raw: asyncpg.Connection) -> bool:
+    """Whether any import is running or being undone."""
+    return bool(await raw.fetchval(_UNDER_WAY))
 
 
 async def spooled_bytes(raw: asyncpg.Connection) -> int:

@@ -42,6 +42,7 @@ select account_id, external_id, lead_id, received_at from items
 join unnest($1::integer[], $2::text[]) as asked (account_id, external_id) using (account_id, external_id)
 where state = 4
 """
+_IS_DUE = "select exists(select from items where state = 1 and due_at <= now())"
 _LEASE = """
 update items set due_at = now() + $2::interval
 where lead_id in (
@@ -178,6 +179,11 @@ async def quarantined_places(
         _QUARANTINED_PLACES, [each[0] for each in asked], [each[1] for each in asked]
     )
     return {(row[0], row[1]): QuarantinedPlace(row[2], row[3]) for row in rows}
+
+
+async def is_any_due(raw: asyncpg.Connection) -> bool:
+    """Whether a body is to be fetched now."""
+    return bool(await raw.fetchval(_IS_DUE))
 
 
 async def lease(raw: asyncpg.Connection, *, limit: int, duration: timedelta) -> list[LeasedItem]:

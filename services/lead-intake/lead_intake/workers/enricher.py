@@ -46,6 +46,9 @@ class Enricher:
 
     async def step(self) -> bool:
         """Fetches the bodies that are due; says whether there may be more."""
+        async with self._database.raw() as raw:
+            if not await items.is_any_due(raw):
+                return False
         async with self._database.unit_of_work() as uow:
             leased = await items.lease(uow.raw, limit=BATCH_SIZE_MAX, duration=LEASE)
         if not leased:

@@ -82,12 +82,18 @@ class Importer:
         if wait_s > 0:
             await asyncio.sleep(min(wait_s, LOOK_AGAIN_S))
             return True
+        if not await self._has_work():
+            return False
         self._last_s = time.monotonic()
         async with asyncio.TaskGroup() as running:
             tasks = [running.create_task(self._run_chunk()) for _ in range(CHUNKS_AT_ONCE)]
         row_count = sum(task.result() for task in tasks)
         self._free_at_s = self._last_s + row_count / self._rows_per_s_max
         return bool(row_count) or await self._finish() or await self._undo()
+
+    async def _has_work(self) -> bool:
+        async with self._database.raw() as raw:
+            return await imports.under_way(raw)
 
     def _wait_s(self) -> float:
         now_s = time.monotonic()
