@@ -1,6 +1,7 @@
 """The whole service on real servers: facts in, webhooks out over real HTTP, outcomes published."""
 
 import base64
+import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from leadchain.notification.v1.events_pb2 import (
     ReminderFailed,
 )
 from leadchain.notification.v1.notification_service_pb2_grpc import NotificationServiceStub
+from leadchain.reporting.v1.settlement_events_pb2 import FollowUpRateSettled
 from leadctl.fakes.message_vendors import MessageVendors
 from nats.aio.client import Client
 from notification.app import build
@@ -133,6 +135,34 @@ async def test_the_owner_of_a_new_lead_gets_a_signed_reminder(
         1,
     )
     assert outcome.received_at == event.received_at
+
+
+async def test_the_commission_system_gets_a_settled_month_with_the_digest_of_its_statement(
+    notification: Running, system: Any
+) -> None:
+    await notification.put(hr=system.url())
+    statement = '{"lines":[{"due":8,"rep_id":"rep-01","within_72h":6}],"period":"2026-02"}'
+    settled = FollowUpRateSettled(
+        event_id=new_id(),
+        period="2026-02",
+        settlement_no=3,
+        revision=1,
+        statement=statement,
+        sha256=hashlib.sha256(statement.encode()).hexdigest(),
+    )
+    settled.occurred_at.GetCurrentTime()
+
+    subject = subject_of(settled.DESCRIPTOR.full_name, settled.period)
+    headers = {"Nats-Msg-Id": settled.event_id}
+    jetstream = notification.bus.jetstream()
+    await jetstream.publish(subject, settled.SerializeToString(), headers=headers)
+    await notification.published(1)
+
+    (webhook,) = system.webhooks
+    (card,) = webhook.reminders
+    assert webhook.is_signed
+    assert (card["kind"], card["settlement_no"]) == ("follow_up_rate_settled", "3")
+    assert hashlib.sha256(card["statement"].encode()).hexdigest() == card["sha256"]
 
 
 async def test_a_burst_for_one_person_leaves_in_few_messages(
