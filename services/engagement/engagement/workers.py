@@ -31,7 +31,7 @@ def work(chassis: Chassis, policies: Policies, steps: Steps) -> None:
     chassis.work("overdue stages", watch.for_overdue, idle_s=POLL_S)
     chassis.work("overdue tasks", steps.overdue_tasks, idle_s=TASKS_POLL_S)
     chassis.work("standings", steps.standings, idle_s=TASKS_POLL_S)
-    chassis.work("companies at risk", steps.risks, idle_s=POLL_S)
+    chassis.work("companies at risk", steps.risks, idle_s=FIND_POLL_S)
     chassis.work("split orders", steps.splits, idle_s=FIND_POLL_S)
     chassis.work("unanswered offers", steps.unanswered, idle_s=FIND_POLL_S)
     chassis.work("idle reps", steps.idle, idle_s=FIND_POLL_S)
@@ -77,7 +77,7 @@ class Steps:
             return await self._standings.check(uow)
 
     async def risks(self) -> bool:
-        """Companies at risk (FU-33)."""
+        """Companies at risk whose customers have an opportunity by now (FU-33)."""
         async with self._database.unit_of_work() as uow:
             return await self._watches.find_risks(uow)
 

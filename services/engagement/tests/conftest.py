@@ -70,8 +70,9 @@ class Build:
             "assignment_no": 1,
             "channel": "website_form",
         }
+        occurred_at = named.pop("occurred_at", NOON)
         event = LeadAssigned(**(defaults | named))
-        event.occurred_at.FromDatetime(NOON)
+        event.occurred_at.FromDatetime(occurred_at)
         event.received_at.FromDatetime(NOON - timedelta(seconds=5))
         return event
 

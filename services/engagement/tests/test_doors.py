@@ -23,6 +23,7 @@ from leadchain.engagement.v1 import behaviours_service_pb2 as behaviours_pb
 from leadchain.engagement.v1 import follow_ups_service_pb2 as pb
 from leadchain.engagement.v1 import opportunities_service_pb2 as opportunities_pb
 from leadchain.engagement.v1 import stages_service_pb2 as stages_pb
+from leadchain.engagement.v1 import standings_service_pb2 as standings_pb
 from leadchain.engagement.v1 import tasks_service_pb2 as tasks_pb
 from leadchain.engagement.v1 import visits_service_pb2 as visits_pb
 from leadchain.engagement.v1 import watches_service_pb2 as watches_pb
@@ -30,11 +31,12 @@ from leadchain.engagement.v1.behaviours_service_pb2_grpc import BehavioursServic
 from leadchain.engagement.v1.follow_ups_service_pb2_grpc import FollowUpsServiceStub
 from leadchain.engagement.v1.opportunities_service_pb2_grpc import OpportunitiesServiceStub
 from leadchain.engagement.v1.stages_service_pb2_grpc import StagesServiceStub
+from leadchain.engagement.v1.standings_service_pb2_grpc import StandingsServiceStub
 from leadchain.engagement.v1.tasks_service_pb2_grpc import TasksServiceStub
 from leadchain.engagement.v1.visits_service_pb2_grpc import VisitsServiceStub
 from leadchain.engagement.v1.watches_service_pb2_grpc import WatchesServiceStub
 from leadchain.identity.v1.events_pb2 import FactIdentified
-from leadchain.intake.v1.facts_events_pb2 import TicketReported
+from leadchain.intake.v1.facts_events_pb2 import CompanyRiskReported, TicketReported
 from servicekit.auth import mint_token, new_signing_key
 from servicekit.events import new_id, subject_of
 from servicekit.grpc_client import connect
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3]
 CRM = ROOT / "services/permissions/permissions/policies/crm.yaml"
 READ_FROM = {"INTAKE", "IDENTITY", "ASSIGNMENT", "PERMISSIONS", "ENGAGEMENT"}
-PEOPLE = {"ana": "salesperson", "ben": "salesperson", "sue": "supervisor"}
+PEOPLE = {"ana": "salesperson", "ben": "salesperson", "sue": "supervisor", "lex": "legal"}
 
 
 class Reached:
@@ -245,7 +247,9 @@ async def test_follow_ups_are_turned_over_page_by_page(reached: Reached, lead_id
 async def test_a_day_of_visits_is_planned_by_whose_it_is_and_by_who_leads_them(
     reached: Reached, lead_id: str
 ) -> None:
-    ana, ben, sue = [VisitsServiceStub(await reached.channel(name)) for name in PEOPLE]
+    ana, ben, sue = [
+        VisitsServiceStub(await reached.channel(name)) for name in ("ana", "ben", "sue")
+    ]
     at = {"latitude": 22.5, "longitude": 114, "datum": "gcj02"}
     point = pb.PutAddressPointRequest(lead_id=lead_id, **at)
     await FollowUpsServiceStub(await reached.channel("ana")).PutAddressPoint(point)
@@ -434,3 +438,78 @@ async def refusal(call: Any) -> tuple[grpc.StatusCode, str]:
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await call
     return refused.value.code(), refused.value.details() or ""
+
+
+async def test_how_an_account_stands_is_read_by_whose_it_is_and_the_lawyers_are_asked(
+    reached: Reached, lead_id: str, build: Any
+) -> None:
+    ana, ben, lex = [
+        StandingsServiceStub(await reached.channel(who)) for who in ("ana", "ben", "lex")
+    ]
+    now = datetime.now(UTC)
+    told = {"daily_active_count": 12, "account_count": 60, "contracted_module_count": 2}
+    told |= {"delivered_module_count": 2, "visit_count_30d": 5, "executive_contact_count_30d": 0}
+    asleep = {"last_order_at": now - timedelta(days=200), "member_level": "金卡"}
+    account = build.account(**told, **asleep, measured_at=now)
+    risk = CompanyRiskReported(risk_id="R-1", kind="经营异常")
+    risk.detected_at.FromDatetime(now)
+    found = FactIdentified(item_id=new_id(), golden_id=account.golden_id, company_risk=risk)
+    for fact in (account, found):
+        await reached.states(fact, fact.golden_id)
+    asked = standings_pb.GetHealthRequest(lead_id=lead_id)
+
+    async def is_scored() -> standings_pb.GetHealthResponse | None:
+        answer = await ana.GetHealth(asked)
+        return answer if answer.weeks else None
+
+    health = await eventually(is_scored, what="the score of the week")
+    figures = (await ana.GetStanding(standings_pb.GetStandingRequest(lead_id=lead_id))).figures
+    sleepers = await StandingsServiceStub(await reached.channel("leadctl")).ListDormantCustomers(
+        standings_pb.ListDormantCustomersRequest(page_size=1)
+    )
+    tasks = TasksServiceStub(await reached.channel("lex"))
+
+    async def is_asked() -> tasks_pb.Task | None:
+        listed = (await tasks.ListTasks(tasks_pb.ListTasksRequest())).tasks
+        return listed[0] if listed else None
+
+    task = await eventually(is_asked, what="the lawyers' task")
+    answer = tasks_pb.AnswerTaskRequest(task_id=task.task_id)
+    answer.answers.add(need="finding", text="无碍")
+    assert (await tasks.AnswerTask(answer)).task.state == "closed"
+    by_name = {each.name: each for each in health.health.dimensions}
+    activity = by_name["activity"]
+    assert (activity.value, activity.alarm, activity.is_alarm) == (20, 30, True)
+    assert (activity.part_count, activity.whole_count) == (12, 60)
+    assert by_name["payment"].left_out_because == "no data"
+    assert (health.health.score, health.weeks[0].score) == (48, 48)
+    assert health.health.level == health.weeks[0].level == "yellow"
+    assert {each.name: each.count for each in figures if each.WhichOneof("value") == "count"} == {
+        **told
+    }
+    assert [each.lead_id for each in sleepers.customers] == [lead_id]
+    refused = [
+        await refusal(ben.GetHealth(asked)),
+        await refusal(lex.GetHealth(asked)),
+        await refusal(ana.ListDormantCustomers(standings_pb.ListDormantCustomersRequest())),
+    ]
+    assert {code.name for code, _ in refused} == {"PERMISSION_DENIED"}
+
+
+async def test_everybody_lists_their_own_opportunities_and_those_of_whom_they_lead(
+    reached: Reached, lead_id: str
+) -> None:
+    ana, ben, sue = [
+        OpportunitiesServiceStub(await reached.channel(who)) for who in ("ana", "ben", "sue")
+    ]
+    mine = opportunities_pb.ListOpportunitiesRequest()
+    team = opportunities_pb.ListOpportunitiesRequest(of_team=True)
+
+    listed = [
+        [each.lead_id for each in (await stub.ListOpportunities(request)).opportunities]
+        for stub, request in ((ana, mine), (sue, team), (ben, mine), (sue, mine), (ana, team))
+    ]
+
+    assert listed == [[lead_id], [lead_id], [], [], []]
+    shown = await ana.GetOpportunity(opportunities_pb.GetOpportunityRequest(lead_id=lead_id))
+    assert not shown.opportunity.is_downgraded

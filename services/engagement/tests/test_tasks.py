@@ -282,3 +282,17 @@ async def test_tasks_follow_customers_who_merge_and_forget_what_was_written(
     ]
     (mine,) = await desk.board.mine("sue", is_closed=False)
     assert mine.answers == ()
+
+
+async def test_a_task_of_a_group_is_listed_to_and_answered_by_whoever_is_in_it(desk: Desk) -> None:
+    task = await desk.open("company_risk_check", subject="risk:1")
+    assert task is not None
+
+    people = ("lex", "sue", "rep-01")
+    listed = {who: len(await desk.board.mine(who, is_closed=False)) for who in people}
+    with pytest.raises(NotYours):
+        await desk.answer(task.task_id, by="sue", finding="无碍")
+    answered = await desk.answer(task.task_id, by="lex", finding="无碍")
+
+    assert listed == {"lex": 1, "sue": 0, "rep-01": 0}
+    assert answered.state is TaskState.CLOSED

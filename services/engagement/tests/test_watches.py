@@ -14,8 +14,11 @@ from engagement.commands.stages import Stages
 from engagement.domain.follow_ups import Box, FollowUp, Statement
 from engagement.domain.stages import Deal
 from engagement.queries import watches as queries
+from engagement.queries.opportunities import OpportunityBoard
 from leadchain.engagement.v1.task_events_pb2 import TaskOpened
 from leadchain.engagement.v1.watch_events_pb2 import (
+    CompanyRiskFound,
+    CustomerCompensated,
     OpportunityDowngraded,
     RepIdle,
     ServiceTroubleReported,
@@ -81,6 +84,16 @@ class Floor:
         told.opened_at.FromDatetime(at)
         event = FactIdentified(item_id=told.origin.item_id, golden_id=golden_id, ticket=told)
         event.occurred_at.FromDatetime(at)
+        await self.service.hears(event)
+
+    async def hears_of_risk(self, **named: Any) -> None:
+        """A register tells of a risk."""
+        golden_id, at = named.pop("golden_id", GOLDEN), named.pop("at", NOON)
+        told = intake.CompanyRiskReported(**named)
+        told.origin.item_id, told.origin.channel, told.origin.account = new_id(), "risks", "main"
+        told.detected_at.FromDatetime(at)
+        event = FactIdentified(item_id=told.origin.item_id, golden_id=golden_id, company_risk=told)
+        event.occurred_at.FromDatetime(NOON)
         await self.service.hears(event)
 
 
@@ -173,6 +186,32 @@ async def test_two_offers_without_answer_downgrade_once_until_the_customer_answe
     assert len(await floor.service.states(OpportunityDowngraded)) == 2
 
 
+async def test_a_downgraded_opportunity_comes_last_until_the_customer_answers(
+    floor: Floor, build: Any, clock: Any, policies: Policies
+) -> None:
+    offer, managers = policies.watches.quotes.response, {"rep-01": "sue"}
+    board = OpportunityBoard(floor.service.database, offer, lambda who: managers.get(who, ""))
+    other = await floor.lead(build, golden_id="b" * 64, occurred_at=NOON - timedelta(days=1))
+    lead_id = await floor.lead(build)
+    assert [each.lead_id for each in await board.mine("rep-01")] == [lead_id, other]
+    for _ in range(2):
+        await floor.record(lead_id, "sent_quote")
+    clock.forward(hours=72)
+    await floor.steps.unanswered()
+    proof = build.interaction(happened_at=clock.now - timedelta(hours=1))
+    await floor.service.hears(build.interaction(happened_at=clock.now, duration_s=0))
+
+    downgraded = await board.team("sue")
+
+    assert [each.lead_id for each in downgraded] == [other, lead_id]
+    assert [each.downgraded_at for each in downgraded] == [None, NOON + timedelta(hours=72)]
+    assert (await board.show(lead_id)).downgraded_at == NOON + timedelta(hours=72)
+    await floor.service.hears(proof)
+    assert (await board.show(lead_id)).downgraded_at is None
+    assert [each.lead_id for each in await board.mine("rep-01")] == [lead_id, other]
+    assert await board.team("rep-01") == []
+
+
 @pytest.mark.parametrize("answer", ["call", "other follow-up", "one offer"])
 async def test_an_offer_that_was_answered_or_is_the_only_one_downgrades_nothing(
     floor: Floor, build: Any, clock: Any, answer: str
@@ -263,6 +302,87 @@ async def test_after_compensation_the_owner_is_to_call_within_a_day(
         str(lead_id),
     )
     assert task.due_at.ToDatetime(tzinfo=UTC) == NOON + timedelta(hours=24)
+
+
+@pytest.mark.parametrize(
+    ("amount", "calls"),
+    [
+        ({"compensation_minor": 20_000, "compensation_currency": "CNY"}, 0),
+        ({"compensation_minor": 20_001, "compensation_currency": "CNY"}, 1),
+        ({"compensation_minor": 100, "compensation_currency": "USD"}, 1),
+        ({}, 1),
+    ],
+    ids=["200.00", "200.01", "another currency", "unknown"],
+)
+async def test_a_compensation_of_more_than_200_or_of_nobody_knows_how_much_is_told_to_the_owner(
+    floor: Floor, build: Any, amount: dict[str, Any], calls: int
+) -> None:
+    lead_id = await floor.lead(build)
+
+    for _ in range(2):
+        await floor.hears_of_ticket(type="咨询", status="已补偿", **amount)
+
+    told = await floor.service.states(CustomerCompensated)
+    tasks = await floor.service.states(TaskOpened)
+    assert (len(told), len(tasks)) == (calls, calls)
+    for event, task in zip(told, tasks, strict=True):
+        assert (event.lead_id, event.owner_id) == (str(lead_id), "rep-01")
+        assert (event.ticket_no, event.task_id) == ("T-1", task.task_id)
+        assert event.call_due_at.ToDatetime(tzinfo=UTC) == NOON + timedelta(hours=24)
+        assert event.HasField("amount_minor") == bool(amount)
+        assert event.amount_display in {"200.01 CNY", "1.00 USD", ""}
+
+
+async def test_an_amount_that_is_told_later_counts_then(floor: Floor, build: Any) -> None:
+    await floor.lead(build)
+    little = {"compensation_minor": 100, "compensation_currency": "CNY"}
+    await floor.hears_of_ticket(type="咨询", status="已补偿", **little)
+    assert await floor.service.states(CustomerCompensated) == []
+
+    later = NOON + timedelta(hours=1)
+    await floor.hears_of_ticket(type="咨询", status="已补偿", at=later)
+    more = {"compensation_minor": 30_000, "compensation_currency": "CNY"}
+    await floor.hears_of_ticket(type="咨询", status="已补偿", at=later, **more)
+
+    (event,) = await floor.service.states(CustomerCompensated)
+    assert event.amount_display == "300.00 CNY"
+
+
+async def test_a_risk_of_a_customer_with_an_open_opportunity_is_for_the_lawyers_and_told_once(
+    floor: Floor, build: Any
+) -> None:
+    lead_id = await floor.lead(build)
+    for risk_id, kind in (("R-1", "经营异常"), ("R-2", "行政许可")):
+        await floor.hears_of_risk(risk_id=risk_id, kind=kind, case_count=2)
+
+    await asyncio.gather(*(floor.steps.risks() for _ in range(3)))
+    await floor.hears_of_risk(risk_id="R-1", kind="经营异常", case_count=3)
+    await floor.steps.risks()
+
+    (event,) = await floor.service.states(CompanyRiskFound)
+    assert (event.lead_id, event.owner_id) == (str(lead_id), "rep-01")
+    assert (event.kind, event.case_count) == ("abnormal_operation", 2)
+    (task,) = await floor.service.states(TaskOpened)
+    assert (task.task_id, task.kind, task.assignee_id) == (
+        event.task_id,
+        "company_risk_check",
+        "legal",
+    )
+
+
+async def test_a_risk_waits_for_an_opportunity_and_one_of_years_ago_is_let_be(
+    floor: Floor, build: Any
+) -> None:
+    await floor.hears_of_risk(risk_id="R-1", kind="法律诉讼")
+    await floor.hears_of_risk(risk_id="R-2", kind="法律诉讼", at=NOON - timedelta(days=366))
+    await floor.hears_of_risk(risk_id="R-3", kind="法律诉讼", golden_id="")
+    await floor.steps.risks()
+    assert await floor.service.states(CompanyRiskFound) == []
+
+    await floor.lead(build)
+    await floor.steps.risks()
+
+    assert [event.kind for event in await floor.service.states(CompanyRiskFound)] == ["lawsuit"]
 
 
 async def test_tickets_of_somebody_unknown_are_kept_and_tell_nobody(floor: Floor) -> None:

@@ -110,8 +110,9 @@ class Watches:
     async def take_risks(
         self, uow: UnitOfWork, told: Sequence[tuple[CompanyRisk, datetime]]
     ) -> None:
-        """Keeps risks of companies, each as it was told last, by when it was told."""
+        """Keeps risks of companies, each as it was told last, by when it was told; tells of those that count by now."""
         await risk_store.keep(uow.raw, told)
+        await self.find_risks(uow)
 
     async def find_risks(self, uow: UnitOfWork) -> bool:
         """Finds risks about customers with an open opportunity (FU-33); says whether there may be more."""
