@@ -17,6 +17,7 @@ import asyncpg
 from servicekit import outbox, telemetry
 from servicekit.errors import TooLarge, Unavailable
 from servicekit.events import OutgoingEvent, new_id
+from servicekit.known_types import KnowingConnection
 from servicekit.telemetry.context import normalised
 
 if TYPE_CHECKING:
@@ -182,7 +183,12 @@ class Database:
         """
         settings = {**self._session_settings(), **session_settings}
         try:
-            return await asyncpg.connect(self.url, server_settings=settings, **TIMEOUTS)
+            return await asyncpg.connect(
+                self.url,
+                server_settings=settings,
+                connection_class=KnowingConnection,
+                **TIMEOUTS,
+            )
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise Unavailable("the database is away") from error
 
@@ -221,6 +227,7 @@ class Database:
                 min_size=0,
                 max_size=self._pool_size,
                 server_settings=self._session_settings(),
+                connection_class=KnowingConnection,
                 reset=_leave_as_it_is,
                 **TIMEOUTS,
             )
