@@ -11,9 +11,10 @@ from auditor.specimen import WITNESS, Signer, grown
 from leadchain.permissions.v1 import audit_service_pb2 as pb
 from leadchain.permissions.v1 import audit_service_pb2_grpc as rpc
 from leadctl.__main__ import app
+from leadctl.testing import CliRunner
 from servicekit.errors import Unavailable
 from servicekit.grpc_server import GrpcServer
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 SIGNER = Signer.of("leadchain/permissions/specimen", "signer")
 SERVICE = "leadchain.permissions.v1.AuditService"

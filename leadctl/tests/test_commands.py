@@ -18,14 +18,14 @@ from leadchain.reporting.v1 import reporting_service_pb2 as reporting
 from leadchain.reporting.v1 import reporting_service_pb2_grpc as reporting_grpc
 from leadctl.__main__ import app
 from leadctl.presentation import parsed_moment
-from leadctl.testing import Served, serving
+from leadctl.testing import CliRunner, Served, serving
 from leadctl.trace_tree import parents_first
 from servicekit.errors import NotFound
 from servicekit.telemetry import SpanRecord
 from servicekit.v1 import operations_service_pb2 as operations
 from servicekit.v1 import operations_service_pb2_grpc as operations_grpc
 from typer import BadParameter
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 LEAD = "01a20073-1560-702f-bc7f-019744272e17"
 STRANGER = "01a20073-1560-702f-bc7f-000000000000"

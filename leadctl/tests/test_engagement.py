@@ -16,8 +16,7 @@ from leadchain.engagement.v1 import tasks_service_pb2_grpc as tasks_grpc
 from leadchain.engagement.v1 import watches_service_pb2 as watches_pb
 from leadchain.engagement.v1 import watches_service_pb2_grpc as watches_grpc
 from leadctl.__main__ import app
-from leadctl.testing import Served, serving
-from typer.testing import CliRunner
+from leadctl.testing import CliRunner, Served, serving
 
 LEAD = "0199c0de-0000-7000-8000-000000000001"
 

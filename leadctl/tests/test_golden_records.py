@@ -10,9 +10,9 @@ import pytest
 from leadchain.identity.v1 import golden_records_service_pb2 as pb
 from leadchain.identity.v1 import golden_records_service_pb2_grpc as grpc_of
 from leadctl.__main__ import app
-from leadctl.testing import Served, serving
+from leadctl.testing import CliRunner, Served, serving
 from servicekit.errors import Conflict
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 GOLDEN = "a" * 64
 MASTER = "CID-20260207-000001"

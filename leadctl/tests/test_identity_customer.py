@@ -10,9 +10,9 @@ from leadchain.identity.v1 import customer360_service_pb2_grpc as pb_grpc
 from leadchain.identity.v1 import duplicates_service_pb2 as duplicates_pb
 from leadchain.identity.v1 import duplicates_service_pb2_grpc as duplicates_grpc
 from leadctl.__main__ import app
-from leadctl.testing import Served, serving
+from leadctl.testing import CliRunner, Served, serving
 from servicekit.errors import TooMany
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 GOLDEN = "a" * 64
 MASTER = "CID-20260207-000001"

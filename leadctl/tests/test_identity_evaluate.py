@@ -6,7 +6,7 @@ import json
 
 import pytest
 from leadctl.__main__ import app
-from typer.testing import CliRunner
+from leadctl.testing import CliRunner
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from leadchain.identity.v1.resolution_service_pb2_grpc import (
     add_ResolutionServiceServicer_to_server,
 )
 from leadctl.__main__ import app
-from leadctl.testing import Served, serving
-from typer.testing import CliRunner, Result
+from leadctl.testing import CliRunner, Served, serving
+from typer.testing import Result
 
 GOLDEN = "a" * 64
 MASTER = "CID-20260207-000001"

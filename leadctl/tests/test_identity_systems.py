@@ -12,9 +12,9 @@ from leadchain.identity.v1 import crosswalk_service_pb2_grpc as crosswalk_grpc
 from leadchain.identity.v1 import freshness_service_pb2 as freshness_pb
 from leadchain.identity.v1 import freshness_service_pb2_grpc as freshness_grpc
 from leadctl.__main__ import app
-from leadctl.testing import Served, serving
+from leadctl.testing import CliRunner, Served, serving
 from servicekit.errors import NotFound
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 GOLDEN = "a" * 64
 MASTER = "CID-20260207-000001"

@@ -8,9 +8,9 @@ import pytest
 from leadchain.identity.v1 import tags_service_pb2 as pb
 from leadchain.identity.v1 import tags_service_pb2_grpc as pb_grpc
 from leadctl.__main__ import app
-from leadctl.testing import Served, serving
+from leadctl.testing import CliRunner, Served, serving
 from servicekit.errors import Invalid
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 GOLDEN = "a" * 64
 

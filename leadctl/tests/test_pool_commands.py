@@ -8,9 +8,8 @@ import pytest
 from leadchain.assignment.v1 import pool_service_pb2 as pb
 from leadchain.assignment.v1 import pool_service_pb2_grpc as grpc_pb
 from leadctl.__main__ import app
-from leadctl.testing import Served, serving
+from leadctl.testing import CliRunner, Served, serving
 from servicekit.errors import Conflict
-from typer.testing import CliRunner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

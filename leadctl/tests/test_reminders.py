@@ -16,9 +16,9 @@ from leadctl.__main__ import app
 from leadctl.drill.readers import Readers
 from leadctl.fakes.mail_server import MailServer
 from leadctl.fakes.message_vendors import Message, MessageVendors
-from leadctl.testing import Served, serving
+from leadctl.testing import CliRunner, Served, serving
 from servicekit.http_host import HttpHost, send_answer
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 LEAD = "01a20073-1560-702f-bc7f-019744272e17"
 

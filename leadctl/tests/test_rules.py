@@ -12,9 +12,8 @@ from leadchain.assignment.v1 import rules_service_pb2 as pb
 from leadchain.assignment.v1 import rules_service_pb2_grpc as grpc_pb
 from leadchain.assignment.v1.events_pb2 import AssignmentCause
 from leadctl.__main__ import app
-from leadctl.testing import Served, serving
+from leadctl.testing import CliRunner, Served, serving
 from servicekit.errors import Forbidden
-from typer.testing import CliRunner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,10 +18,10 @@ from leadctl.identities import Identities
 from leadctl.stack.programs import SERVICES, Program
 from leadctl.stack.settings import DEPLOYED_NATS
 from leadctl.stack.stack import Stack, StackIsBusy
+from leadctl.testing import CliRunner
 from servicekit.auth import TokenVerifier
 from servicekit.local.nats_permissions import load_users
 from servicekit.local.processes import DidNotStart, Exited, Running
-from typer.testing import CliRunner
 
 HARBOUR = Program("harbour", "harbour", keys=("GATE_KEY",))
 LIGHTHOUSE = Program(

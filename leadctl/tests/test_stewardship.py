@@ -12,9 +12,9 @@ from leadchain.identity.v1 import references_pb2 as refs
 from leadchain.identity.v1 import stewardship_service_pb2 as pb
 from leadchain.identity.v1 import stewardship_service_pb2_grpc as grpc_of
 from leadctl.__main__ import app
-from leadctl.testing import Served, serving
+from leadctl.testing import CliRunner, Served, serving
 from servicekit.errors import Conflict
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 LEAD = "01a20073-1560-702f-bc7f-019744272e17"
 GOLDEN = "a" * 64

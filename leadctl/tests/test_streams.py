@@ -3,8 +3,8 @@
 import nats
 import pytest
 from leadctl.__main__ import app
+from leadctl.testing import CliRunner
 from servicekit.testing.servers import own_nats
-from typer.testing import CliRunner
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from lead_intake.channels.shipped_samples import load_samples
 from leadctl.channels import channels_app
-from typer.testing import CliRunner
+from leadctl.testing import CliRunner
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from accesskit.testing.stand_in import APPROVED
 from leadchain.intake.v1 import forms_service_pb2 as pb
 from leadchain.intake.v1.forms_service_pb2_grpc import FormsServiceStub
 from leadctl.__main__ import app
-from typer.testing import CliRunner
+from leadctl.testing import CliRunner
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
