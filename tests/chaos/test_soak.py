@@ -10,6 +10,7 @@ import signal
 
 import pytest
 from leadctl.clients import NotAnswered
+from leadctl.demo.checks import answer_problems
 from leadctl.ledger import current_ledger
 from servicekit.testing.waiting import eventually
 
@@ -33,6 +34,7 @@ async def test_no_lead_is_lost_whatever_is_killed(round_no, stack, known, make_p
     outcome = performance.result()
 
     after, expected = outcome.books.ledger.total, planned.expected()
+    assert answer_problems(planned, outcome.receipts) == []
     assert after.missing_count == 0
     assert after.accepted_count - before.total.accepted_count == expected.accepted
     # Somebody of an earlier round may have asked again, and is merged instead of assigned.
