@@ -8,7 +8,15 @@ from leadctl.channels import channels_app
 from leadctl.dead_letters import backlog, dead_letters_app, outbox_app
 from leadctl.demo.command import demo
 from leadctl.drill import drill_app
-from leadctl.engagement import behaviours_app, follow_ups_app, stages_app, tasks_app, visits_app
+from leadctl.engagement import (
+    behaviours_app,
+    follow_ups_app,
+    opportunities_app,
+    stages_app,
+    standings_app,
+    tasks_app,
+    visits_app,
+)
 from leadctl.forms import forms_app
 from leadctl.identity import identity_app
 from leadctl.imports import import_file, imports_app
@@ -38,10 +46,12 @@ app.command()(ledger)
 app.command()(funnel)
 app.command()(latency)
 app.add_typer(rates_app, name="rates")
+app.add_typer(opportunities_app, name="opportunities")
 app.add_typer(follow_ups_app, name="follow-ups")
 app.add_typer(behaviours_app, name="behaviours")
 app.add_typer(stages_app, name="stages")
 app.add_typer(tasks_app, name="tasks")
+app.add_typer(standings_app, name="standings")
 app.add_typer(visits_app, name="visits")
 app.add_typer(perm_app, name="perm")
 app.add_typer(reps_app, name="reps")
