@@ -20,8 +20,15 @@ from leadchain.assignment.v1.events_pb2 import (
 from leadchain.engagement.v1.behaviour_events_pb2 import BannerRaised
 from leadchain.engagement.v1.follow_up_events_pb2 import OpportunityStale
 from leadchain.engagement.v1.stage_events_pb2 import DealWon, StageLooped, StageMoved, StageOverdue
+from leadchain.engagement.v1.standing_events_pb2 import (
+    DormantCustomerStirred,
+    HealthDeclined,
+    RenewalEndangered,
+)
 from leadchain.engagement.v1.task_events_pb2 import TaskOpened, TaskOverdue, TaskReturned
 from leadchain.engagement.v1.watch_events_pb2 import (
+    CompanyRiskFound,
+    CustomerCompensated,
     OpportunityDowngraded,
     RepIdle,
     ServiceTroubleReported,
@@ -60,13 +67,17 @@ if TYPE_CHECKING:
 TOLD = (
     BannerRaised,
     ChannelSilent,
+    CompanyRiskFound,
     ContactOverdue,
     CustomerAccessRequested,
+    CustomerCompensated,
     CustomerReleased,
     DealWon,
+    DormantCustomerStirred,
     FollowUpBecameYellow,
     FollowUpOverdue,
     FollowUpRateSettled,
+    HealthDeclined,
     InquiryRepeated,
     LeadAssigned,
     LeadScored,
@@ -76,6 +87,7 @@ TOLD = (
     OpportunityStale,
     OwnershipDemoted,
     QuarantineRatioHigh,
+    RenewalEndangered,
     RepIdle,
     ReviewRequired,
     ServiceTroubleReported,
