@@ -12,10 +12,14 @@ from leadchain.engagement.v1 import behaviours_service_pb2 as behaviours_pb
 from leadchain.engagement.v1 import follow_ups_service_pb2 as follow_ups_pb
 from leadchain.engagement.v1 import opportunities_service_pb2 as opportunities_pb
 from leadchain.engagement.v1 import stages_service_pb2 as stages_pb
+from leadchain.engagement.v1 import standings_service_pb2 as standings_pb
+from leadchain.engagement.v1 import tasks_service_pb2 as tasks_pb
 from leadchain.engagement.v1.behaviours_service_pb2_grpc import BehavioursServiceStub
 from leadchain.engagement.v1.follow_ups_service_pb2_grpc import FollowUpsServiceStub
 from leadchain.engagement.v1.opportunities_service_pb2_grpc import OpportunitiesServiceStub
 from leadchain.engagement.v1.stages_service_pb2_grpc import StagesServiceStub
+from leadchain.engagement.v1.standings_service_pb2_grpc import StandingsServiceStub
+from leadchain.engagement.v1.tasks_service_pb2_grpc import TasksServiceStub
 from leadchain.permissions.v1 import sessions_service_pb2 as sessions_pb
 from leadchain.permissions.v1.sessions_service_pb2_grpc import DevicesServiceStub
 from leadctl.clients import NotAnswered
@@ -28,6 +32,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 CHANNELS = ("website_form", "call_record", "esign_contract", "wechat_pay")
 PHONE = "13800190001"
 AMOUNT = 5_000_000
+RENEWING = "13800190002"
 FORM = {
     "name": "示例孙先生", "mobile": PHONE, "company": "示例成交有限公司", "city": "深圳", "industry": "教育",
 }  # fmt: skip
@@ -217,3 +222,39 @@ async def test_a_lead_becomes_a_deal_that_is_paid(post, known, as_person):
     assert stage.deal.received_minor == AMOUNT // 5
     assert [move.to_stage for move in moves] == ["signed", "paid"]
     assert won.state == "won"
+
+
+def nightly_row(lead_id):
+    """The business system tells at night of a customer who may not go on."""
+    days_from_now = lambda days: (datetime.now(UTC) + timedelta(days=days)).isoformat()  # noqa: E731
+    account = {
+        "account_id": f"A-{lead_id}", "contact_phone": RENEWING, "agreement_ends_at": days_from_now(59),
+        "last_login_at": days_from_now(-31), "daily_active_7d": 12, "accounts": 60, "contracted_modules": 10,
+        "delivered_modules": 5, "recent_payments": 3, "recent_payments_on_time": 3,
+    }  # fmt: skip
+    return {"measured_at": now(), "accounts": [account]}
+
+
+async def test_a_nightly_row_asks_the_owner_to_save_a_renewal(posting, known, as_person):
+    async with posting(known, "renewals", ("website_form", "account_standing")) as post:
+        form = {"fields": FORM | {"mobile": RENEWING, "company": "示例续约有限公司"}}
+        (lead_id,) = json.loads(await post("website_form", form)).values()
+        owner_id = (await assigned(known, lead_id, lambda it: it.assignee_id)).assignee_id
+        device_id = await device_of(as_person, owner_id)
+        async with as_person(owner_id, device_id=device_id) as theirs:
+            await Owner(theirs, lead_id).opportunity()
+            await post("account_standing", nightly_row(lead_id))
+            tasks = asking(theirs, "engagement", TasksServiceStub)
+            of_lead = lambda answer: [each for each in answer.tasks if each.lead_id == lead_id]  # noqa: E731
+            listed = await once(tasks, "ListTasks", tasks_pb.ListTasksRequest(), of_lead)
+            request = standings_pb.GetHealthRequest(lead_id=lead_id)
+            standings = asking(theirs, "engagement", StandingsServiceStub)
+            health = await once(standings, "GetHealth", request, lambda it: it.weeks)
+
+    (task,) = of_lead(listed)
+    assert (task.kind, task.assignee_id) == ("renewal_touch", owner_id)
+    due_in = task.due_at.ToDatetime(tzinfo=UTC) - task.opened_at.ToDatetime(tzinfo=UTC)
+    assert due_in == timedelta(hours=72)
+    alarms = {each.name for each in health.health.dimensions if each.is_alarm}
+    assert alarms == {"activity", "delivery"}
+    assert health.health.score == health.weeks[0].score
