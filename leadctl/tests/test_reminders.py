@@ -29,6 +29,7 @@ class _Notification(NotificationServiceServicer):
 
     accounts: list[pb.Account] = field(default_factory=list)
     low: list[str] = field(default_factory=list)
+    groups: list[pb.Group] = field(default_factory=list)
 
     async def ListReminders(self, _request, _context):
         receipt = pb.Receipt(kind="clicked", source="beacon")
@@ -43,7 +44,9 @@ class _Notification(NotificationServiceServicer):
             kind_name="lead_assigned", routes=["first_of wecom_app", "all_of smtp"]
         )
         account = pb.Account(account_id="wecom", medium="wecom_app", messages_per_min=30)
-        return pb.ListRoutesResponse(policy_version=4, kinds=[kind], accounts=[account])
+        return pb.ListRoutesResponse(
+            policy_version=4, kinds=[kind], accounts=[account], groups=self.groups
+        )
 
     async def PutAccounts(self, request, _context):
         self.accounts = list(request.accounts)
@@ -70,6 +73,22 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, _N
 def run(there: tuple[Served, _Notification], *command: str) -> Result:
     """The end of a command that asks notification."""
     return CliRunner().invoke(app, ["reminders", *command, *there[0].options("notification")])
+
+
+def test_a_group_that_nobody_put_is_shown_before_its_first_reminder(
+    there: tuple[Served, _Notification],
+) -> None:
+    notification = there[1]
+    notification.groups = [pb.Group(recipient_id="operations", is_reachable=True)]
+    well = run(there, "check")
+    legal = pb.Group(recipient_id="legal", kind_names=["company_risk"])
+    notification.groups.append(legal)
+
+    shown = run(there, "check")
+
+    assert (well.exit_code, shown.exit_code) == (0, 3)
+    assert "legal" in shown.stdout
+    assert "MISSING" in shown.stdout
 
 
 def test_a_lead_s_reminders_are_listed_with_routes_and_proofs(

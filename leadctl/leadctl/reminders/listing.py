@@ -30,7 +30,7 @@ def list_reminders(
 
 def routes(target: Targets = None, token_file: Token = None, *, as_json: AsJson = False) -> None:
     """What is told to whom, on which routes, and from which accounts."""
-    present(run(services(target, token_file), _routes), _render_routes, as_json=as_json)
+    present(run(services(target, token_file), ask_routes), _render_routes, as_json=as_json)
 
 
 async def _reminders(known: Services, lead_id: str) -> pb.ListRemindersResponse:
@@ -41,7 +41,8 @@ async def _reminders(known: Services, lead_id: str) -> pb.ListRemindersResponse:
         return await NotificationServiceStub(channel).ListReminders(request)
 
 
-async def _routes(known: Services) -> pb.ListRoutesResponse:
+async def ask_routes(known: Services) -> pb.ListRoutesResponse:
+    """What is told to whom, from which accounts, and to which groups; raises `NotAnswered`."""
     from leadchain.notification.v1.notification_service_pb2_grpc import NotificationServiceStub
 
     with known.asking("notification") as channel:

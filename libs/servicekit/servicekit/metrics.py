@@ -117,6 +117,11 @@ REMINDER_HEALTH = Gauge(
     "Share of a day's reminders that were sent, reached somebody, or were opened, from 0 to 1.",
     ("kind", "rate"),
 )
+REMINDER_GROUPS_MISSING = Gauge(
+    "leadchain_reminder_group_missing",
+    "1 for a group that reminders are for and that cannot be reached, else 0.",
+    ("group",),
+)
 LEDGER_MISSING = Gauge(
     "leadchain_ledger_missing",
     "Leads of the last day that one service has and a later one should have, at the last check.",
@@ -154,6 +159,10 @@ SYSTEM_LATE_S = Gauge(
     "leadchain_system_late_seconds",
     "By how much the facts of another system are later than they may be, in seconds; 0 while they are on time.",
     ("system",),
+)
+RECORDINGS_GIVEN_UP = Counter(
+    "leadchain_recordings_given_up_total",
+    "Recordings of what was said that a recogniser did not write down, however often it was asked.",
 )
 WORKER_STEP_ERRORS = Counter(
     "leadchain_worker_step_errors_total",

@@ -12,11 +12,13 @@ from servicekit.erasures import REPEAT_IDLE_S, Erasures
 
 from notification import rpc, subscribers
 from notification.clients import Staff, standing_by
-from notification.commands import health, routing
+from notification.commands import groups, health, retention, routing
 from notification.commands.books import AddressBook
+from notification.commands.groups import GroupWatch
 from notification.commands.health import HealthWatch
 from notification.commands.keeping import Keeper
 from notification.commands.privacy import erase_leads
+from notification.commands.retention import Retention
 from notification.commands.routing import Router
 from notification.commands.sending import Outfit, Sender
 from notification.domain.media import Medium
@@ -65,6 +67,10 @@ def build(settings: Settings) -> Chassis:
     router = Router(database, policy, directory, refresh=book.refresh, on_queued=sender.wake)
     chassis.work("reminder router", router.step, idle_s=routing.IDLE_S)
     chassis.work("recipient refresh", book.refresh, idle_s=REFRESH_S)
+    chassis.work("reminder groups", GroupWatch(book, policy).step, idle_s=groups.IDLE_S)
+    chassis.work(
+        "reminder retention", Retention(database, policy.kept).step, idle_s=retention.IDLE_S
+    )
     chassis.work("reminder health", HealthWatch(database, policy).step, idle_s=health.IDLE_S)
     spared = [SubjectErasureRequested.DESCRIPTOR.full_name]
     erasures = Erasures(database, erase_leads, spared=spared)

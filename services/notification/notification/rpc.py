@@ -97,7 +97,9 @@ class NotificationServicer(NotificationServiceServicer):
         self, request: pb.ListRoutesRequest, context: ServicerContext[Any, Any]
     ) -> pb.ListRoutesResponse:
         """What is told to whom."""
-        return wire.routes_response(self._policy, self._book.accounts)
+        return wire.routes_response(
+            self._policy, self._book.accounts, is_reachable=self._book.is_reachable
+        )
 
     async def GetReminderHealth(
         self, request: pb.GetReminderHealthRequest, context: ServicerContext[Any, Any]

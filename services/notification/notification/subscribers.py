@@ -17,6 +17,7 @@ from leadchain.assignment.v1.events_pb2 import (
     LeadUnassignable,
     LeadWithdrawn,
 )
+from leadchain.assignment.v1.pool_events_pb2 import LeadClaimed, LeadPooled, PoolWarning
 from leadchain.engagement.v1.behaviour_events_pb2 import BannerRaised
 from leadchain.engagement.v1.follow_up_events_pb2 import OpportunityStale
 from leadchain.engagement.v1.stage_events_pb2 import DealWon, StageLooped, StageMoved, StageOverdue
@@ -80,12 +81,14 @@ TOLD = (
     HealthDeclined,
     InquiryRepeated,
     LeadAssigned,
+    LeadPooled,
     LeadScored,
     LeadUnassignable,
     LedgerDiscrepancy,
     OpportunityDowngraded,
     OpportunityStale,
     OwnershipDemoted,
+    PoolWarning,
     QuarantineRatioHigh,
     RenewalEndangered,
     RepIdle,
@@ -105,6 +108,8 @@ TOLD = (
 
 OWNING: Mapping[Any, Callable[[Any], list[Ownership]]] = {
     LeadAssigned: wire.assigned,
+    LeadPooled: wire.pooled,
+    LeadClaimed: wire.claimed,
     LeadMerged: wire.merged,
     LeadWithdrawn: wire.withdrawn,
     OwnershipGranted: wire.granted,

@@ -14,6 +14,7 @@ from notification.domain.media import Medium
 from notification.domain.people import Person, Presence, Standing
 from notification.domain.quiet_hours import quiet_until
 from notification.domain.reminders import Reason, Resource, State, Subject, Target, TargetKind
+from notification.domain.retention import Kept
 from notification.domain.routing import (
     LAST_WAIT_STEP,
     NEVER,
@@ -55,7 +56,8 @@ def a_policy(*, is_important: bool = True) -> Policy:
         receipt_within_s=10,
         thresholds=Thresholds(0.95, 0.95, 0.95),
     )
-    return Policy(1, SHANGHAI, QUIET, 600, {"lead_assigned": kind})
+    kept = Kept(timedelta(days=400), timedelta(days=90))
+    return Policy(1, SHANGHAI, QUIET, 600, {"lead_assigned": kind}, kept)
 
 
 def due(**changes: Any) -> Due:

@@ -105,6 +105,11 @@ class AddressBook:
         presences = self._presences.get(recipient_id)
         return replace(person, presences=presences) if person and presences else person
 
+    def is_reachable(self, recipient_id: str) -> bool:
+        """Whether somebody was put as a recipient and has an address that works."""
+        person = self._people.get(recipient_id)
+        return person is not None and bool(person.addresses)
+
     def account(self, account_id: str) -> Account | None:
         """An account; None when there is none of this id."""
         return self._accounts.get(account_id)

@@ -47,7 +47,7 @@ async def take_proofs(
 
 
 async def take_carrier_receipts(uow: UnitOfWork, told: Sequence[CarrierReceipt]) -> None:
-    """Writes what carriers say of text messages; one that did not arrive lets the next route begin."""
+    """Writes what carriers say of messages that they were given; one that did not arrive lets the next route begin."""
     found = await _messages(uow, told)
     await take_receipts(
         uow,
@@ -71,11 +71,13 @@ async def _messages(
     uow: UnitOfWork, told: Sequence[CarrierReceipt]
 ) -> list[tuple[UUID, CarrierReceipt]]:
     by_ours = {r.our_reference: r for r in told if r.our_reference is not None}
-    by_theirs = {r.message_id: r for r in told if r.message_id}
-    rows = await sends.by_reference(uow.raw, Medium.ALIYUN_SMS, list(by_ours), list(by_theirs))
+    by_theirs = {(r.medium, r.message_id): r for r in told if r.message_id}
+    message_ids = [message_id for _, message_id in by_theirs]
+    rows = await sends.by_reference(uow.raw, {r.medium for r in told}, list(by_ours), message_ids)
     found = []
     for row in rows:
-        said = by_ours.get(row["send_id"]) or by_theirs.get(row["provider_message_id"])
+        theirs = (Medium(row["medium"]), row["provider_message_id"])
+        said = by_ours.get(row["send_id"]) or by_theirs.get(theirs)
         if said is not None:
             found.append((row["send_id"], said))
     return found

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from notification.domain.media import Medium
     from notification.domain.reminders import Happening
+    from notification.domain.retention import Kept
 
 OWN_RESOURCES = {"lead": "lead_id", "customer": "golden_id"}
 """Event fields that name what has an owner; `resource` is an event's typed one."""
@@ -88,6 +89,7 @@ class Policy:
     quiet_hours: QuietHours
     give_up_after_s: float
     kinds: Mapping[str, Kind]
+    kept: Kept
 
     def of_event(self, event: str) -> Sequence[Kind]:
         """The kinds that an event calls for."""
@@ -105,6 +107,15 @@ class Policy:
                 kind.aim.known_as,
             }
         return frozenset(used)
+
+    @property
+    def groups(self) -> Mapping[str, Sequence[str]]:
+        """Recipients that the policy itself names, each with the kinds that are for it."""
+        named = {kind.aim.of for kind in self.kinds.values() if kind.aim.is_named}
+        return {
+            group: [k.name for k in self.kinds.values() if k.aim.is_named and k.aim.of == group]
+            for group in sorted(named)
+        }
 
     @property
     def events(self) -> frozenset[str]:

@@ -5,15 +5,26 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import re
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import IntEnum
 from typing import TYPE_CHECKING
 from uuid import UUID
+
+from notification.domain.media import Medium
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 _MAC_BYTES = 16
+SCANNED_WITHIN = timedelta(seconds=5)
+_MACHINES = re.compile(
+    r"bot\b|crawler|spider|scanner|preview|headless|proofpoint|mimecast|barracuda|trendmicro|safelinks",
+    re.IGNORECASE,
+)
+"""What filters and previews say of themselves. The picture proxies of mail programs (GoogleImageProxy) are no filters:
+they fetch when somebody reads."""
 
 
 class ReceiptKind(IntEnum):
@@ -24,8 +35,11 @@ class ReceiptKind(IntEnum):
     CLICKED = 3
     UNDELIVERED = 4
     """The provider took the message and could not bring it: the next route begins."""
+    SCANNED = 5
+    """A machine on the way opened a link or a picture: nobody has seen anything by that."""
 
 
+PROOFS = (ReceiptKind.DELIVERED, ReceiptKind.READ, ReceiptKind.CLICKED)
 INTERACTIONS = (ReceiptKind.READ, ReceiptKind.CLICKED)
 
 
@@ -40,9 +54,34 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
-class CarrierReceipt:
-    """What a carrier says of a message that it was given: by our reference, else by its own id."""
+class Visit:
+    """Somebody, or something, opened a link or a picture; `accepted_at` is when its message was taken, if it was."""
 
+    kind: ReceiptKind
+    at: datetime
+    is_prefetch: bool
+    user_agent: str
+    medium: Medium
+    accepted_at: datetime | None
+
+
+def proved_by(visit: Visit) -> ReceiptKind:
+    """What a visit proves.
+
+    Nothing where it says of itself that it fetches ahead or is a machine, or where a mail is opened within 5 s of being
+    taken: filters follow every link then, and look like browsers.
+    """
+    is_machine = visit.is_prefetch or _MACHINES.search(visit.user_agent) is not None
+    if visit.medium is Medium.SMTP:
+        is_machine |= visit.accepted_at is None or visit.at - visit.accepted_at < SCANNED_WITHIN
+    return ReceiptKind.SCANNED if is_machine else visit.kind
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierReceipt:
+    """What a carrier says of a message of its medium that it was given: by our reference, else by its own id."""
+
+    medium: Medium
     our_reference: UUID | None
     message_id: str
     is_delivered: bool

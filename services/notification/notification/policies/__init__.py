@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import time
+from datetime import time, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -20,6 +20,7 @@ from notification.domain.kinds import (
 )
 from notification.domain.media import Medium
 from notification.domain.reminders import TargetKind
+from notification.domain.retention import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,6 +70,10 @@ def load_policy(
         ),
         give_up_after_s=content["give_up_after_s"],
         kinds=MappingProxyType({kind.name: kind for kind in kinds}),
+        kept=Kept(
+            reminders=timedelta(days=content["kept_days"]["reminders"]),
+            cards=timedelta(days=content["kept_days"]["cards"]),
+        ),
     )
 
 

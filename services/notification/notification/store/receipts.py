@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from notification.domain.receipts import INTERACTIONS, ReceiptKind
+from notification.domain.receipts import INTERACTIONS, PROOFS, ReceiptKind
 from notification.domain.reminders import State
 from notification.domain.sending import SendState
 from notification.store.columns import columns
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from notification.domain.receipts import Receipt
 
+_PROVING = ", ".join(f"{kind:d}" for kind in PROOFS)
 _SEEN = ", ".join(f"{kind:d}" for kind in INTERACTIONS)
 _TAKE = f"""
 with known as (
@@ -30,7 +31,7 @@ with known as (
 ), proofs as (
   select s.reminder_id, min(f.at) as at, bool_or(f.kind in ({_SEEN})) as is_seen,
          min(f.at) filter (where f.kind in ({_SEEN})) as seen_at, min(s.medium) as medium
-  from fresh f join sends s using (send_id) where f.kind <> {ReceiptKind.UNDELIVERED:d} group by s.reminder_id
+  from fresh f join sends s using (send_id) where f.kind in ({_PROVING}) group by s.reminder_id
 ), before as (
   select r.reminder_id, r.reached_at, r.interacted_at from reminders r join proofs using (reminder_id)
   order by r.reminder_id for update of r
@@ -77,8 +78,8 @@ _OF_REMINDERS = """
 select s.reminder_id, x.send_id, x.kind, x.at, x.source from receipts x join sends s using (send_id)
 where s.reminder_id = any($1::uuid[]) order by x.at
 """
-_LEAD_OF_SEND = """
-select r.lead_id from sends s join reminders r using (reminder_id) where s.send_id = $1
+_OPENED = """
+select r.lead_id, s.medium, s.accepted_at from sends s join reminders r using (reminder_id) where s.send_id = $1
 """
 
 
@@ -103,7 +104,6 @@ async def of_reminders(raw: asyncpg.Connection, reminder_ids: Sequence[UUID]) ->
     return list(await raw.fetch(_OF_REMINDERS, reminder_ids))
 
 
-async def lead_of(raw: asyncpg.Connection, send_id: UUID) -> UUID | None:
-    """The lead that a message is about; None for a message about none."""
-    found: UUID | None = await raw.fetchval(_LEAD_OF_SEND, send_id)
-    return found
+async def opened(raw: asyncpg.Connection, send_id: UUID) -> Any:
+    """The lead that a message is about (None for none), its medium, and when it was taken; None for no such message."""
+    return await raw.fetchrow(_OPENED, send_id)

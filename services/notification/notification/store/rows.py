@@ -140,7 +140,7 @@ class ReceiptRow(Base):
     kind: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
     at: Mapped[datetime]
     source: Mapped[str] = mapped_column(String(20))
-    __table_args__ = (CheckConstraint("kind between 1 and 4", name="kind"),)
+    __table_args__ = (CheckConstraint("kind between 1 and 5", name="kind"),)
 
 
 class OwnerRow(Base):

@@ -110,8 +110,9 @@ select reminder_id, send_id, step, medium, device, recipient_id, state, attempt_
 from sends where reminder_id = any($1::uuid[]) order by send_id
 """
 _BY_REFERENCE = """
-select s.send_id, s.provider_message_id from sends s
-where s.medium = $1 and (s.send_id = any($2::uuid[]) or (s.provider_message_id = any($3::text[]) and $3 <> '{}'))
+select s.send_id, s.medium, s.provider_message_id from sends s
+where s.medium = any($1::text[])
+  and (s.send_id = any($2::uuid[]) or (s.provider_message_id = any($3::text[]) and $3 <> '{}'))
 """
 
 
@@ -175,10 +176,14 @@ async def of_reminders(raw: asyncpg.Connection, reminder_ids: Sequence[UUID]) ->
 
 
 async def by_reference(
-    raw: asyncpg.Connection, medium: Medium, send_ids: Sequence[UUID], message_ids: Sequence[str]
+    raw: asyncpg.Connection,
+    media: Iterable[Medium],
+    send_ids: Sequence[UUID],
+    message_ids: Sequence[str],
 ) -> list[Any]:
-    """Messages of a medium by our id or by the provider's."""
-    return list(await raw.fetch(_BY_REFERENCE, medium.value, send_ids, message_ids))
+    """Messages of these media by our id or by the provider's."""
+    names = [medium.value for medium in media]
+    return list(await raw.fetch(_BY_REFERENCE, names, send_ids, message_ids))
 
 
 def _bundle(bundle_id: UUID, rows: Sequence[Any]) -> Bundle:

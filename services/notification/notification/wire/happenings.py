@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
     from leadchain.assignment.v1.events_pb2 import LeadAssigned, LeadMerged, LeadWithdrawn
+    from leadchain.assignment.v1.pool_events_pb2 import LeadClaimed, LeadPooled
     from leadchain.permissions.v1.events_pb2 import CustomerReleased, OwnershipGranted
 
 _TIMESTAMP = Timestamp.DESCRIPTOR.full_name
@@ -74,6 +75,18 @@ def assigned(event: LeadAssigned) -> list[Ownership]:
         Ownership(lead, event.assignee_id, event.assignment_no, since),
         Ownership(customer, event.assignee_id, 0, since),
     ]
+
+
+def pooled(event: LeadPooled) -> list[Ownership]:
+    """Nobody owns a lead that lies in the public pool, from the assignment on that it ended."""
+    since = event.occurred_at.ToDatetime(tzinfo=UTC)
+    return [Ownership(Resource("lead", event.lead_id), "", event.assignment_no, since)]
+
+
+def claimed(event: LeadClaimed) -> list[Ownership]:
+    """Who took a lead out of the public pool."""
+    since = event.occurred_at.ToDatetime(tzinfo=UTC)
+    return [Ownership(Resource("lead", event.lead_id), event.rep_id, 0, since)]
 
 
 def granted(event: OwnershipGranted) -> list[Ownership]:

@@ -12,7 +12,7 @@ from notification.domain.sending import SendState
 from notification.wire.events import kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from notification.domain.addresses import Account
@@ -26,8 +26,10 @@ def reminders_response(told: Sequence[Told]) -> pb.ListRemindersResponse:
     return pb.ListRemindersResponse(reminders=[_reminder(each) for each in told])
 
 
-def routes_response(policy: Policy, accounts: Sequence[Account]) -> pb.ListRoutesResponse:
-    """What is told to whom; accounts without what they keep secret."""
+def routes_response(
+    policy: Policy, accounts: Sequence[Account], *, is_reachable: Callable[[str], bool]
+) -> pb.ListRoutesResponse:
+    """What is told to whom, and which groups can be; accounts without what they keep secret."""
     return pb.ListRoutesResponse(
         policy_version=policy.version,
         kinds=[_kind(kind) for _, kind in sorted(policy.kinds.items())],
@@ -39,6 +41,10 @@ def routes_response(policy: Policy, accounts: Sequence[Account]) -> pb.ListRoute
                 messages_per_min=each.messages_per_min,
             )
             for each in accounts
+        ],
+        groups=[
+            pb.Group(recipient_id=group, is_reachable=is_reachable(group), kind_names=kinds)
+            for group, kinds in policy.groups.items()
         ],
     )
 

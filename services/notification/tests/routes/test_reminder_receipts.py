@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -24,7 +25,7 @@ from notification.commands.health import HealthWatch
 from notification.commands.keeping import Keeper
 from notification.commands.privacy import erase_leads
 from notification.commands.routing import Router
-from notification.domain.addresses import Device
+from notification.domain.addresses import Address, Device
 from notification.domain.kinds import QuietHours
 from notification.domain.media import Medium
 from notification.domain.people import Person, Standing
@@ -35,18 +36,19 @@ from servicekit.testing.hearing import Hearing
 from servicekit.testing.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from notification.domain.addresses import Address
     from notification.domain.kinds import Policy
     from servicekit.database import Database
 
 
-async def opened(url: str) -> tuple[int, str]:
+async def opened(
+    url: str, *, method: str = "GET", headers: Mapping[str, str] = MappingProxyType({})
+) -> tuple[int, str]:
     """The answer of somebody's browser opening a link: status, and where it leads on."""
     async with (
         aiohttp.ClientSession() as session,
-        session.get(url, allow_redirects=False) as response,
+        session.request(method, url, allow_redirects=False, headers=headers) as response,
     ):
         return response.status, response.headers.get("location", "")
 
@@ -70,10 +72,8 @@ async def _in_turn(desk: Any) -> list[Any]:
     """Whether the second route began after the first had had its time."""
     return await desk.rows(
         """
-        select first + interval '0.2 s' <= next from (
-          select min(accepted_at) filter (where step = 0) as first,
-                 min(accepted_at) filter (where step = 1) as next from sends
-        ) as each where next is not null
+        select min(s.accepted_at) >= r.created_at + interval '0.2 s' from sends s join reminders r using (reminder_id)
+        where s.step = 1 and s.accepted_at is not null group by r.created_at
         """
     )
 
@@ -114,11 +114,55 @@ async def test_a_picture_in_a_mail_says_that_it_was_read(
     await desk.hearing.hears(assigned("rep-01"))
     (mail,) = await eventually(lambda: desk.mail.mails)
     picture = mail.html.partition('<img src="')[2].partition('"')[0]
+    await eventually(lambda: desk.rows("select 1 from sends where accepted_at is not null"))
+    await desk.hearing.execute("update sends set accepted_at = accepted_at - interval '1 minute'")
 
     status, _ = await opened(picture)
 
     assert status == 200
     assert await desk.rows("select kind from receipts") == [(2,)]
+
+
+@pytest.mark.parametrize(
+    ("method", "headers"),
+    [
+        ("HEAD", {}),
+        ("GET", {"sec-purpose": "prefetch;prerender"}),
+        ("GET", {"user-agent": "Mozilla/5.0 (compatible; ProofpointScanner/2.0)"}),
+    ],
+    ids=["head", "prefetch", "scanner"],
+)
+async def test_a_machine_that_follows_a_link_stops_no_further_route(
+    desk: Any, assigned: Callable[..., Any], wecom: Address, method: str, headers: dict[str, str]
+) -> None:
+    await desk.open_accounts()
+    await desk.put(Person("rep-01", [wecom]))
+    await desk.hearing.hears(assigned("rep-01"))
+    (message,) = await eventually(lambda: _taken(desk, "wecom_app", 1))
+
+    status, place = await opened(message.links[0], method=method, headers=headers)
+
+    assert (status, place.partition("/leads/")[0]) == (302, "https://crm.example")
+    assert await desk.rows("select kind from receipts") == [(5,)]
+    assert await desk.hearing.states(ReminderDelivered) == []
+
+
+async def test_a_filter_that_opens_a_mail_on_its_way_is_no_reader(
+    desk: Any, assigned: Callable[..., Any], mail_address: Address
+) -> None:
+    await desk.open_accounts()
+    await desk.put(Person("rep-01", [mail_address]))
+    await desk.hearing.hears(assigned("rep-01"))
+    (mail,) = await eventually(lambda: desk.mail.mails)
+    picture = mail.html.partition('<img src="')[2].partition('"')[0]
+
+    await opened(picture)
+    await eventually(lambda: desk.rows("select 1 from sends where accepted_at is not null"))
+    await desk.hearing.execute("update sends set accepted_at = accepted_at - interval '1 minute'")
+    await opened(picture)
+
+    assert await desk.rows("select kind from receipts order by kind") == [(2,), (5,)]
+    assert len(await desk.hearing.states(ReminderRead)) == 1
 
 
 async def test_a_carrier_s_receipt_proves_a_text_message_and_its_failure_is_told(
@@ -139,6 +183,51 @@ async def test_a_carrier_s_receipt_proves_a_text_message_and_its_failure_is_told
     (failed,) = await desk.hearing.states(ReminderFailed)
     assert failed.reason == "refused"
     assert await desk.rows("select last_error from sends where state = 3") == [("carrier UNDELIV",)]
+
+
+async def test_wechat_s_word_of_a_template_message_is_a_receipt_by_its_message_id(
+    desk: Any, assigned: Callable[..., Any]
+) -> None:
+    await desk.open_accounts()
+    await desk.put(Person("rep-01", [Address(Medium.WECHAT_MP, "openid-1", account_id="mp")]))
+    for _ in range(2):
+        await desk.hearing.hears(assigned("rep-01"))
+    await eventually(lambda: _numbered(desk, 2))
+
+    await desk.hearing.hears(_wechat_receipt("1", "success"))
+    await desk.hearing.hears(_wechat_receipt("2", "failed:user block"))
+
+    (delivered,) = await desk.hearing.states(ReminderDelivered)
+    assert delivered.medium == "wechat_mp"
+    refused = await desk.rows("select last_error from sends where state = 3")
+    assert refused == [("carrier failed:user block",)]
+
+
+async def test_a_receipt_of_one_medium_proves_nothing_of_another(
+    desk: Any, assigned: Callable[..., Any]
+) -> None:
+    await desk.open_accounts()
+    await desk.put(Person("rep-01", [Address(Medium.WECHAT_MP, "openid-1", account_id="mp")]))
+    await desk.hearing.hears(assigned("rep-01"))
+    await eventually(lambda: _numbered(desk, 1))
+
+    await desk.hearing.hears(_wechat_receipt("1", "success", channel="aliyun_sms_receipt"))
+
+    assert await desk.hearing.states(ReminderDelivered) == []
+
+
+async def _numbered(desk: Any, count: int) -> bool:
+    rows = await desk.rows("select 1 from sends where provider_message_id <> ''")
+    return len(rows) == count
+
+
+def _wechat_receipt(
+    message_id: str, status: str, *, channel: str = "wechat_receipts"
+) -> ReceiptReported:
+    event = ReceiptReported(message_id=message_id, is_delivered=status == "success", code=status)
+    event.origin.channel = channel
+    event.occurred_at.FromDatetime(datetime.now(UTC))
+    return event
 
 
 def _taken(desk: Any, vendor: str, count: int) -> list[Any]:

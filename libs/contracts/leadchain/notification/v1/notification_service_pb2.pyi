@@ -559,6 +559,7 @@ class ListRoutesResponse(_message.Message):
     POLICY_VERSION_FIELD_NUMBER: _builtins.int
     KINDS_FIELD_NUMBER: _builtins.int
     ACCOUNTS_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
     policy_version: _builtins.int
     """Version of the policy."""
     @_builtins.property
@@ -569,20 +570,57 @@ class ListRoutesResponse(_message.Message):
     def accounts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Account]:
         """By id, without settings."""
 
+    @_builtins.property
+    def groups(self) -> _containers.RepeatedCompositeFieldContainer[Global___Group]:
+        """Recipients that the policy itself names, by id."""
+
     def __init__(
         self,
         *,
         policy_version: _builtins.int = ...,
         kinds: _abc.Iterable[Global___KindRoutes] | None = ...,
         accounts: _abc.Iterable[Global___Account] | None = ...,
+        groups: _abc.Iterable[Global___Group] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "kinds", b"kinds", "policy_version", b"policy_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "groups", b"groups", "kinds", b"kinds", "policy_version", b"policy_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListRoutesResponse: _TypeAlias = ListRoutesResponse  # noqa: Y015
+
+@_typing.final
+class Group(_message.Message):
+    """A recipient that a policy names, such as operations."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECIPIENT_ID_FIELD_NUMBER: _builtins.int
+    IS_REACHABLE_FIELD_NUMBER: _builtins.int
+    KIND_NAMES_FIELD_NUMBER: _builtins.int
+    recipient_id: _builtins.str
+    """Its id as a recipient."""
+    is_reachable: _builtins.bool
+    """Whether it was put as a recipient and has an address that works."""
+    @_builtins.property
+    def kind_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The kinds of reminders that are for it."""
+
+    def __init__(
+        self,
+        *,
+        recipient_id: _builtins.str = ...,
+        is_reachable: _builtins.bool = ...,
+        kind_names: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_reachable", b"is_reachable", "kind_names", b"kind_names", "recipient_id", b"recipient_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Group: _TypeAlias = Group  # noqa: Y015
 
 @_typing.final
 class GetReminderHealthRequest(_message.Message):
