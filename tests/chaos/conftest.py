@@ -33,9 +33,10 @@ class Outage:
     healthy_at_s: float = field(default=float("inf"))
     drained_at_s: float = field(default=float("inf"))
 
-    def strikes(self, accepted_at_s: float) -> bool:
-        """Whether a lead was accepted in it, or so shortly before that it was still on its way."""
-        return self.killed_at_s - ON_ITS_WAY_S <= accepted_at_s <= self.drained_at_s
+    def strikes(self, accepted_at_s: float, *, told_at_s: float, promised_s: float) -> bool:
+        """Whether a lead was accepted in it, or was on its way to its owner, and not late yet, when it began."""
+        undisturbed_until_s = min(told_at_s, accepted_at_s + promised_s)
+        return accepted_at_s <= self.drained_at_s and self.killed_at_s <= undisturbed_until_s
 
 
 @pytest.fixture(scope="module")

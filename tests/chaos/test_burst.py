@@ -38,12 +38,14 @@ KILLED_AFTER_SHARE = 0.6
 """How much of its wave has been answered when a victim is killed."""
 
 OUTSIDE_MIN = 0.2
-"""Which share of the leads must have come while nothing was broken, for their times to say something."""
+"""Which share of the leads must have been struck by no outage, for their times to say something."""
 
 CONNECTIONS = 48
 ASKING_AT_ONCE = 16
 GOES_ON_WITHIN_S = 60.0
-SETTLES_WITHIN_S = 180.0
+SETTLES_WITHIN_S = 300.0
+"""More than the 156 s of the first four retries of a message that did not get through."""
+
 REMINDED_WITHIN_S = 10.0
 SHARES = (0.5, 0.99, 1.0)
 UUID_TIME_SHIFT = 80
@@ -261,11 +263,16 @@ def assert_each_owner_told_once(decisions, reminders):
 
 
 def waits_s(run, reminders):
-    """Seconds from acceptance to the owner's reminder, of the leads accepted while nothing was broken."""
+    """Seconds from acceptance to the owner's reminder, of the leads that no outage struck."""
     return sorted(
         wait_s
         for accepted_at_s, wait_s in map(journey, reminders)
-        if not any(outage.strikes(accepted_at_s) for outage in run.outages)
+        if not any(
+            outage.strikes(
+                accepted_at_s, told_at_s=accepted_at_s + wait_s, promised_s=REMINDED_WITHIN_S
+            )
+            for outage in run.outages
+        )
     )
 
 
