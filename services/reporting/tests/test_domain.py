@@ -13,7 +13,7 @@ from reporting.domain.ledger import Line, Missing, began_at, counted_line, itemi
 HOUR = datetime(2026, 2, 7, 4, 0, tzinfo=UTC)
 CELL = Cell("website_form", HOUR)
 CUT = HOUR + timedelta(minutes=30)
-DECIDED = (Standing.ASSIGNED, Standing.WAITING, Standing.MERGED)
+DECIDED = (Standing.ASSIGNED, Standing.WAITING, Standing.MERGED, Standing.POOLED)
 AT_DOOR = (Standing.PASSED, Standing.REJECTED, Standing.QUARANTINED, Standing.WAITING)
 
 

@@ -38,12 +38,13 @@ async def ledger_of(keepers: Keepers, *, later_s: float = 3600) -> Ledger:
 
 
 async def test_leads_that_went_all_the_way_are_accounted_for(keepers: Keepers, live: Any) -> None:
-    for standing in (Standing.ASSIGNED, Standing.WAITING, Standing.MERGED, Standing.ASSIGNED):
+    assigned, *others = (Standing.ASSIGNED, Standing.WAITING, Standing.MERGED, Standing.POOLED)
+    for standing in (assigned, assigned, *others):
         await live(standing)
 
     ledger = await ledger_of(keepers)
 
-    assert ledger.total() == Line(assigned=2, waiting=1, merged=1)
+    assert ledger.total() == Line(assigned=2, waiting=1, merged=1, pooled=1)
     assert (ledger.missing, ledger.unreachable) == ([], [])
 
 
