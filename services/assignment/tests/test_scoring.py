@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from assignment.domain.board import AWAY_S, Board, Presence
+from assignment.domain.board import Board
 from assignment.domain.budgets import amount_of
 from assignment.domain.candidates import RefusalReason, Router
 from assignment.domain.gaps import Gap, gaps
 from assignment.domain.leads import RepId
+from assignment.domain.presence import AWAY_S, Presence
 from assignment.domain.refusals import Circumstances, Grounds, refusals, standings
 from assignment.domain.reps import Duty, Roster
 from assignment.domain.routing import Assigned, Unassignable, route

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 from servicekit.errors import NotFound
 
-from assignment.domain.board import AWAY_S
+from assignment.domain.presence import AWAY_S
 from assignment.store import boards as board_store
 from assignment.store import reps as rep_store
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from assignment.domain.routing import Ruling
     from assignment.domain.rules import ContactSla
 
-TIMERS_BATCH_SIZE = 500
+TIMERS_BATCH_SIZE = 1000
 CONTACT_OVERDUE = "contact_overdue"
 """Why a lead is in the pool that nobody was left to hand on to."""
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from assignment.domain.presence import AWAY_S, UNKNOWN, Presence
+from assignment.domain.seating import Seating
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -10,23 +13,6 @@ if TYPE_CHECKING:
     from assignment.domain.candidates import Candidates
     from assignment.domain.leads import RepId
     from assignment.domain.reps import Rep
-
-NEVER_SEEN_S = 2**32 - 1
-AWAY_S = 2**32 - 2
-"""How the seconds since somebody was seen say that they are away at their own word."""
-
-
-class Presence(NamedTuple):
-    """Whether somebody is there: seconds since they were seen, or one of the two values above; and how long idle.
-
-    `idle_s` are seconds since they were last given a lead; infinite for never.
-    """
-
-    unseen_s: int = NEVER_SEEN_S
-    idle_s: float = float("inf")
-
-
-UNKNOWN = Presence()
 
 
 class Board:
@@ -49,6 +35,8 @@ class Board:
         self.presence = dict(presence or {})
         self.somebody_is_away = any(each.unseen_s == AWAY_S for each in self.presence.values())
         self._seated: set[Candidates] = set()
+        self._seatings: dict[Candidates, tuple[Seating, int]] = {}
+        self._movements: list[RepId] = []
         self.moved: set[tuple[str, RepId]] = set()
         self.opened: dict[RepId, int] = {}
         self.given: dict[RepId, int] = {}
@@ -70,6 +58,20 @@ class Board:
             if newcomers:
                 self._join(candidates, newcomers, turns)
         return turns
+
+    def seating(self, candidates: Candidates) -> Seating:
+        """The candidates of a rule in the order of their turns, as of now."""
+        turns = self.seat(candidates)
+        seating, heard = self._seatings.get(candidates, (None, 0))
+        missed = len(self._movements) - heard
+        # Beyond one movement for each candidate it costs less to seat them all anew.
+        if seating is None or missed > seating.size:
+            seating = Seating(candidates, turns, self)
+        else:
+            for rep_id in self._movements[heard:]:
+                seating.move(rep_id)
+        self._seatings[candidates] = seating, len(self._movements)
+        return seating
 
     def unseen_s(self, rep_id: RepId) -> int:
         """Seconds since a rep was seen."""
@@ -98,6 +100,8 @@ class Board:
             for rep_id in rep_ids:
                 turns.pop(rep_id, None)
         self._seated.clear()
+        self._seatings.clear()
+        self._movements.clear()
 
     def release(self, rep_id: RepId) -> None:
         """Takes note that a rep has one open lead less."""
@@ -106,6 +110,7 @@ class Board:
     def _move_open(self, rep_id: RepId, difference: int) -> None:
         self.open_counts[rep_id] = self.open_counts.get(rep_id, 0) + difference
         self.opened[rep_id] = self.opened.get(rep_id, 0) + difference
+        self._movements.append(rep_id)
 
     def _join(self, candidates: Candidates, newcomers: list[Rep], turns: dict[RepId, int]) -> None:
         seated = [rep for rep in candidates.eligible if rep.rep_id in turns]

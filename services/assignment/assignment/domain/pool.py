@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from servicekit.errors import Conflict, Forbidden
 
 from assignment.domain.leads import LeadId, Pooled, RepId
-from assignment.domain.routing import is_full
+from assignment.domain.reps import is_full
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta

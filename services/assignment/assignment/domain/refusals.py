@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from assignment.domain.board import AWAY_S, NEVER_SEEN_S
 from assignment.domain.candidates import ELIGIBLE, RefusalReason
 from assignment.domain.leads import Precision
-from assignment.domain.routing import NOBODY, is_away, is_full
+from assignment.domain.presence import AWAY_S, NEVER_SEEN_S, is_away
+from assignment.domain.reps import is_full
+from assignment.domain.routing import NOBODY
 from assignment.domain.rules import OWNER
 
 if TYPE_CHECKING:

@@ -243,3 +243,8 @@ def roster_change(known: Mapping[RepId, Rep], described: Sequence[Rep]) -> Roste
         if rep.rep_id in known and not rep.takes_turns_like(known[rep.rep_id])
     ]
     return RosterChange(changed, rejoining)
+
+
+def is_full(rep: Rep, open_count: int) -> bool:
+    """Whether a rep has as many open leads as they may have."""
+    return 0 < rep.capacity <= open_count

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from assignment.domain.board import AWAY_S
+from assignment.domain.presence import is_away
+from assignment.domain.reps import is_full
 from assignment.domain.rules import TieBreaker
 
 if TYPE_CHECKING:
@@ -84,10 +85,11 @@ def route(
     """
     steps: list[Step] = []
     for candidates in path.steps:
-        lowest, counts = _lowest(candidates, board, excluded)
-        steps.append(Step(candidates, tuple(counts)))
-        if lowest:
-            chosen, tie_breaker = _chosen(lowest, candidates.rule.ties, board)
+        seating = board.seating(candidates)
+        steps.append(Step(candidates, seating.counts()))
+        turn = seating.next(excluded)
+        if turn is not None:
+            chosen, tie_breaker = turn
             board.give(candidates.rule.rule_id, chosen)
             return Assigned(path.subject, tuple(steps), chosen, tie_breaker)
     return Unassignable(path.subject, tuple(steps))
@@ -113,19 +115,9 @@ def route_to_acquaintance(
 def hand(path: Path, board: Board, rep_id: RepId, steps: Sequence[Step] = ()) -> Assigned:
     """Gives a lead to somebody out of turn, and moves the board on; `steps` were asked before, if any."""
     first = path.steps[0]
-    taken = tuple(steps) or (Step(first, tuple(_lowest(first, board, NOBODY)[1])),)
+    taken = tuple(steps) or (Step(first, board.seating(first).counts()),)
     board.hand(rep_id)
     return Assigned(path.subject, taken, rep_id, TieBreaker.NONE, is_out_of_turn=True)
-
-
-def is_full(rep: Rep, open_count: int) -> bool:
-    """Whether a rep has as many open leads as they may have."""
-    return 0 < rep.capacity <= open_count
-
-
-def is_away(rule: Rule, unseen_s: int) -> bool:
-    """Whether somebody is not there as a rule wants it."""
-    return unseen_s == AWAY_S or (rule.seen_within_s is not None and unseen_s > rule.seen_within_s)
 
 
 def release(router: Router, board: Board, rep_id: RepId) -> bool:
@@ -147,57 +139,3 @@ def most_urgent_first(subjects: Sequence[Subject]) -> list[int]:
 def _is_away(rule: Rule, rep: Rep, board: Board) -> bool:
     asks_presence = rule.seen_within_s is not None or board.somebody_is_away
     return asks_presence and is_away(rule, board.unseen_s(rep.rep_id))
-
-
-def _lowest(
-    candidates: Candidates, board: Board, excluded: AbstractSet[RepId]
-) -> tuple[list[Rep], list[int]]:
-    """Those with the lowest share who can take a lead, in the order of their ids, and what everybody's counts were."""
-    rule, turns, open_counts = candidates.rule, board.seat(candidates), board.open_counts
-    asks_presence = rule.seen_within_s is not None or board.somebody_is_away
-    takes_any = rule.is_last_resort
-    counts: list[int] = []
-    found: list[Rep] = []
-    lowest = float("inf")
-    for rep in candidates.eligible:
-        rep_id = rep.rep_id
-        turn_count, open_count = turns[rep_id], open_counts.get(rep_id, 0)
-        unseen_s = 0
-        if asks_presence:
-            unseen_s = board.unseen_s(rep_id)
-            counts += (turn_count, open_count, unseen_s)
-        else:
-            counts += (turn_count, open_count)
-        share = turn_count / rep.weight
-        if share > lowest or rep_id in excluded:
-            continue
-        if not takes_any and (
-            0 < rep.capacity <= open_count or (asks_presence and is_away(rule, unseen_s))
-        ):
-            continue
-        if share < lowest:
-            found.clear()
-            lowest = share
-        found.append(rep)
-    return found, counts
-
-
-def _chosen(tied: list[Rep], ties: Sequence[TieBreaker], board: Board) -> tuple[RepId, TieBreaker]:
-    if len(tied) == 1:
-        return tied[0].rep_id, TieBreaker.NONE
-    for tie_breaker in ties:
-        ranks = [_rank(rep, tie_breaker, board) for rep in tied]
-        first = min(ranks)
-        tied = [rep for rep, rank in zip(tied, ranks, strict=True) if rank == first]
-        if len(tied) == 1:
-            return tied[0].rep_id, tie_breaker
-    return tied[0].rep_id, TieBreaker.REP_ID
-
-
-def _rank(rep: Rep, tie_breaker: TieBreaker, board: Board) -> float:
-    """Where somebody stands among equals, the lowest first."""
-    if tie_breaker is TieBreaker.FEWEST_OPEN:
-        return board.open_counts.get(rep.rep_id, 0)
-    if tie_breaker is TieBreaker.LONGEST_IDLE:
-        return -board.idle_s(rep.rep_id)
-    return 0.0

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from assignment.domain.board import Board, Presence
+from assignment.domain.board import Board
 from assignment.domain.candidates import Router
+from assignment.domain.presence import Presence
 from assignment.domain.routing import Assigned, most_urgent_first, route
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from assignment.domain.board import AWAY_S, NEVER_SEEN_S, Board, Presence
+from assignment.domain.board import Board
+from assignment.domain.presence import AWAY_S, NEVER_SEEN_S, Presence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import sys
+from array import array
 from typing import TYPE_CHECKING, Any
 
 from assignment.domain.decisions import Cause, Decision, Outcome, RecordedDecision, StepTaken
@@ -137,7 +139,10 @@ def _step_records(decision: Decision) -> list[tuple[object, ...]]:
 
 def _packed(counts: Sequence[int]) -> bytes:
     """Whole numbers below 2^32 in four bytes each, least significant first."""
-    return struct.pack(f"<{len(counts)}I", *counts)
+    numbers = array("I", counts)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers.tobytes()
 
 
 def _unpacked(packed: bytes) -> tuple[int, ...]:
