@@ -22,6 +22,8 @@ from leadchain.engagement.v1.standings_service_pb2_grpc import StandingsServiceS
 from leadchain.engagement.v1.tasks_service_pb2_grpc import TasksServiceStub
 from leadchain.permissions.v1 import sessions_service_pb2 as sessions_pb
 from leadchain.permissions.v1.sessions_service_pb2_grpc import DevicesServiceStub
+from leadchain.reporting.v1 import rates_service_pb2 as rates_pb
+from leadchain.reporting.v1.rates_service_pb2_grpc import RatesServiceStub
 from leadctl.clients import NotAnswered
 from leadctl.consent import with_approval
 from servicekit.events import new_id
@@ -198,6 +200,17 @@ def now():
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+async def done_in_time(known, rep_id):
+    """What the follow-up rates know of a rep's assignments, once they know that something counts."""
+    request = rates_pb.GetFollowUpRatesRequest(grouping=rates_pb.RATE_GROUPING_REP)
+    of_rep = lambda answer: [line.counts for line in answer.lines if line.key == rep_id]  # noqa: E731
+    is_known = lambda answer: any(counts.running_done_count for counts in of_rep(answer))  # noqa: E731
+    answer = await once(
+        asking(known, "reporting", RatesServiceStub), "GetFollowUpRates", request, is_known
+    )
+    return of_rep(answer)[0]
+
+
 async def test_a_lead_becomes_a_deal_that_is_paid(post, known, as_person):
     (lead_id,) = json.loads(await post("website_form", {"fields": FORM})).values()
     owner_id = (await assigned(known, lead_id, lambda it: it.assignee_id)).assignee_id
@@ -210,6 +223,7 @@ async def test_a_lead_becomes_a_deal_that_is_paid(post, known, as_person):
         await assigned(known, lead_id, lambda it: it.HasField("contacted_at"))
         await post("call_record", called(lead_id, owner_id))
         await owner.counts()
+        in_time = await done_in_time(known, owner_id)
         heard = await owner.heard()
         await owner.set_amount()
         await post("esign_contract", signed(lead_id))
@@ -218,6 +232,7 @@ async def test_a_lead_becomes_a_deal_that_is_paid(post, known, as_person):
         won = await owner.opportunity()
 
     assert not recorded.HasField("effective_at")
+    assert (in_time.running_done_count >= 1, in_time.due_72h_count) == (True, 0)
     assert heard == {"price_sensitive", "trial_intent"}
     assert stage.deal.received_minor == AMOUNT // 5
     assert [move.to_stage for move in moves] == ["signed", "paid"]
