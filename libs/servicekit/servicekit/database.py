@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import asyncpg
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from servicekit import outbox, telemetry
 from servicekit.errors import TooLarge, Unavailable
@@ -59,6 +60,8 @@ class UnitOfWork:
         self.outgoing: list[OutgoingEvent] = []
         self.announced: list[OutgoingEvent] = []
         self._traces = traces
+        self._stamp = Timestamp()
+        self._stamp.FromDatetime(now)
 
     def publish(self, event: Event, *, key: str, cause: Event | str | None = None) -> None:
         """Publishes `event` when the transaction commits.
@@ -85,7 +88,7 @@ class UnitOfWork:
     def _addressed(self, event: Event, *, key: str, trace: str | None) -> OutgoingEvent:
         event.event_id = event.event_id or new_id()
         if not event.occurred_at.seconds:
-            event.occurred_at.FromDatetime(self.now)
+            event.occurred_at.CopyFrom(self._stamp)
         payload = event.SerializeToString()
         if len(payload) > EVENT_BYTES_MAX:
             name = event.DESCRIPTOR.name

@@ -7,8 +7,7 @@ is replaced or left out here.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 import structlog
@@ -30,14 +29,14 @@ log = structlog.get_logger()
 SUSPECT_DELIVERIES = 3
 """From this delivery on a message is handled alone: it may be the one that kills the process."""
 
+_USUAL_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
 _STORABLE_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 _TOKENS_WITHOUT_DOMAIN = 9
 
 E = TypeVar("E", bound=Event)
 
 
-@dataclass(slots=True)
-class Delivery(Generic[E]):
+class Delivery(NamedTuple, Generic[E]):
     """One delivered message.
 
     `event_id` is a UUID in its usual form; of a message with a `flaw`, which has no usable event, it is the message's
@@ -76,11 +75,10 @@ def decode(event: Event, payload: bytes) -> None:
     """Reads an event's bytes into it; raises `InvalidMessage` when they are none or have no UUID as id."""
     try:
         event.ParseFromString(payload)
-        event_id = str(UUID(event.event_id))
+        if not _USUAL_UUID.fullmatch(event.event_id):
+            event.event_id = str(UUID(event.event_id))
     except (DecodeError, ValueError) as error:
         raise InvalidMessage(f"undecodable: {error}") from error
-    if event_id != event.event_id:
-        event.event_id = event_id
 
 
 async def acknowledge(messages: Sequence[Msg]) -> None:

@@ -7,8 +7,7 @@ the partition of its key, so that a later reader can take a share of the keys an
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import uuid_utils
 
@@ -38,8 +37,7 @@ class Event(Protocol):
         """Reads the event's bytes; raises `google.protobuf.message.DecodeError`."""
 
 
-@dataclass(frozen=True, slots=True)
-class OutgoingEvent:
+class OutgoingEvent(NamedTuple):
     """One event as the outbox keeps it: addressed, serialised, and tied to its cause's trace."""
 
     event_id: str
