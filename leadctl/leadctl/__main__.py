@@ -12,6 +12,7 @@ from leadctl.engagement import (
     behaviours_app,
     follow_ups_app,
     opportunities_app,
+    recordings_app,
     stages_app,
     standings_app,
     tasks_app,
@@ -50,6 +51,7 @@ app.add_typer(opportunities_app, name="opportunities")
 app.add_typer(follow_ups_app, name="follow-ups")
 app.add_typer(behaviours_app, name="behaviours")
 app.add_typer(stages_app, name="stages")
+app.add_typer(recordings_app, name="recordings")
 app.add_typer(tasks_app, name="tasks")
 app.add_typer(standings_app, name="standings")
 app.add_typer(visits_app, name="visits")

@@ -13,11 +13,14 @@ from servicekit.erasures import REPEAT_IDLE_S, Erasures
 
 from engagement import rpc, subscribers, workers
 from engagement.clients.calls import HttpCalls
+from engagement.clients.speech import TIMEOUT_S as SPEECH_TIMEOUT_S
+from engagement.clients.speech import Recogniser
 from engagement.clients.traffic import RoadTraffic
 from engagement.commands.facts import Facts
 from engagement.commands.follow_ups import FollowUps
 from engagement.commands.money import Money
 from engagement.commands.privacy import erase_leads
+from engagement.commands.recordings import Recordings, Transcriber
 from engagement.commands.stages import Stages
 from engagement.commands.standings import Standings
 from engagement.commands.tasks import Tasks
@@ -47,7 +50,9 @@ def build(settings: Settings) -> Chassis:
     standings = Standings(policies.standings, tasks, zone)
     workers.work(chassis, policies, workers.Steps(chassis.database, tasks, watches, standings))
     stages = Stages(policies.machine)
-    facts = Facts(policies, seals, watches, standings)
+    recordings = Recordings(seals, settings.recording_hosts())
+    facts = Facts(policies, seals, watches, standings, recordings)
+    _transcribe(chassis, settings, seals, facts)
     acting = subscribers.Acting(seals, stages, tasks, facts.take)
     subscribers.subscribe(chassis.bus, erasures, acting)
     rpc.opportunities.serve(chassis, policies.watches, staff.manager)
@@ -61,7 +66,20 @@ def build(settings: Settings) -> Chassis:
     rules = PlanningRules(policies.visits, tasks.manager_of, zone)
     traffic = _traffic(chassis, settings)
     rpc.visits.serve(chassis, VisitPlanner(chassis.database, seals, rules, traffic))
+    rpc.recordings.serve(chassis, recordings)
     return chassis
+
+
+def _transcribe(chassis: Chassis, settings: Settings, seals: Seals, facts: Facts) -> None:
+    """Has recordings written down, where somebody does."""
+    if settings.speech_url:
+        calls = HttpCalls(
+            "calls of the recogniser", settings.speech_url, timeout_s=SPEECH_TIMEOUT_S
+        )
+        chassis.workers.append(calls)
+        recogniser = Recogniser(calls, settings.speech_token.get_secret_value())
+        transcriber = Transcriber(chassis.database, seals, recogniser, facts.hear)
+        chassis.work("recordings", transcriber.step, idle_s=workers.TASKS_POLL_S)
 
 
 def _traffic(chassis: Chassis, settings: Settings) -> RoadTraffic | None:

@@ -71,6 +71,14 @@ class Seals:
         )
         return lines, marks
 
+    def seal_recording(self, contact_id: UUID, url: str) -> bytes:
+        """Where a contact can be heard."""
+        return self.ring.seal(url.encode(), contact_id.bytes)
+
+    def open_recording(self, contact_id: UUID, sealed: bytes) -> str:
+        """What `seal_recording` sealed."""
+        return self.ring.open(sealed, contact_id.bytes).decode()
+
     def seal_answers(self, task_id: UUID, answers: Sequence[str], return_reason: str) -> bytes:
         """What people wrote about a task: their answers, and why those came back."""
         return self.ring.seal(msgspec.json.encode((answers, return_reason)), task_id.bytes)

@@ -31,4 +31,5 @@ async def kept_about(
     records = [dict(row) for row in await store.kept_about(uow.raw, lead_ids)]
     records += await store.follow_ups_about(uow.raw, lead_ids, seals)
     records += await store.tasks_about(uow.raw, lead_ids, seals)
+    records += await store.recorded_of(uow.raw, lead_ids)
     return records + await store.said_by(uow.raw, lead_ids, seals)

@@ -27,6 +27,10 @@ _SAID = f"""
 select contact_id, happened_at, sealed_lines, tags from transcripts where golden_id in ({_THEIRS})
 order by happened_at, contact_id
 """
+_RECORDED = f"""
+select c.happened_at, r.queued_at as recorded_told_at, r.reason from recordings r join contacts c using (contact_id)
+where c.golden_id in ({_THEIRS}) and r.sealed_url <> '' order by c.happened_at, c.contact_id
+"""
 _DONE = f"""
 select tag, rule_id, happened_at, marked_by from behaviours where golden_id in ({_THEIRS})
 order by happened_at, behaviour_id
@@ -72,8 +76,12 @@ with words as (
   delete from health_weeks where golden_id in (select golden_id from theirs) returning 1
 ), risked as (
   delete from company_risks where golden_id in (select golden_id from theirs) returning 1
+), unheard as (
+  update recordings r set sealed_url = '', state = 2, reason = '', failed_at = null from contacts c
+  where c.contact_id = r.contact_id and c.golden_id in (select golden_id from theirs) and r.sealed_url <> '' returning 1
 )
-select (select count(*) from words) + (select count(*) from earlier) + (select count(*) from points)
+select (select count(*) from unheard)
+  + (select count(*) from words) + (select count(*) from earlier) + (select count(*) from points)
   + (select count(*) from said) + (select count(*) from done) + (select count(*) from shown)
   + (select count(*) from answered) + (select count(*) from helped) + (select count(*) from stood)
   + (select count(*) from scored) + (select count(*) from risked)
@@ -110,6 +118,11 @@ async def said_by(
         words = [line.text for line in lines]
         said.append({"happened_at": row["happened_at"], "said": words, "tags": row["tags"]})
     return said + [dict(row) for row in await raw.fetch(_DONE, lead_ids)]
+
+
+async def recorded_of(raw: asyncpg.Connection, lead_ids: Sequence[UUID]) -> list[dict[str, Any]]:
+    """The recordings of whoever these leads are that wait to be written down, or cannot be."""
+    return [dict(row) for row in await raw.fetch(_RECORDED, lead_ids)]
 
 
 async def tasks_about(

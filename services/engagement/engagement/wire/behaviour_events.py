@@ -39,6 +39,15 @@ def transcripts(events: Iterable[FactIdentified], seals: Seals) -> list[Transcri
     return [each for each in told if each.lines]
 
 
+def content_of(event: FactIdentified, seals: Seals) -> InteractionContent:
+    """What a system quotes of an interaction; raises as `transcripts` does."""
+    try:
+        opened = seals.open_content(UUID(event.item_id), event.interaction.sealed_content)
+        return InteractionContent.FromString(opened)
+    except (ValueError, NotSealed, SealBroken, DecodeError) as error:
+        raise InvalidMessage(f"what was said does not open: {type(error).__name__}") from None
+
+
 def behaviour_detected(
     behaviour: Behaviour, golden_id: str, opportunity: Opportunity | None
 ) -> pb.BehaviourDetected:
@@ -85,12 +94,7 @@ def _transcript(event: FactIdentified, seals: Seals) -> Transcript:
 
 
 def _lines(event: FactIdentified, seals: Seals) -> tuple[Line, ...]:
-    try:
-        opened = seals.open_content(UUID(event.item_id), event.interaction.sealed_content)
-        content = InteractionContent.FromString(opened)
-    except (ValueError, NotSealed, SealBroken, DecodeError) as error:
-        raise InvalidMessage(f"what was said does not open: {type(error).__name__}") from None
     return tuple(
         Line(line.is_customer, line.text, line.at_s if line.HasField("at_s") else None)
-        for line in content.lines[:LINES_MAX]
+        for line in content_of(event, seals).lines[:LINES_MAX]
     )

@@ -30,11 +30,12 @@ _KINDS = {
 
 def contacts(events: Iterable[FactIdentified], seals: Seals) -> list[Contact]:
     """The calls, chats, meetings and e-mails among facts; being added as a contact is none."""
-    return [
-        _contact(event, seals)
-        for event in events
-        if event.WhichOneof("fact") == "interaction" and event.interaction.kind in _KINDS
-    ]
+    return [_contact(event, seals) for event in events if is_contact(event)]
+
+
+def is_contact(event: FactIdentified) -> bool:
+    """Whether a fact is a call, chat, meeting or e-mail."""
+    return event.WhichOneof("fact") == "interaction" and event.interaction.kind in _KINDS
 
 
 def follow_up_recorded(follow_up: FollowUp, opportunity: Opportunity) -> pb.FollowUpRecorded:
