@@ -59,6 +59,12 @@ def test_a_ledger_as_planned_is_no_problem() -> None:
     assert ledger_problems(GetLedgerResponse(total=_total()), EXPECTED) == []
 
 
+def test_a_lead_in_the_public_pool_was_given_as_planned() -> None:
+    total = _total(assigned_count=4, pooled_count=1)
+
+    assert ledger_problems(GetLedgerResponse(total=total), EXPECTED) == []
+
+
 def test_a_missing_lead_is_named() -> None:
     ledger = GetLedgerResponse(total=_total(assigned_count=4, missing_count=1))
     ledger.missing.append(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 10_000
 NAMED_MAX = 10
-OUTCOMES = ("assigned", "waiting", "merged", "rejected", "quarantined")
+OUTCOMES = ("assigned", "pooled", "waiting", "merged", "rejected", "quarantined")
 
 
 def answer_problems(plan: Plan, receipts: Sequence[Receipt]) -> list[str]:
@@ -49,8 +49,8 @@ def ledger_problems(ledger: GetLedgerResponse, expected: Expected) -> list[str]:
         for line in [*ledger.lines, ledger.total]
         if not _adds_up(line)
     ]
-    for name in ("accepted", *OUTCOMES):
-        found, wanted = getattr(ledger.total, f"{name}_count"), getattr(expected, name)
+    for name, found in _as_planned(ledger.total).items():
+        wanted = getattr(expected, name)
         if found != wanted:
             problems.append(f"{name} is {found}, and the plan makes {wanted}")
     return _named(problems)
@@ -87,6 +87,13 @@ def _answer_problem(plan: Plan, receipts: Sequence[Receipt], receipt: Receipt) -
     if delivery.repeats is not None and receipts[delivery.repeats].item_id != receipt.item_id:
         return f"delivery {receipt.place} repeats {delivery.repeats} and got another id"
     return None
+
+
+def _as_planned(total: LedgerLine) -> dict[str, int]:
+    """What the ledger counts of each outcome in a plan; whoever is in the public pool had owners who did not act."""
+    names = ("accepted", *(name for name in OUTCOMES if name != "pooled"))
+    counts = {name: getattr(total, f"{name}_count") for name in names}
+    return counts | {"assigned": total.assigned_count + total.pooled_count}
 
 
 def _adds_up(line: LedgerLine) -> bool:
