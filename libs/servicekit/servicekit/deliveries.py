@@ -12,6 +12,7 @@ from uuid import UUID
 
 import structlog
 from google.protobuf.message import DecodeError
+from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from servicekit.errors import InvalidMessage
@@ -21,8 +22,6 @@ from servicekit.telemetry.context import normalised
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    from nats.aio.msg import Msg
 
 log = structlog.get_logger()
 
@@ -99,10 +98,11 @@ async def hand_back(messages: Iterable[Msg], delay_s: float | None = None) -> No
         log.info("nak_not_sent", error=type(error).__name__)
 
 
-async def prolong(message: Msg) -> None:
-    """Starts the time anew within which the message must be answered."""
+async def prolong(messages: Sequence[Msg]) -> None:
+    """Starts the time anew within which messages of one client must be answered."""
+    client = messages[0]._client  # noqa: SLF001 - what `Msg.in_progress` answers over
     try:
-        await message.in_progress()
+        await write_frames(client, [bare_frame(m.reply, Msg.Ack.Progress) for m in messages])
     except NatsError as error:
         log.info("progress_not_sent", error=type(error).__name__)
 

@@ -142,15 +142,19 @@ class Pull:
 
     async def _fresh(self, size: int) -> list[Msg]:
         """Takes the oldest `size` messages, without those that the server is sending again."""
-        now, batch = time.monotonic(), []
+        now = time.monotonic()
+        batch: list[Msg] = []
+        old: list[Msg] = []
         for _ in range(size):
             arrived_at, message = self._waiting.popleft()
             age_s = now - arrived_at
             if age_s > 0.9 * self._ack_wait_s:
                 continue
             if age_s > 0.1 * self._ack_wait_s:
-                await prolong(message)
+                old.append(message)
             batch.append(message)
+        if old:
+            await prolong(old)
         if len(batch) < size:
             log.info("messages_too_old", consumer=self._durable, count=size - len(batch))
         return batch
