@@ -1,7 +1,9 @@
 """The main job, end to end: webhooks in, named owners and a report out, everything accounted for."""
 
 import asyncio
+import json
 import time
+from contextlib import AsyncExitStack
 
 import aiohttp
 import pytest
@@ -9,9 +11,12 @@ from leadchain.assignment.v1.assignment_service_pb2 import (
     ExplainAssignmentRequest,
     GetAssignmentRequest,
     ListRepsRequest,
+    Rep,
 )
 from leadchain.assignment.v1.assignment_service_pb2_grpc import AssignmentServiceStub
 from leadchain.assignment.v1.events_pb2 import RefusalReason
+from leadchain.notification.v1 import notification_service_pb2 as pb
+from leadchain.notification.v1.notification_service_pb2_grpc import NotificationServiceStub
 from leadchain.permissions.v1.permissions_service_pb2 import CheckRequest, VerifyAuditRequest
 from leadchain.permissions.v1.permissions_service_pb2_grpc import PermissionsServiceStub
 from leadctl.clients import NotAnswered
@@ -21,7 +26,13 @@ from leadctl.demo.people import UNCOVERED_PLACE
 from leadctl.demo.performance import item_of
 from leadctl.demo.personal_data import Samples, leaks
 from leadctl.demo.sender import signed_headers
+from leadctl.fakes.mail_server import MailServer
+from leadctl.fakes.message_vendors import MessageVendors
 from leadctl.ledger import current_funnel, current_ledger
+from leadctl.recipients import put_recipients
+from leadctl.reminders.accounts import put_accounts
+from leadctl.reps import put_reps
+from servicekit.http_host import HttpHost
 from servicekit.testing.waiting import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -146,6 +157,63 @@ async def test_while_the_database_is_down_the_answer_is_503_and_nothing_accepted
         lambda: _assigned_is(known, before.assigned_count + 1), deadline_s=45, what="assignment"
     )
     assert await eventually(lambda: _accepted_again(door, refused), deadline_s=30)
+
+
+async def test_an_empty_managers_mailbox_does_not_stop_the_sms(outcome, known, posting):
+    vendors, mail = MessageVendors(), MailServer(strangers={"gone@crm.example"})
+    async with AsyncExitStack() as cleanup:
+        http = HttpHost("127.0.0.1", 0, vendors)
+        for server in (http, mail):
+            await server.start()
+            cleanup.push_async_callback(server.stop)
+        await _introduce_manager(known, f"http://127.0.0.1:{http.port}", mail.port)
+        post = await cleanup.enter_async_context(posting(known, "mailbox", ["website_form"]))
+        fields = {"name": "示例格", "mobile": "13800138005", "city": "拉萨", "industry": "教育"}
+        (lead_id,) = json.loads(await post("website_form", {"fields": fields})).values()
+
+        (message,) = await eventually(
+            lambda: vendors.taken("aliyun_sms"), deadline_s=30, what="a text message"
+        )
+        sent = await eventually(lambda: _tried(known, lead_id), what="both tries")
+
+    assert message.to == "13800138006"
+    assert sent == {("aliyun_sms", "accepted", ""), ("smtp", "refused", "smtp 550")}
+    assert mail.mails == []
+
+
+async def _introduce_manager(known, vendors_url, mail_port):
+    """A rep whose manager has a number, and a mailbox that there is not."""
+    sms = {"access_key_id": "chain", "sign_name": "示例", "template_code": "SMS_1"}
+    sms["access_key_secret"] = MessageVendors.secret
+    mail = {"from": "crm@crm.example", "tls": "none"}
+    accounts = [("sms", "aliyun_sms", vendors_url, sms)]
+    accounts.append(("mail", "smtp", f"smtp://127.0.0.1:{mail_port}", mail))
+    names = ("account_id", "medium", "url", "settings")
+    await put_accounts(known, [pb.Account(**dict(zip(names, a, strict=True))) for a in accounts])
+    places = [
+        pb.Address(medium="aliyun_sms", to="+8613800138006", account_id="sms"),
+        pb.Address(medium="smtp", to="gone@crm.example", account_id="mail"),
+    ]
+    await put_recipients(known, [pb.Recipient(recipient_id="manager-lhasa", addresses=places)])
+    covers = {"provinces": ["西藏"], "cities": ["拉萨"]}
+    await put_reps(
+        known, [Rep(rep_id="rep-lhasa", manager_id="manager-lhasa", active=True, **covers)]
+    )
+
+
+async def _tried(known, lead_id):
+    """The manager's messages about a lead, once each has been answered; else nothing."""
+    with known.asking("notification") as channel:
+        request = pb.ListRemindersRequest(lead_id=lead_id)
+        reminders = (await NotificationServiceStub(channel).ListReminders(request)).reminders
+    sends = [
+        send
+        for reminder in reminders
+        if reminder.kind_name == "contact_overdue"
+        for send in reminder.sends
+    ]
+    found = {(send.medium, send.state, send.last_error) for send in sends}
+    return found if len(found) == 2 and "queued" not in {state for _, state, _ in found} else None
 
 
 async def _accepted_again(door, delivery):

@@ -36,6 +36,7 @@ SINK_SECRETS = "REMINDER_SINK_SECRETS"
 
 _ADDRESSES = {
     "lead-intake": {"GRAPH_BASE_URL": f"http://{{{GRAPH_API}.http}}"},
+    "notification": {"BEACON_BASE_URL": "http://{notification.http}"},
 }
 
 

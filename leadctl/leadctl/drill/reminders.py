@@ -32,9 +32,24 @@ VENDOR_SECRET = "drill-secret"  # noqa: S105 - of stand-ins
 OPENED = {"wecom_app": 0.8, "smtp": 0.9}
 THINK_S = 4.0
 ASK_EVERY_S = 0.5
+REST_S = 30.0
 SETTLE_BASE_S, SETTLE_PER_LEAD_S = 120.0, 0.03
 CONNECTIONS = 32
 SEED = 13
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a drill does: how many leads, how fast, which share of each medium's messages is opened, and how soon.
+
+    `rest_s` is how long is waited for receipts once everything has been sent.
+    """
+
+    leads: int
+    rate_per_s: float
+    opened: Mapping[str, float]
+    think_s: float = THINK_S
+    rest_s: float = REST_S
 
 
 @dataclass
@@ -67,7 +82,7 @@ def reminders(
     from leadctl.stack.stack import StackIsBusy
 
     try:
-        result = asyncio.run(_drill(leads, rate))
+        result = asyncio.run(_drill(Plan(leads, rate, OPENED)))
     except (DidNotStart, NotAnswered, StackIsBusy) as problem:
         complain(str(problem))
         raise typer.Exit(1) from None
@@ -80,32 +95,39 @@ def reminders(
         raise typer.Exit(1)
 
 
-async def _drill(leads: int, rate_per_s: float) -> Mapping[str, object]:
-    """Everything that was measured, by name."""
-    from servicekit.http_host import HttpHost
-
+async def _drill(plan: Plan) -> Mapping[str, object]:
+    """Everything that was measured on a stack of its own, by name."""
     from leadctl.clients import Services
-    from leadctl.drill.readers import Readers
-    from leadctl.fakes.mail_server import MailServer
-    from leadctl.fakes.message_vendors import MessageVendors
 
-    vendors, mail = MessageVendors(secret=VENDOR_SECRET, delay_s=0.02), MailServer()
-    readers = Readers(vendors, mail, OPENED, THINK_S)
     stack = _stack()
     await stack.down(purge=True)
     async with AsyncExitStack() as cleanup:
-        http = HttpHost("127.0.0.1", 0, vendors)
-        for server in (http, mail):
-            await server.start()
-            cleanup.push_async_callback(server.stop)
         stack = _stack()
         cleanup.push_async_callback(stack.down)
         await stack.up(lambda _: None)
         targets = {name: target.grpc for name, target in stack.targets().items()}
         known = await cleanup.enter_async_context(Services(targets, stack.operator_token_file()))
+        return await drilled(known, stack, plan)
+
+
+async def drilled(known: Services, stack: Stack, plan: Plan) -> Mapping[str, object]:
+    """Everything that was measured on a running stack, by name; its reps get the stand-ins' addresses by it."""
+    from servicekit.http_host import HttpHost
+
+    from leadctl.drill.readers import Readers
+    from leadctl.fakes.mail_server import MailServer
+    from leadctl.fakes.message_vendors import MessageVendors
+
+    vendors, mail = MessageVendors(secret=VENDOR_SECRET, delay_s=0.02), MailServer()
+    readers = Readers(vendors, mail, plan.opened, plan.think_s)
+    async with AsyncExitStack() as cleanup:
+        http = HttpHost("127.0.0.1", 0, vendors)
+        for server in (http, mail):
+            await server.start()
+            cleanup.push_async_callback(server.stop)
         await _introduce(known, f"http://127.0.0.1:{http.port}", mail.port)
         begun_at_s = time.time()
-        measured = await _burst(known, stack, readers, leads, rate_per_s)
+        measured = await _burst(known, stack, readers, plan)
         await readers.identify("wecom_app")
     return _summed_up(measured, vendors, mail, readers, begun_at_s=begun_at_s)
 
@@ -176,15 +198,13 @@ async def _introduce(known: Services, vendors_url: str, mail_port: int) -> None:
     await put_reps(known, roster)
 
 
-async def _burst(
-    known: Services, stack: Stack, readers: Readers, leads: int, rate_per_s: float
-) -> Measured:
+async def _burst(known: Services, stack: Stack, readers: Readers, plan: Plan) -> Measured:
     """Delivers, lets people read, and waits until nothing is due and nothing waits for a receipt that can come."""
     from leadctl.demo.environment import open_doors
     from leadctl.demo.sender import send
 
     doors = await open_doors(known, stack)
-    measured, done = Measured(leads), asyncio.Event()
+    measured, done = Measured(plan.leads), asyncio.Event()
 
     def note(receipt: Receipt) -> None:
         if receipt.is_accepted and receipt.item_id:
@@ -195,9 +215,13 @@ async def _burst(
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(readers.read(done))
         await send(
-            _deliveries(leads), doors, rate_per_s=rate_per_s, connections=CONNECTIONS, arrived=note
+            _deliveries(plan.leads),
+            doors,
+            rate_per_s=plan.rate_per_s,
+            connections=CONNECTIONS,
+            arrived=note,
         )
-        await _settle(known, measured)
+        await _settle(known, measured, plan.rest_s)
         done.set()
     return measured
 
@@ -211,7 +235,7 @@ def _deliveries(leads: int) -> Sequence[Delivery]:
     return new[:leads]
 
 
-async def _settle(known: Services, measured: Measured) -> None:
+async def _settle(known: Services, measured: Measured, rest_s: float) -> None:
     """Follows the books until every lead is assigned, nothing is due, and every reminder is ended; or time is up."""
     from leadctl.ledger import current_ledger
     from leadctl.recipients import reminder_health
@@ -228,7 +252,7 @@ async def _settle(known: Services, measured: Measured) -> None:
         is_drained = is_booked and not ledger.in_flight_count and not health.due_count
         if is_drained and told >= total.assigned_count:
             measured.drained_at_s = measured.drained_at_s or time.time()
-            if not health.awaiting_count or time.time() - measured.drained_at_s > 30:
+            if not health.awaiting_count or time.time() - measured.drained_at_s > rest_s:
                 return
         await asyncio.sleep(ASK_EVERY_S)
 

@@ -33,19 +33,20 @@ with known as (
          min(f.at) filter (where f.kind in ({_SEEN})) as seen_at, min(s.medium) as medium
   from fresh f join sends s using (send_id) where f.kind in ({_PROVING}) group by s.reminder_id
 ), before as (
-  select r.reminder_id, r.reached_at, r.interacted_at from reminders r join proofs using (reminder_id)
+  select p.*, r.reached_at, r.interacted_at from reminders r join proofs p using (reminder_id)
   order by r.reminder_id for update of r
 )
 update reminders r
-set reached_at = coalesce(r.reached_at, p.at), interacted_at = coalesce(r.interacted_at, p.seen_at),
-    accepted_at = coalesce(r.accepted_at, p.at),
+set reached_at = coalesce(r.reached_at, b.at), interacted_at = coalesce(r.interacted_at, b.seen_at),
+    accepted_at = coalesce(r.accepted_at, b.at),
     state = {State.DELIVERED:d}
-from proofs p join before b using (reminder_id)
-where r.reminder_id = p.reminder_id
+from before b
+where r.reminder_id = b.reminder_id
 returning r.reminder_id, r.kind_name, r.lead_id, r.channel, r.received_at, r.assignment_no, r.traceparent,
-          r.recipient_id, r.attempt_count, p.at, p.seen_at, p.medium,
-          b.reached_at is null as is_new, p.is_seen and b.interacted_at is null as is_first_seen
+          r.recipient_id, r.attempt_count, b.at, b.seen_at, b.medium,
+          b.reached_at is null as is_new, b.is_seen and b.interacted_at is null as is_first_seen
 """
+# Nothing joins two results of unknown size: the planner takes both for small and compares each row with each.
 # What an answer proves is written with the answer: the messages of each bundle, their receipts, and their reminders.
 _PROVE = f"""
 with sent as (
@@ -61,17 +62,17 @@ with sent as (
 ), proofs as (
   select reminder_id, min(at) as at, count(*) as tries, min(medium) as medium from sent group by reminder_id
 ), before as (
-  select r.reminder_id, r.reached_at from reminders r join proofs using (reminder_id)
+  select p.*, r.reached_at from reminders r join proofs p using (reminder_id)
   order by r.reminder_id for update of r
 )
 update reminders r
-set attempt_count = r.attempt_count + p.tries, last_attempt_at = p.at, last_error = '',
-    accepted_at = coalesce(r.accepted_at, p.at), reached_at = coalesce(r.reached_at, p.at),
+set attempt_count = r.attempt_count + b.tries, last_attempt_at = b.at, last_error = '',
+    accepted_at = coalesce(r.accepted_at, b.at), reached_at = coalesce(r.reached_at, b.at),
     state = {State.DELIVERED:d}
-from proofs p join before b using (reminder_id)
-where r.reminder_id = p.reminder_id
+from before b
+where r.reminder_id = b.reminder_id
 returning r.reminder_id, r.kind_name, r.lead_id, r.channel, r.received_at, r.assignment_no, r.traceparent,
-          r.recipient_id, r.attempt_count, p.at, null as seen_at, p.medium,
+          r.recipient_id, r.attempt_count, b.at, null as seen_at, b.medium,
           b.reached_at is null as is_new, false as is_first_seen
 """
 _OF_REMINDERS = """

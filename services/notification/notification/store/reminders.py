@@ -60,15 +60,15 @@ where r.reminder_id = w.reminder_id
 # step is due; proved by the answer itself, it is delivered.
 _SETTLE = f"""
 with locked as (
-  select reminder_id from reminders where reminder_id = any($1::uuid[]) order by reminder_id for update
+  select r.reminder_id, w.receipt_within_s
+  from reminders r join unnest($1::uuid[], $2::float8[]) as w(reminder_id, receipt_within_s) using (reminder_id)
+  order by r.reminder_id for update of r
 ), messages as (
-  select s.reminder_id, bool_or(s.state = {SendState.QUEUED:d}) as queued, max(s.accepted_at) as accepted_at,
+  select s.reminder_id, min(l.receipt_within_s) as receipt_within_s, bool_or(s.state = {SendState.QUEUED:d}) as queued, max(s.accepted_at) as accepted_at,
          sum(s.attempt_count) as tries, max(s.last_attempt_at) as tried_at,
          (array_agg(s.last_error order by s.last_attempt_at desc nulls last))[1] as error,
          (array_agg(s.last_reason order by s.last_attempt_at desc nulls last))[1] as reason
-  from sends s join locked using (reminder_id) group by s.reminder_id
-), waits as (
-  select * from unnest($1::uuid[], $2::float8[]) as w(reminder_id, receipt_within_s)
+  from sends s join locked l using (reminder_id) group by s.reminder_id
 )
 update reminders r
 set attempt_count = m.tries, last_attempt_at = m.tried_at, last_error = m.error,
@@ -80,9 +80,9 @@ set attempt_count = m.tries, last_attempt_at = m.tried_at, last_error = m.error,
     step = case when r.state = {State.SENDING:d} and m.accepted_at is null and not m.queued then r.step + 1
                 else r.step end,
     next_attempt_at = case when r.state <> {State.SENDING:d} then r.next_attempt_at
-                           when m.accepted_at is not null then m.accepted_at + w.receipt_within_s * interval '1 second'
+                           when m.accepted_at is not null then m.accepted_at + m.receipt_within_s * interval '1 second'
                            when m.queued then r.next_attempt_at else $3 end
-from messages m join waits w using (reminder_id)
+from messages m
 where r.reminder_id = m.reminder_id
 returning r.reminder_id, r.state, r.attempt_count
 """
