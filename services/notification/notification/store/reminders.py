@@ -64,7 +64,8 @@ with locked as (
   from reminders r join unnest($1::uuid[], $2::float8[]) as w(reminder_id, receipt_within_s) using (reminder_id)
   order by r.reminder_id for update of r
 ), messages as (
-  select s.reminder_id, min(l.receipt_within_s) as receipt_within_s, bool_or(s.state = {SendState.QUEUED:d}) as queued, max(s.accepted_at) as accepted_at,
+  select s.reminder_id, min(l.receipt_within_s) as receipt_within_s,
+         bool_or(s.state = {SendState.QUEUED:d}) as queued, max(s.accepted_at) as accepted_at,
          sum(s.attempt_count) as tries, max(s.last_attempt_at) as tried_at,
          (array_agg(s.last_error order by s.last_attempt_at desc nulls last))[1] as error,
          (array_agg(s.last_reason order by s.last_attempt_at desc nulls last))[1] as reason
