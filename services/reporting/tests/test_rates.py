@@ -146,6 +146,9 @@ async def test_missed_deadlines_fall_into_the_hours_of_the_teams_week(
     assert await cells(rep_id="rep-01", time_zone="UTC") == [(2, 4, 3, 2)]
     assert await cells(rep_id="rep-01", deadline_h=48) == [(1, 12, 3, 2)]
     assert await cells(rep_id="nobody") == []
+    rates_of_all = await rates.GetFollowUpRates(pb.GetFollowUpRatesRequest())
+    counts = rates_of_all.total.counts
+    assert (counts.due_72h_count, counts.late_count + counts.never_count) == (4, 3)
 
 
 @pytest.mark.parametrize(

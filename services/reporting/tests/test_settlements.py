@@ -32,8 +32,8 @@ async def test_a_month_is_closed_by_approval_stated_once_and_corrected_by_a_revi
     for event in (done.assigned(1), done.effective(4), undone.assigned(1, number=2)):
         await hearing.hears(event)
 
-    async def settle(approval_id: str = "") -> Any:
-        request = pb.SettleFollowUpRatesRequest(period=MONTH, approval_id=approval_id)
+    async def settle(approval_id: str = "", period: str = MONTH) -> Any:
+        request = pb.SettleFollowUpRatesRequest(period=period, approval_id=approval_id)
         return await reporting.settlements.SettleFollowUpRates(request, timeout=5)
 
     # given: an assignment whose deadline nobody has stated to be over
@@ -55,6 +55,8 @@ async def test_a_month_is_closed_by_approval_stated_once_and_corrected_by_a_revi
     assert asked["params"]["sha256"] == first.settlement.sha256
     assert (again.is_repeated, again.settlement) == (True, first.settlement)
     assert [(each.rep_id, each.rate_72h) for each in first.lines] == [("rep-01", 1), ("rep-02", 0)]
+
+    assert (await refusal(settle("approved-1", "2026-03")))[0] == "PERMISSION_DENIED"
 
     # when: a late fact changes a figure
     await hearing.hears(undone.effective(6, 2, told_after_h=200))

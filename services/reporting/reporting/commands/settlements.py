@@ -60,7 +60,7 @@ class Settlements:
         """
         proposal = await self.preview(wanted.month, as_of=now)
         async with self._database.raw() as raw:
-            done = await store.by_approval(raw, wanted.approval_id)
+            done = await store.by_approval(raw, wanted.month, wanted.approval_id)
             if done is None and proposal.is_unchanged:
                 done = await store.newest(raw, wanted.month)
             if done is not None:

@@ -65,7 +65,7 @@ class WantedRates:
 
 @dataclass(frozen=True, slots=True)
 class WantedWeek:
-    """Which deadlines are wanted: of one rep, of a manager's reps, or of everybody where both are empty."""
+    """Of which assignments deadlines are wanted: a rep's, a manager's reps', or everybody's where both are empty."""
 
     period: Period
     deadline_h: int
@@ -94,7 +94,7 @@ class Rates:
 
 
 class MissedHour(NamedTuple):
-    """Deadlines that ended in one hour of the week; `weekday` is 1 for Monday."""
+    """Deadlines that ended in one hour of the week, and how many were missed; `weekday` is 1 for Monday."""
 
     weekday: int
     hour: int

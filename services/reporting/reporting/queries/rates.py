@@ -56,9 +56,9 @@ async def get_targets(database: Database, *, until: datetime, window: timedelta)
 
 
 async def get_missed(
-    database: Database, wanted: WantedWeek, *, manager_of: Callable[[str], str]
+    database: Database, wanted: WantedWeek, *, manager_of: Callable[[str], str], as_of: datetime
 ) -> MissedWeek:
-    """When in the week deadlines are missed."""
+    """When in the week deadlines are missed, of those that are over `as_of`."""
     async with database.raw() as raw:
         hours, newest = await store.missed(
             raw,
@@ -66,8 +66,9 @@ async def get_missed(
             deadline_h=wanted.deadline_h,
             rep_ids=await _reps(raw, wanted, manager_of),
             time_zone=wanted.time_zone,
+            as_of=as_of,
         )
-    return MissedWeek(hours, wanted.deadline_h, wanted.time_zone, wanted.period.until, newest)
+    return MissedWeek(hours, wanted.deadline_h, wanted.time_zone, as_of, newest)
 
 
 async def _tallies(

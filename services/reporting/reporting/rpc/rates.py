@@ -78,7 +78,9 @@ class RatesServicer(RatesServiceServicer):
         self, request: pb.GetMissedFollowUpsRequest, context: Context
     ) -> pb.GetMissedFollowUpsResponse:
         """When in the week deadlines are missed."""
-        terms = self._terms
-        wanted = wire.wanted_week(request, now=terms.clock(), time_zone=terms.time_zone)
-        week = await queries.get_missed(self._database, wanted, manager_of=terms.manager_of)
+        terms, now = self._terms, self._terms.clock()
+        wanted = wire.wanted_week(request, now=now, time_zone=terms.time_zone)
+        week = await queries.get_missed(
+            self._database, wanted, manager_of=terms.manager_of, as_of=now
+        )
         return wire.missed_response(week, terms.contracts)

@@ -45,8 +45,8 @@ select extract(isodow from ended)::int, extract(hour from ended)::int, count(*),
 from (
   select due_{deadline_h}_at as due_at, due_{deadline_h}_at at time zone $4 as ended, effective_at, newest_at
   from assignment_outcomes
-  where excluded_by is null and assigned_at < $2 and due_{deadline_h}_at <= $2
-    and due_{deadline_h}_at >= coalesce($1, '-infinity'::timestamptz) and ($3::text[] is null or rep_id = any($3))
+  where assigned_at >= coalesce($1, '-infinity'::timestamptz) and assigned_at < $2 and excluded_by is null
+    and due_{deadline_h}_at <= $5 and ($3::text[] is null or rep_id = any($3))
 ) as over
 group by 1, 2 order by 1, 2
 """
@@ -59,11 +59,11 @@ _RESPONSE = """
 select count(*), count(contacted_at), percentile_disc(array[0.5, 0.9]) within group (order by response_s),
        max(greatest(assigned_at, contacted_at))
 from (
-  select assigned_at, contacted_at,
+  select facts.assigned_at, contacted_at,
          case when contacted_at is null then 'infinity'
-              else greatest(extract(epoch from contacted_at - assigned_at)::float8, 0) end as response_s
-  from lead_facts
-  where received_at < $2 and assigned_at >= $1 and assigned_at < $2
+              else greatest(extract(epoch from contacted_at - facts.assigned_at)::float8, 0) end as response_s
+  from assignments as a join lead_facts as facts using (lead_id)
+  where a.number = 1 and a.assigned_at >= $1 and a.assigned_at < $2
     and (contacted_at is not null or (merged_at is null and withdrawn_at is null))
 ) as leads
 """
@@ -86,9 +86,11 @@ async def missed(
     deadline_h: int,
     rep_ids: Sequence[str] | None,
     time_zone: str,
+    as_of: datetime,
 ) -> tuple[list[MissedHour], datetime | None]:
-    """Deadlines that ended in a period by hour of the week; `rep_ids` None for everybody's."""
-    rows = await raw.fetch(_MISSED[deadline_h], period.since, period.until, rep_ids, time_zone)
+    """Deadlines, over `as_of`, of assignments that began in a period, by hour of the week; `rep_ids` None for all."""
+    arguments = (period.since, period.until, rep_ids, time_zone, as_of)
+    rows = await raw.fetch(_MISSED[deadline_h], *arguments)
     newest = max((row[-1] for row in rows), default=None)
     return [MissedHour(*row[:-1]) for row in map(tuple, rows)], newest
 

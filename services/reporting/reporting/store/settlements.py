@@ -20,7 +20,7 @@ _LOCK = "select pg_advisory_xact_lock(hashtextextended('settlements', 0))"
 _LAST_NO = "select coalesce(max(settlement_no), 0) from settlements"
 _NEWEST = f"select {_COLUMNS} from settlements where period = $1 order by revision desc limit 1"
 _BY_NO = f"select {_COLUMNS} from settlements where settlement_no = $1"
-_BY_APPROVAL = f"select {_COLUMNS} from settlements where approval_id = $1 and approval_id <> ''"
+_BY_APPROVAL = f"select {_COLUMNS} from settlements where period = $1 and approval_id = $2 and approval_id <> ''"
 _LIST = f"""
 select {_COLUMNS} from settlements where $1 = '' or period = $1 order by settlement_no desc limit {LIST_MAX}
 """
@@ -51,9 +51,9 @@ async def get(raw: asyncpg.Connection, settlement_no: int) -> Settlement | None:
     return _settlement(await raw.fetchrow(_BY_NO, settlement_no))
 
 
-async def by_approval(raw: asyncpg.Connection, approval_id: str) -> Settlement | None:
-    """The statement for which an approval was used; None when it was for none."""
-    return _settlement(await raw.fetchrow(_BY_APPROVAL, approval_id))
+async def by_approval(raw: asyncpg.Connection, month: Month, approval_id: str) -> Settlement | None:
+    """The statement of a month for which an approval was used; None when it was for none of them."""
+    return _settlement(await raw.fetchrow(_BY_APPROVAL, str(month), approval_id))
 
 
 async def listed(raw: asyncpg.Connection, period: str) -> list[Settlement]:

@@ -62,7 +62,7 @@ def wanted_week(
     if deadline_h not in DEADLINES_H:
         raise Invalid(f"deadline_h is none of {', '.join(map(str, DEADLINES_H))}")
     return WantedWeek(
-        period._replace(until=min(period.until, now)),
+        period,
         deadline_h,
         request.rep_id,
         request.manager_id,

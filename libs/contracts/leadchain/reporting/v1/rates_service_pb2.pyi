@@ -583,11 +583,11 @@ class GetMissedFollowUpsRequest(_message.Message):
     """IANA time zone of days and hours; empty for that of the installation."""
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp:
-        """Deadlines from this moment on; absent for the beginning."""
+        """Of assignments that began from this moment on; absent for the beginning."""
 
     @_builtins.property
     def until(self) -> _timestamp_pb2.Timestamp:
-        """Deadlines before this moment; absent for now."""
+        """Of assignments that began before this moment; absent for now."""
 
     def __init__(
         self,
@@ -673,7 +673,7 @@ class GetMissedFollowUpsResponse(_message.Message):
 
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp:
-        """Deadlines up to this moment are over."""
+        """What was over at this moment is counted."""
 
     @_builtins.property
     def watermark(self) -> _timestamp_pb2.Timestamp:
