@@ -67,10 +67,11 @@ def _show_pool(console: Console, answer: pb.ListPoolResponse) -> None:
     if not answer.leads:
         console.print("the pool is empty")
         return
-    table = plain_table("lead", "since", "had by", "where", "industry")
+    table = plain_table("lead", "level", "since", "had by", "where", "industry")
     for lead in answer.leads:
         since, where = moment(lead.pooled_at), lead.region_display or "-"
-        table.add_row(lead.lead_id, since, lead.previous_owner_id, where, lead.industry or "-")
+        industry = lead.industry or "-"
+        table.add_row(lead.lead_id, lead.level, since, lead.previous_owner_id, where, industry)
     console.print(table)
 
 

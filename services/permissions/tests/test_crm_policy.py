@@ -82,6 +82,10 @@ ALLOWED = [
     ("rep", "check_duplicate", "customer:any"),
     ("other-rep", "read_history", "customer:c-3"),
     ("other-rep", "claim", "customer:c-3"),
+    # What lies in the pool is listed without naming a lead.
+    ("rep", "list_pool", "lead:any"),
+    ("boss", "list_pool", "lead:any"),
+    ("leadctl", "list_pool", "lead:any"),
     ("rep", "edit", "follow_up:f-1"),
     # PM-02: the whole stream of one's people.
     ("boss", "watch_stream", "customer:c-1"),
@@ -104,6 +108,7 @@ ALLOWED = [
     ("notification", "co_sign", "audit_log:permissions"),
 ]
 DENIED = [
+    ("clerk", "list_pool", "lead:any", "no_role"),
     ("other-rep", "read", "customer:c-1", "no_relation"),
     ("other-rep", "read", "customer:c-4", "no_relation"),
     # ID-19: tags are made by few.
