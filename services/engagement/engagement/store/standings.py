@@ -36,14 +36,21 @@ on conflict (golden_id, name) do update set
   number = excluded.number, moment = excluded.moment, word = excluded.word, measured_at = excluded.measured_at
 where {_AGE.format("excluded")} > {_AGE.format("kept")}
 """
+# Everything locks a customer's standing before their figures and weeks, so that nobody waits in a circle.
+_LOOK = """
+insert into standings as s (golden_id, check_at)
+select distinct coalesce(a.into_golden_id, t.golden_id), $2::timestamptz from unnest($1::text[]) as t (golden_id)
+left join golden_aliases a on a.golden_id = t.golden_id
+order by 1
+on conflict (golden_id) do update set check_at = least(s.check_at, excluded.check_at)
+"""
 _KEEP = f"""
 with told as (
   select coalesce(a.into_golden_id, t.golden_id) as golden_id, t.name, t.number, t.moment, t.word, t.measured_at
   from unnest($1::text[], $2::text[], $3::int8[], $4::timestamptz[], $5::text[], $6::timestamptz[]) as t ({_COLUMNS})
   left join golden_aliases a on a.golden_id = t.golden_id
-), kept as ({_UPSERT})
-insert into standings as s (golden_id, check_at) select distinct golden_id, $7::timestamptz from told order by golden_id
-on conflict (golden_id) do update set check_at = least(s.check_at, excluded.check_at)
+)
+{_UPSERT}
 """
 _MERGE_FIGURES = f"""
 with told as (
@@ -64,7 +71,7 @@ on conflict (golden_id, week_from) do nothing
 """
 _MERGE_CHECKS = """
 with told as (delete from standings where golden_id = any($1::text[]) returning 1)
-insert into standings as s (golden_id, check_at) select $2, now() from told limit 1
+insert into standings as s (golden_id, check_at) select $2, 'epoch'::timestamptz from told limit 1
 on conflict (golden_id) do update set check_at = least(s.check_at, excluded.check_at)
 """
 _TAKE = """
@@ -122,23 +129,24 @@ order by v.golden_id limit $6
 
 async def keep(raw: asyncpg.Connection, figures: Sequence[Figure], *, now: datetime) -> None:
     """Keeps figures, each unless a later one is known, and lets what follows from them be looked at now."""
+    golden_ids = [each.golden_id for each in figures]
+    await raw.execute(_LOOK, golden_ids, now)
     await raw.execute(
         _KEEP,
-        [each.golden_id for each in figures],
+        golden_ids,
         [each.name for each in figures],
         [each.value if isinstance(each.value, int) else None for each in figures],
         [each.value if isinstance(each.value, datetime) else None for each in figures],
         [each.value if isinstance(each.value, str) else None for each in figures],
         [each.measured_at for each in figures],
-        now,
     )
 
 
 async def merge(raw: asyncpg.Connection, golden_ids: Sequence[str], into: str) -> None:
     """Makes customers' figures another's: of each the later one, and of weeks that both have the other's."""
+    await raw.execute(_MERGE_CHECKS, golden_ids, into)
     await raw.execute(_MERGE_FIGURES, golden_ids, into)
     await raw.execute(_MERGE_WEEKS, golden_ids, into)
-    await raw.execute(_MERGE_CHECKS, golden_ids, into)
 
 
 async def take(raw: asyncpg.Connection, *, now: datetime, limit: int) -> list[str]:
