@@ -20,6 +20,7 @@ from leadchain.assignment.v1.events_pb2 import (
 from leadchain.assignment.v1.pool_events_pb2 import LeadClaimed, LeadPooled, PoolWarning
 from leadchain.engagement.v1.behaviour_events_pb2 import BannerRaised
 from leadchain.engagement.v1.follow_up_events_pb2 import OpportunityStale
+from leadchain.engagement.v1.recording_events_pb2 import TranscriptionFailed
 from leadchain.engagement.v1.stage_events_pb2 import DealWon, StageLooped, StageMoved, StageOverdue
 from leadchain.engagement.v1.standing_events_pb2 import (
     DormantCustomerStirred,
@@ -103,6 +104,7 @@ TOLD = (
     TaskOpened,
     TaskOverdue,
     TaskReturned,
+    TranscriptionFailed,
 )
 """Events that a policy may tell of."""
 
