@@ -25,38 +25,36 @@ async def refusal(call: Any) -> tuple[str, str]:
     return refused.value.code().name, refused.value.details() or ""
 
 
-async def test_a_month_is_closed_by_approval_stated_once_and_corrected_by_a_revision(
-    reporting: Any, hearing: Any, a_lead: Callable[..., Any], database: Database
-) -> None:
-    done, undone = a_lead(), a_lead()
-    for event in (done.assigned(1), done.effective(4), undone.assigned(1, number=2)):
-        await hearing.hears(event)
+def settling(reporting: Any) -> Callable[..., Any]:
+    """Closes a month over gRPC."""
 
     async def settle(approval_id: str = "", period: str = MONTH) -> Any:
         request = pb.SettleFollowUpRatesRequest(period=period, approval_id=approval_id)
         return await reporting.settlements.SettleFollowUpRates(request, timeout=5)
 
-    # given: an assignment whose deadline nobody has stated to be over
-    code, why = await refusal(settle("approved-early"))
-    assert (code, "1 of its assignments are not due" in why) == ("FAILED_PRECONDITION", True)
+    return settle
 
-    # when: it is over, and others must agree
+
+async def test_a_month_is_closed_by_approval_stated_once_and_corrected_by_a_revision(
+    reporting: Any, hearing: Any, a_lead: Callable[..., Any]
+) -> None:
+    # given: two assignments, one of them in time
+    settle, done, undone = settling(reporting), a_lead(), a_lead()
+    for event in (done.assigned(1), done.effective(4), undone.assigned(1, number=2)):
+        await hearing.hears(event)
     await hearing.hears(undone.not_followed_up(2))
-    code, why = await refusal(settle())
-    assert code == "PERMISSION_DENIED"
-    asked = json.loads(why.partition("approval_required: ")[2])
-    assert asked["resource"] == "settlement:2026-02"
-    assert (await refusal(settle("made-up")))[0] == "PERMISSION_DENIED"
-    first = await settle("approved-1")
-    again = await settle("approved-1")
 
-    # then: the statement is closed, and what was approved is what was stated
-    assert (first.settlement.settlement_no, first.settlement.revision) == (1, 1)
+    # when: others have agreed
+    _, why = await refusal(settle())
+    asked = json.loads(why.partition("approval_required: ")[2])
+    first, again = await settle("approved-1"), await settle("approved-1")
+
+    # then: what was approved is closed, once
+    assert (asked["resource"], asked["action"]) == ("settlement:2026-02", "publish")
     assert asked["params"]["sha256"] == first.settlement.sha256
+    assert (first.settlement.settlement_no, first.settlement.revision) == (1, 1)
     assert (again.is_repeated, again.settlement) == (True, first.settlement)
     assert [(each.rep_id, each.rate_72h) for each in first.lines] == [("rep-01", 1), ("rep-02", 0)]
-
-    assert (await refusal(settle("approved-1", "2026-03")))[0] == "PERMISSION_DENIED"
 
     # when: a late fact changes a figure
     await hearing.hears(undone.effective(6, 2, told_after_h=200))
@@ -64,26 +62,56 @@ async def test_a_month_is_closed_by_approval_stated_once_and_corrected_by_a_revi
         pb.PreviewSettlementRequest(period=MONTH), timeout=5
     )
     assert (preview.revision, preview.running_count) == (2, 0)
-    assert (await settle("approved-1")).settlement == first.settlement
     second = await settle("approved-2")
 
     # then: the correction is a statement of its own, with the difference
     assert (second.settlement.settlement_no, second.settlement.revision) == (2, 2)
     assert [each.within_72h_difference for each in second.lines] == [0, 1]
-
-    async def stated() -> list[Any] | None:
-        found = await reporting.stated(FollowUpRateSettled)
-        return found if len(found) == 2 else None
-
-    events = await eventually(stated, what="both statements")
+    events = await stated(reporting, 2)
     assert [(e.settlement_no, e.corrects_settlement_no) for e in events] == [(1, 0), (2, 1)]
-    assert hashlib.sha256(events[1].statement.encode()).hexdigest() == events[1].sha256
-    listed = await reporting.settlements.ListSettlements(pb.ListSettlementsRequest(), timeout=5)
-    assert [each.settlement_no for each in listed.settlements] == [2, 1]
-    kept = await reporting.settlements.GetSettlement(
-        pb.GetSettlementRequest(settlement_no=1), timeout=5
+    assert [hashlib.sha256(e.statement.encode()).hexdigest() for e in events] == [
+        e.sha256 for e in events
+    ]
+    assert await kept(reporting) == {1: list(first.lines), 2: list(second.lines)}
+
+
+async def stated(reporting: Any, count: int) -> list[Any]:
+    """What was published of settlements, once there are so many."""
+
+    async def enough() -> list[Any] | None:
+        found: list[Any] = await reporting.stated(FollowUpRateSettled)
+        return found if len(found) == count else None
+
+    return await eventually(enough, what=f"{count} statements")
+
+
+async def kept(reporting: Any) -> dict[int, list[Any]]:
+    """The lines of every statement that is listed, by its number."""
+    settlements = reporting.settlements
+    listed = await settlements.ListSettlements(pb.ListSettlementsRequest(), timeout=5)
+    numbers = [each.settlement_no for each in listed.settlements]
+    asked = [pb.GetSettlementRequest(settlement_no=number) for number in numbers]
+    found = [await settlements.GetSettlement(each, timeout=5) for each in asked]
+    return {each.settlement.settlement_no: list(each.lines) for each in found}
+
+
+async def test_a_month_is_closed_by_its_own_approval_once_all_is_due_and_for_good(
+    reporting: Any, hearing: Any, a_lead: Callable[..., Any], database: Database
+) -> None:
+    settle, lead = settling(reporting), a_lead()
+    await hearing.hears(lead.assigned(1))
+
+    running = await refusal(settle("approved-1"))
+    await hearing.hears(lead.not_followed_up())
+    made_up = await refusal(settle("made-up"))
+    await settle("approved-1")
+    elsewhere = await refusal(settle("approved-1", "2026-03"))
+
+    assert running == (
+        "FAILED_PRECONDITION",
+        "2026-02 cannot be settled yet: 1 of its assignments are not due",
     )
-    assert (kept.settlement, list(kept.lines)) == (first.settlement, list(first.lines))
+    assert {made_up[0], elsewhere[0]} == {"PERMISSION_DENIED"}
     for change in ("update settlements set settled_by = 'x'", "delete from settled_rates"):
         async with database.raw() as raw:
             with pytest.raises(asyncpg.RaiseError, match="never changed"):

@@ -15,12 +15,10 @@ from zoneinfo import ZoneInfo
 
 from servicekit.errors import Conflict, Invalid, NotFound
 
-from reporting.domain.rates import Period, share
+from reporting.domain.rates import Period, Tally, share
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from reporting.domain.rates import Tally
 
 _MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 
@@ -82,6 +80,11 @@ class SettledRate(NamedTuple):
     within_72h: int
     due_difference: int = 0
     within_72h_difference: int = 0
+
+    @property
+    def figures(self) -> tuple[str, int, int, int, int]:
+        """Without the differences."""
+        return self.rep_id, self.given, self.excluded, self.due, self.within_72h
 
     @property
     def rate_72h(self) -> float | None:
@@ -149,23 +152,27 @@ def compared(
     tallies: Mapping[str, Tally], before: Sequence[SettledRate] | None
 ) -> tuple[list[SettledRate], bool]:
     """A line for each rep of either, and whether nothing differs from what was settled before."""
-    settled = {line.rep_id: line for line in before or ()}
-    lines = []
-    for rep_id in sorted({*tallies, *settled}):
-        line = _line(rep_id, tallies.get(rep_id))
-        last = settled.get(rep_id, SettledRate(rep_id, 0, 0, 0, 0))
-        if before is not None:
-            line = line._replace(
-                due_difference=line.due - last.due,
-                within_72h_difference=line.within_72h - last.within_72h,
-            )
-        lines.append(line)
-    return lines, before is not None and all(
-        line[:5] == settled.get(line.rep_id, line._replace(given=-1))[:5] for line in lines
-    )
+    if before is None:
+        return [_line(rep_id, tally) for rep_id, tally in sorted(tallies.items())], False
+    settled = {line.rep_id: line for line in before}
+    lines = [
+        _beside(_line(rep_id, tallies.get(rep_id, _NOTHING)), settled.get(rep_id))
+        for rep_id in sorted({*tallies, *settled})
+    ]
+    return lines, [line.figures for line in lines] == [line.figures for line in before]
 
 
-def _line(rep_id: str, tally: Tally | None) -> SettledRate:
-    if tally is None:
-        return SettledRate(rep_id, 0, 0, 0, 0)
+_NOTHING = Tally()
+
+
+def _line(rep_id: str, tally: Tally) -> SettledRate:
     return SettledRate(rep_id, tally.given, tally.excluded, tally.due_72h, tally.within_72h)
+
+
+def _beside(line: SettledRate, last: SettledRate | None) -> SettledRate:
+    if last is None:
+        return line._replace(due_difference=line.due, within_72h_difference=line.within_72h)
+    return line._replace(
+        due_difference=line.due - last.due,
+        within_72h_difference=line.within_72h - last.within_72h,
+    )
