@@ -36,7 +36,7 @@ CONNECTIONS = 48
 GATEWAY = "engagement"
 """The service that may act for people."""
 SINK_TIMEOUT_S = 5.0
-SETTLE_BASE_S = 60.0
+SETTLE_BASE_S = 120.0
 SETTLE_PER_LEAD_S = 0.01
 
 
