@@ -52,16 +52,15 @@ with unsent as (
   where {_QUEUED} and s.bundle_id = s.send_id and s.next_attempt_at <= now() and s.leased_until < now()
     and s.lane <> all($1::text[])
   order by s.next_attempt_at limit $3 for update skip locked
-), heads as (
-  select lane, head from (
-    select distinct on (lane) lane, send_id as head from unsent order by lane, send_id
-  ) as each order by head limit $3
 ), placed as (
-  select u.send_id, u.lane, u.size, (row_number() over (partition by u.lane order by u.send_id) - 1) / u.size as number
-  from unsent u join heads h using (lane)
+  select send_id, lane, size, (row_number() over of_lane - 1) / size as number,
+         first_value(send_id) over of_lane as oldest
+  from unsent window of_lane as (partition by lane order by send_id)
+), ranked as (
+  select *, dense_rank() over (order by oldest) as lane_no from placed
 ), grouped as (
   select send_id, size, number, first_value(send_id) over bundle as head, count(*) over bundle as filled
-  from placed where number < {BUNDLES_OF_A_LANE}
+  from ranked where number < {BUNDLES_OF_A_LANE} and lane_no <= $3
   window bundle as (partition by lane, number order by send_id rows between unbounded preceding and unbounded following)
 ), members as (
   select send_id, head from grouped where number = 0 or filled = size
