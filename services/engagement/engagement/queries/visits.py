@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from engagement.seals import Seals
 
 PLANS_AT_ONCE = 8
-"""Plans that one process makes at a time; each asks a traffic source and weighs orders for up to a second."""
+"""Plans that one process makes at a time; each asks a traffic source and weighs orders in a thread."""
 
 
 @dataclass(frozen=True, slots=True)
