@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 CONNECTIONS = 64
 SETTLES_WITHIN_S = 240.0
-ASK_EVERY_S = 0.25
+ASK_EVERY_S = 0.5
 TRACED_SHARE = "0.01"
 USUAL_SLA = Path(__file__).parents[1] / "services/assignment/assignment/policies/sla.yaml"
 

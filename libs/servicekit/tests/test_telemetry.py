@@ -39,7 +39,7 @@ ALSO_SAMPLED = f"00-{OTHER_TRACE}-b7ad6b7169203331-01"
 UNSAMPLED = f"00-{TRACE}-00f067aa0ba902b7-00"
 _FEW_VALUED_LABELS = {
     *("consumer", "stream", "channel", "method", "code", "reason"),
-    *("error_type", "timer", "worker", "outcome", "system", "kind", "rate"),
+    *("error_type", "timer", "worker", "outcome", "system", "kind", "rate", "group"),
 }
 EVENT = "leadchain.intake.v1.LeadReceived"
 
