@@ -23,7 +23,7 @@ status: ## say what runs and where it listens
 
 ## Check
 test: lint proto-check ## everything that is checked: lint, types, contracts, every test on real NATS and PostgreSQL
-	@$(bin)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not e2e" && $(bin)/pytest -q -m e2e tests/e2e leadctl/tests/test_demo.py
+	@$(bin)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not e2e" && $(bin)/pytest -q -m e2e tests/e2e leadctl/tests/test_demo.py
 test-kit: setup ## the kit's tests
 	@$(bin)/pytest -q libs
 test-service: setup ## one service's tests: make test-service s=identity
