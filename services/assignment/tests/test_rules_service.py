@@ -336,7 +336,7 @@ async def test_rules_that_a_release_cannot_read_hold_leads_back_until_others_are
         await put_reps(before)
         await before.rules.PublishRules(publish(BO_FIRST, approval_id="approved-1"))
     async with database.raw() as raw:
-        await raw.execute("update rule_versions set document = 'rules: [' where version = 2")
+        await raw.execute("update rule_versions set document = 'rules: [}' where version = 2")
 
     async with run(settings, token) as after:
         refused = await refusal(after.stub.PutReps(pb.PutRepsRequest(reps=REPS)))
