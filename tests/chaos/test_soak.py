@@ -35,6 +35,7 @@ async def test_no_lead_is_lost_whatever_is_killed(round_no, stack, known, make_p
 
     after, expected = outcome.books.ledger.total, planned.expected()
     assert answer_problems(planned, outcome.receipts) == []
+    assert [str(lead) for lead in outcome.books.ledger.missing] == []
     assert after.missing_count == 0
     assert after.accepted_count - before.total.accepted_count == expected.accepted
     # Somebody of an earlier round may have asked again, and is merged instead of assigned.

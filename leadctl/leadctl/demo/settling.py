@@ -78,6 +78,8 @@ def unsettled(books: Books, accepted: int) -> str:
         return f"the book of {', '.join(ledger.unreachable)}"
     if ledger.total.accepted_count < accepted or ledger.in_flight_count:
         return f"{ledger.in_flight_count} of {ledger.total.accepted_count} leads on their way"
+    if ledger.total.missing_count:
+        return f"{ledger.total.missing_count} late leads that a book does not have"
     if books.reminders.due_count:
         return f"{books.reminders.due_count} reminders"
     behind = [
