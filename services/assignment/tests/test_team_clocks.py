@@ -55,6 +55,41 @@ async def test_a_lead_that_comes_at_the_weekend_is_due_when_the_team_has_worked_
     assert await office.fire(desk) >= 1
 
 
+async def test_an_assignment_states_when_its_owner_is_late_by_the_calendar_of_their_team(
+    office: Any, build: Any
+) -> None:
+    await put_calendars(office, shenzhen=OFFICE_HOURS)
+    always = (build.shift("00:00", "24:00"),)
+    await office.put_reps(build.rep("ana", calendar="shenzhen", shifts=always), build.rep("bo"))
+
+    await office.assign(build.desk(), [build.lead(), build.lead()])
+
+    stated = {
+        event.calendar: [
+            due.ToDatetime(tzinfo=UTC)
+            for due in (
+                event.follow_up_24h_due_at,
+                event.follow_up_48h_due_at,
+                event.follow_up_72h_due_at,
+            )
+        ]
+        for event in await office.published()
+    }
+    day = timedelta(days=1)
+    assert stated[""] == [
+        SATURDAY_EVENING + day,
+        SATURDAY_EVENING + 2 * day,
+        SATURDAY_EVENING + 3 * day,
+    ]
+    # A day of this team has 7.5 hours, a week 37.5.
+    opening = MONDAY_OPENING
+    assert stated["shenzhen"] == [
+        opening + 3 * day + timedelta(hours=1.5),
+        opening + 8 * day + timedelta(hours=3),
+        opening + 11 * day + timedelta(hours=6),
+    ]
+
+
 async def test_the_next_owner_is_due_by_the_calendar_of_their_own_team(
     office: Any, build: Any, clock: Any
 ) -> None:

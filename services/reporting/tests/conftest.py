@@ -90,11 +90,21 @@ class StoryTeller:
         """It could not be understood."""
         return self._event(intake.DeliveryQuarantined, after_s, reason="no_contact_point")
 
-    def assigned(self, after_s: float = 1, number: int = 1) -> assignment.LeadAssigned:
-        """It has an owner, `number` the first, second and so on."""
-        return self._event(
+    def assigned(
+        self, after_s: float = 1, number: int = 1, due_h: Sequence[float] = ()
+    ) -> assignment.LeadAssigned:
+        """It has an owner, `number` the first, second and so on; `due_h` is when 24, 48 and 72 hours are over."""
+        event = self._event(
             assignment.LeadAssigned, after_s, assignee_id=f"rep-0{number}", assignment_no=number
         )
+        stated = (
+            event.follow_up_24h_due_at,
+            event.follow_up_48h_due_at,
+            event.follow_up_72h_due_at,
+        )
+        for stamp, hours in zip(stated, due_h, strict=False):
+            stamp.FromDatetime(self.at + timedelta(hours=hours))
+        return event
 
     def unassignable(self, after_s: float = 1) -> assignment.LeadUnassignable:
         """Nobody can take it."""

@@ -141,6 +141,21 @@ async def test_a_deadline_by_a_calendar_is_the_one_that_assignment_stated(
     assert (after_all.within_72h, after_all.late, after_all.running) == (1, 1, 0)
 
 
+async def test_deadlines_are_those_of_the_owners_working_time_from_the_beginning(
+    database: Database, a_lead: Callable[..., Any], tell: Any
+) -> None:
+    by_calendar = (72, 144, 216)
+    leads = {hours: a_lead() for hours in (70, 140, 210, 220)}
+    for hours, lead in leads.items():
+        await tell([lead.assigned(1, due_h=by_calendar), lead.effective(hours)])
+
+    running, over = await tally(database, at_h=215), await tally(database, at_h=230)
+
+    assert (running.due_24h, running.due_48h, running.due_72h) == (4, 4, 0)
+    assert (running.within_24h, running.within_48h, running.running) == (1, 2, 4)
+    assert (over.within_72h, over.late, over.never) == (3, 1, 0)
+
+
 async def test_evidence_that_is_confirmed_late_counts_from_when_it_was_recorded(
     database: Database, a_lead: Callable[..., Any], tell: Any
 ) -> None:

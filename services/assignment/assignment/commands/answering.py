@@ -85,7 +85,7 @@ async def decline_lead(
         ruling,
         cause=Cause.DECLINED,
         previous=rep_id,
-        version=router.rules.version,
+        clocks=clocks,
     )
     uow.publish(assigned, key=str(lead_id), cause=lead.traceparent)
     return Declined(ruling.rep_id, left)

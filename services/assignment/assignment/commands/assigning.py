@@ -67,7 +67,7 @@ async def assign_leads(uow: UnitOfWork, desk: Desk, leads: Sequence[Lead]) -> No
     joining = with_owners(arrivals.joining, {key: own.assignee_id for key, own in owners.items()})
     await _save(uow, router, routed, joining, owners=owners, openings=openings)
     await start_contact_clocks(uow, clocks, desk.sla, owners)
-    _publish_routed(uow, router, routed, owners=owners)
+    _publish_routed(uow, router, routed, owners=owners, clocks=clocks)
     for lead, into in joining:
         uow.publish(wire.lead_merged(lead, into), key=str(lead.lead_id), cause=lead.traceparent)
 
@@ -187,6 +187,7 @@ def _publish_routed(
     routed: Sequence[tuple[Lead, Ruling]],
     *,
     owners: dict[LeadId, Owned],
+    clocks: TeamClocks,
 ) -> None:
     known_refusals: dict[tuple[Step, ...], list[Refusal]] = {}
     for lead, ruling in routed:
@@ -194,7 +195,7 @@ def _publish_routed(
         _publish_score(uow, router, lead, ruling, owned)
         if owned is not None and isinstance(ruling, Assigned):
             cause = _cause(ruling, Cause.FIRST)
-            _publish_assigned(uow, router, lead, ruling, owned=owned, cause=cause)
+            _publish_assigned(uow, clocks, lead, ruling, owned=owned, cause=cause)
             continue
         if ruling.steps not in known_refusals:
             known_refusals[ruling.steps] = _refusals(uow, router, ruling)
@@ -237,11 +238,9 @@ def _publish_score(
 
 
 def _publish_assigned(
-    uow: UnitOfWork, router: Router, lead: Lead, ruling: Assigned, *, owned: Owned, cause: Cause
+    uow: UnitOfWork, clocks: TeamClocks, lead: Lead, ruling: Assigned, *, owned: Owned, cause: Cause
 ) -> None:
-    event = wire.lead_assigned(
-        lead, owned, ruling, cause=cause, previous=None, version=router.rules.version
-    )
+    event = wire.lead_assigned(lead, owned, ruling, cause=cause, previous=None, clocks=clocks)
     uow.publish(event, key=str(lead.lead_id), cause=lead.traceparent)
 
 
@@ -272,4 +271,4 @@ async def _save_drained(
     for lead, ruling in routed:
         owned = owners[lead.lead_id]
         cause = _cause(ruling, Cause.DRAINED)
-        _publish_assigned(uow, router, lead, ruling, owned=owned, cause=cause)
+        _publish_assigned(uow, clocks, lead, ruling, owned=owned, cause=cause)

@@ -137,7 +137,7 @@ async def fire_contact_timers(uow: UnitOfWork, desk: Desk) -> Fired:
         await start_contact_clocks(uow, clocks, desk.sla, owners)
         moved.update(each.lead.lead_id for each in overdue)
         for hand_over in hand_overs:
-            _publish(uow, router, hand_over)
+            _publish(uow, router, clocks, hand_over)
     staying = [timer for timer in timers if timer.lead_id not in moved]
     await start_follow_up_clocks(uow, clocks, desk.sla, staying, stored)
     await start_hold_clocks(uow, desk, router, staying, stored)
@@ -212,7 +212,7 @@ async def _save(
     return owners
 
 
-def _publish(uow: UnitOfWork, router: Router, hand_over: _HandOver) -> None:
+def _publish(uow: UnitOfWork, router: Router, clocks: TeamClocks, hand_over: _HandOver) -> None:
     """States that contact is overdue, then what became of the lead; both continue the lead's own trace."""
     overdue, lead, owned = hand_over.overdue, hand_over.overdue.lead, hand_over.overdue.owned
     key, cause = str(lead.lead_id), lead.traceparent
@@ -236,6 +236,6 @@ def _publish(uow: UnitOfWork, router: Router, hand_over: _HandOver) -> None:
         hand_over.ruling,
         cause=hand_over.cause,
         previous=owned.assignee_id,
-        version=router.rules.version,
+        clocks=clocks,
     )
     uow.publish(assigned, key=key, cause=cause)

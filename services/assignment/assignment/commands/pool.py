@@ -79,7 +79,7 @@ async def claim_lead(uow: UnitOfWork, desk: Desk, lead_id: LeadId, rep_id: RepId
     owned = Owned(rep_id, pooled(stored).assignment_no + 1, due_at, uow.now)
     await _save(uow, router, stored, owned, ruling)
     await start_contact_clocks(uow, clocks, desk.sla, {lead_id: owned})
-    _publish(uow, router, stored, owned, ruling)
+    _publish(uow, clocks, stored, owned, ruling)
     return Claimed(due_at, left)
 
 
@@ -122,7 +122,7 @@ async def _save(
 
 
 def _publish(
-    uow: UnitOfWork, router: Router, stored: StoredLead, owned: Owned, ruling: Assigned
+    uow: UnitOfWork, clocks: TeamClocks, stored: StoredLead, owned: Owned, ruling: Assigned
 ) -> None:
     lead, before = stored.lead, pooled(stored)
     claimed = wire.lead_claimed(lead, owned, before)
@@ -133,6 +133,6 @@ def _publish(
         ruling,
         cause=Cause.CLAIMED,
         previous=before.previous_owner_id,
-        version=router.rules.version,
+        clocks=clocks,
     )
     uow.publish(assigned, key=str(lead.lead_id), cause=lead.traceparent)

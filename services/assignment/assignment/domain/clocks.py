@@ -7,13 +7,14 @@ and time off leave out counts all the same: a customer does not wait longer beca
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
 
 from assignment.domain.calendars import NoWorkingTime
 from assignment.domain.leads import Owned
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from assignment.domain.candidates import Router
     from assignment.domain.leads import LeadId, RepId, StoredLead
@@ -40,6 +41,15 @@ class Timer:
     roster_version: int = 0
 
 
+class FollowUpDue(NamedTuple):
+    """When 24, 48 and 72 hours of an owner's time are over (AS-19, FU-08), by the named calendar."""
+
+    calendar: str
+    in_24h: datetime
+    in_48h: datetime
+    in_72h: datetime
+
+
 def concerned(stored: StoredLead | None, timer: Timer) -> Owned | None:
     """The owner whose clock it is, if they still have the lead."""
     standing = stored.standing if stored is not None else None
@@ -61,11 +71,18 @@ class TeamClocks:
         self._calendars = router.roster.calendars
         self.now = now
         self.roster_version = router.roster.version
+        self.rules_version = router.rules.version
         self._deadlines: dict[tuple[str, timedelta, datetime], tuple[str, datetime]] = {}
 
     def due_at(self, rep_id: RepId, within: timedelta) -> datetime:
         """When a rep's time is over that begins now."""
         return self._deadline(rep_id, within, self.now)[1]
+
+    def follow_up_due(self, rep_id: RepId) -> FollowUpDue:
+        """When a rep who gets a lead now is late."""
+        calendar, in_24h = self._deadline(rep_id, timedelta(hours=24), self.now)
+        in_48h, in_72h = (self.due_at(rep_id, timedelta(hours=hours)) for hours in (48, 72))
+        return FollowUpDue(calendar, in_24h, in_48h, in_72h)
 
     def timer(
         self, lead_id: LeadId, owned: Owned, within: timedelta, *, started_at: datetime

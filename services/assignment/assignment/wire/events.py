@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from leadchain.permissions.v1.events_pb2 import SessionsRevoked
     from servicekit.erasures import Erased, Part
 
-    from assignment.domain.clocks import Timer
+    from assignment.domain.clocks import TeamClocks, Timer
     from assignment.domain.decisions import Cause
     from assignment.domain.leads import OpenLead, Owned
     from assignment.domain.refusals import Refusal
@@ -73,9 +73,10 @@ def lead_assigned(
     *,
     cause: Cause,
     previous: RepId | None,
-    version: int,
+    clocks: TeamClocks,
 ) -> pb.LeadAssigned:
-    """The fact that a lead has an owner; `version` is that of the rules."""
+    """The fact that a lead has an owner, whose `clocks` begin now."""
+    due = clocks.follow_up_due(owned.assignee_id)
     event = pb.LeadAssigned(
         lead_id=str(lead.lead_id),
         golden_id=lead.golden_id,
@@ -84,7 +85,7 @@ def lead_assigned(
         assignment_no=owned.assignment_no,
         cause=pb.AssignmentCause.ValueType(cause),
         rule_id=ruling.rule.rule_id,
-        rules_version=version,
+        rules_version=clocks.rules_version,
         pool_id=ruling.pool_id,
         score=ruling.subject.score,
         channel=lead.channel,
@@ -92,8 +93,12 @@ def lead_assigned(
         industry=lead.profile.industry,
         phone_display=lead.phone_display,
         first_action=lead.first_action,
+        calendar=due.calendar,
     )
     event.contact_due_at.FromDatetime(owned.contact_due_at)
+    event.follow_up_24h_due_at.FromDatetime(due.in_24h)
+    event.follow_up_48h_due_at.FromDatetime(due.in_48h)
+    event.follow_up_72h_due_at.FromDatetime(due.in_72h)
     event.received_at.FromDatetime(lead.received_at)
     return event
 

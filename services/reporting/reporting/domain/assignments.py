@@ -12,7 +12,8 @@ from typing import NamedTuple
 class Stretch(NamedTuple):
     """What one event states of an owner's time with a lead, which is the `number`th assignment of the lead.
 
-    `..._us` are microseconds of Unix time, 0 where the event does not say.
+    `..._us` are microseconds of Unix time, 0 where the event does not say. `due_us` is the deadline that the event is
+    about; an assignment states all three, of 24, 48 and 72 hours.
     """
 
     lead_id: str
@@ -22,6 +23,8 @@ class Stretch(NamedTuple):
     occurred_us: int
     assigned_us: int = 0
     due_us: int = 0
+    due_48_us: int = 0
+    due_72_us: int = 0
 
 
 class EffectiveFollowUp(NamedTuple):

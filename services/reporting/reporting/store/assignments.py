@@ -11,33 +11,37 @@ if TYPE_CHECKING:
 
     from reporting.domain.assignments import EffectiveFollowUp, Stretch
 
-_STATED = {
-    "LeadAssigned": None,
-    "FollowUpBecameYellow": ("due_48_at", "greatest", "due_us"),
-    "FollowUpOverdue": ("due_72_at", "greatest", "due_us"),
-    "LeadDeclined": ("declined_at", "least", "occurred_us"),
-    "LeadPooled": ("pooled_at", "greatest", "occurred_us"),
+_STATED: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "LeadAssigned": (
+        ("due_24_at", "greatest", "due_us"),
+        ("due_48_at", "greatest", "due_48_us"),
+        ("due_72_at", "greatest", "due_72_us"),
+    ),
+    "FollowUpBecameYellow": (("due_48_at", "greatest", "due_us"),),
+    "FollowUpOverdue": (("due_72_at", "greatest", "due_us"),),
+    "LeadDeclined": (("declined_at", "least", "occurred_us"),),
+    "LeadPooled": (("pooled_at", "greatest", "occurred_us"),),
 }
-"""For each event: its own column beside those that all share, how that is joined, and what it is made of."""
+"""For each event: its own columns beside those that all share, how each is joined, and what it is made of."""
+_GATHER = {"least": "min", "greatest": "max"}
 
 
-def _statement(own: tuple[str, str, str] | None) -> str:
-    column, value, join = "", "", ""
-    if own is not None:
-        name, keep, source = own
-        gather = "min" if keep == "least" else "max"
-        column, value = f", {name}", f", to_timestamp({gather}({source}) / 1e6)"
-        join = f", {name} = {keep}(a.{name}, excluded.{name})"
+def _statement(own: Sequence[tuple[str, str, str]]) -> str:
+    columns = "".join(f", {name}" for name, _, _ in own)
+    values = "".join(
+        f", to_timestamp(nullif({_GATHER[keep]}({source}), 0) / 1e6)" for _, keep, source in own
+    )
+    joins = "".join(f", {name} = {keep}(a.{name}, excluded.{name})" for name, keep, _ in own)
     return f"""
-insert into assignments as a (lead_id, number, channel, rep_id, newest_at, assigned_at{column})
+insert into assignments as a (lead_id, number, channel, rep_id, newest_at, assigned_at{columns})
 select lead_id, number, min(channel), max(rep_id), to_timestamp(max(occurred_us) / 1e6),
-       to_timestamp(nullif(min(assigned_us), 0) / 1e6){value}
-from unnest($1::uuid[], $2::int4[], $3::text[], $4::text[], $5::int8[], $6::int8[], $7::int8[])
-  as t(lead_id, number, channel, rep_id, occurred_us, assigned_us, due_us)
+       to_timestamp(nullif(min(assigned_us), 0) / 1e6){values}
+from unnest($1::uuid[], $2::int4[], $3::text[], $4::text[], $5::int8[], $6::int8[], $7::int8[], $8::int8[], $9::int8[])
+  as t(lead_id, number, channel, rep_id, occurred_us, assigned_us, due_us, due_48_us, due_72_us)
 group by lead_id, number order by lead_id, number
 on conflict (lead_id, number) do update
 set rep_id = greatest(a.rep_id, excluded.rep_id), newest_at = greatest(a.newest_at, excluded.newest_at),
-    assigned_at = least(a.assigned_at, excluded.assigned_at){join}
+    assigned_at = least(a.assigned_at, excluded.assigned_at){joins}
 """
 
 

@@ -18,7 +18,15 @@ def assigned(event: assignment.LeadAssigned) -> Stretch:
     """It begins."""
     at = microseconds(event.occurred_at)
     return Stretch(
-        event.lead_id, event.assignment_no, event.channel, event.assignee_id, at, assigned_us=at
+        event.lead_id,
+        event.assignment_no,
+        event.channel,
+        event.assignee_id,
+        at,
+        at,
+        microseconds(event.follow_up_24h_due_at),
+        microseconds(event.follow_up_48h_due_at),
+        microseconds(event.follow_up_72h_due_at),
     )
 
 

@@ -187,6 +187,10 @@ class LeadAssigned(_message.Message):
     FIRST_ACTION_FIELD_NUMBER: _builtins.int
     POOL_ID_FIELD_NUMBER: _builtins.int
     SCORE_FIELD_NUMBER: _builtins.int
+    CALENDAR_FIELD_NUMBER: _builtins.int
+    FOLLOW_UP_24H_DUE_AT_FIELD_NUMBER: _builtins.int
+    FOLLOW_UP_48H_DUE_AT_FIELD_NUMBER: _builtins.int
+    FOLLOW_UP_72H_DUE_AT_FIELD_NUMBER: _builtins.int
     event_id: _builtins.str
     """UUIDv7 of this event."""
     lead_id: _builtins.str
@@ -219,6 +223,8 @@ class LeadAssigned(_message.Message):
     """The pool that the lead fell back to, or "owner" for the fallback owner; empty where the rule itself decided."""
     score: _builtins.float
     """The lead's priority score (AS-16)."""
+    calendar: _builtins.str
+    """The calendar by which the owner's deadlines are counted; empty for the clock on the wall."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When the fact became true."""
@@ -230,6 +236,18 @@ class LeadAssigned(_message.Message):
     @_builtins.property
     def received_at(self) -> _timestamp_pb2.Timestamp:
         """When lead-intake stored the delivery."""
+
+    @_builtins.property
+    def follow_up_24h_due_at(self) -> _timestamp_pb2.Timestamp:
+        """When 24 hours of that time are over (AS-19)."""
+
+    @_builtins.property
+    def follow_up_48h_due_at(self) -> _timestamp_pb2.Timestamp:
+        """When 48 hours are (FU-08)."""
+
+    @_builtins.property
+    def follow_up_72h_due_at(self) -> _timestamp_pb2.Timestamp:
+        """When 72 hours are (FU-08)."""
 
     def __init__(
         self,
@@ -253,10 +271,14 @@ class LeadAssigned(_message.Message):
         first_action: _builtins.str = ...,
         pool_id: _builtins.str = ...,
         score: _builtins.float = ...,
+        calendar: _builtins.str = ...,
+        follow_up_24h_due_at: _timestamp_pb2.Timestamp | None = ...,
+        follow_up_48h_due_at: _timestamp_pb2.Timestamp | None = ...,
+        follow_up_72h_due_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["contact_due_at", b"contact_due_at", "occurred_at", b"occurred_at", "received_at", b"received_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["contact_due_at", b"contact_due_at", "follow_up_24h_due_at", b"follow_up_24h_due_at", "follow_up_48h_due_at", b"follow_up_48h_due_at", "follow_up_72h_due_at", b"follow_up_72h_due_at", "occurred_at", b"occurred_at", "received_at", b"received_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignee_id", b"assignee_id", "assignment_no", b"assignment_no", "cause", b"cause", "channel", b"channel", "contact_due_at", b"contact_due_at", "event_id", b"event_id", "first_action", b"first_action", "golden_id", b"golden_id", "industry", b"industry", "lead_id", b"lead_id", "occurred_at", b"occurred_at", "phone_display", b"phone_display", "pool_id", b"pool_id", "previous_assignee_id", b"previous_assignee_id", "received_at", b"received_at", "region_display", b"region_display", "rule_id", b"rule_id", "rules_version", b"rules_version", "score", b"score"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignee_id", b"assignee_id", "assignment_no", b"assignment_no", "calendar", b"calendar", "cause", b"cause", "channel", b"channel", "contact_due_at", b"contact_due_at", "event_id", b"event_id", "first_action", b"first_action", "follow_up_24h_due_at", b"follow_up_24h_due_at", "follow_up_48h_due_at", b"follow_up_48h_due_at", "follow_up_72h_due_at", b"follow_up_72h_due_at", "golden_id", b"golden_id", "industry", b"industry", "lead_id", b"lead_id", "occurred_at", b"occurred_at", "phone_display", b"phone_display", "pool_id", b"pool_id", "previous_assignee_id", b"previous_assignee_id", "received_at", b"received_at", "region_display", b"region_display", "rule_id", b"rule_id", "rules_version", b"rules_version", "score", b"score"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
