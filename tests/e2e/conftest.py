@@ -38,6 +38,11 @@ MEMORY_BYTES_MIN = 3 * 2**30
 """What the data of several stacks may come to."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of the shared stack come last: while it runs, though nobody asks it anything, it takes time from others."""
+    items.sort(key=lambda item: "shared_stack" in getattr(item, "fixturenames", ()))
+
+
 class StackScheduling(LoadScopeScheduling):
     """Gives all modules of the shared stack to one process, the longest work first, and each other module to any."""
 
