@@ -38,16 +38,15 @@ update timers set due_at = t.due_at, fired_at = null
 from unnest($2::uuid[], $3::int4[], $4::timestamptz[]) as t (lead_id, assignment_no, due_at)
 where timers.lead_id = t.lead_id and timers.assignment_no = t.assignment_no and timers.kind = $1
 """
+# By place: a join would read the whole table, whose running part is all that is ever asked for.
 _TAKE_DUE = """
 update timers set fired_at = $1
-from (
-  select lead_id, assignment_no from timers
+where ctid = any(array(
+  select ctid from timers
   where fired_at is null and due_at <= $1 and kind = $3
   order by due_at limit $2 for update skip locked
-) as due
-where timers.lead_id = due.lead_id and timers.assignment_no = due.assignment_no and timers.kind = $3
-returning timers.lead_id, timers.assignment_no, coalesce(timers.started_at, timers.due_at), timers.due_at,
-  timers.calendar, timers.roster_version
+))
+returning lead_id, assignment_no, coalesce(started_at, due_at), due_at, calendar, roster_version
 """
 
 
