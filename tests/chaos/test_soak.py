@@ -20,6 +20,7 @@ VICTIMS = (
     "nats", "postgres",
 )  # fmt: skip
 DELIVERIES = 1500
+BEGUN_COUNT = 20
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(ROUNDS * 600)]
 
@@ -30,7 +31,8 @@ async def test_no_lead_is_lost_whatever_is_killed(round_no, stack, known, make_p
     planned = make_plan(DELIVERIES, seed=1000 + round_no)
     async with asyncio.TaskGroup() as tasks:
         performance = tasks.create_task(play(planned, rate_per_s=25.0))
-        tasks.create_task(kill_all_in_some_order(stack, known, seed=round_no))
+        begun = before.total.accepted_count + BEGUN_COUNT
+        tasks.create_task(kill_all_in_some_order(stack, known, seed=round_no, begun=begun))
     outcome = performance.result()
 
     after, expected = outcome.books.ledger.total, planned.expected()
@@ -47,12 +49,17 @@ def owned(line):
     return line.assigned_count + line.pooled_count + line.merged_count
 
 
-async def kill_all_in_some_order(stack, known, *, seed):
-    await eventually(lambda: _answers(known), deadline_s=30)
+async def kill_all_in_some_order(stack, known, *, seed, begun):
+    """Kills one after the other once the ledger has come to `begun` leads: accounts and people are there by then."""
+    await eventually(lambda: _has_accepted(known, begun), deadline_s=60, what="the deliveries")
     for name in random.Random(seed).sample(VICTIMS, len(VICTIMS)):
         await asyncio.to_thread(stack.kill, name, signal.SIGKILL)
         await stack.start(name)
         await eventually(lambda: _answers(known), deadline_s=60, what=f"the chain after {name}")
+
+
+async def _has_accepted(known, count):
+    return (await current_ledger(known)).total.accepted_count >= count
 
 
 async def _answers(known):
