@@ -1,14 +1,12 @@
-"""Calls of another's HTTP API: bounded in time and size, never redirected, only to the address of the settings."""
+"""Calls of another's HTTP API below the address of the settings, and what of its answers is no use."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-import aiohttp
 import msgspec
-from servicekit.telemetry import http_client_span, inject_headers
+from servicekit import http_calls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +14,6 @@ if TYPE_CHECKING:
 CALL_TIMEOUT_S = 5.0
 CONNECTIONS_MAX = 8
 BODY_BYTES_MAX = 4 * 1024 * 1024
-RETRY_AFTER_S_MAX = 3600.0
 
 
 class NotAnswered(Exception):  # noqa: N818 - errors are named by what is wrong
@@ -61,25 +58,16 @@ class HttpCalls:
     def __init__(self, name: str, base_url: str, *, timeout_s: float = CALL_TIMEOUT_S) -> None:
         self.name = name
         self._base_url = base_url.rstrip("/")
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
-        address = urlsplit(base_url)
-        self._host = address.hostname or ""
-        self._port = address.port or (443 if address.scheme == "https" else 80)
-        self._session: aiohttp.ClientSession | None = None
+        bounds = http_calls.Bounds(timeout_s, BODY_BYTES_MAX)
+        self._pool = http_calls.CallPool(bounds, connections_max=CONNECTIONS_MAX)
 
     async def start(self) -> None:
         """Opens the pool of connections."""
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=self._timeout,
-        )
+        await self._pool.start()
 
     async def stop(self) -> None:
         """Closes it."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._pool.stop()
 
     def problem(self) -> str | None:
         """None: who is called may be away, and the service goes on."""
@@ -87,37 +75,20 @@ class HttpCalls:
 
     async def ask(self, call: Call) -> Answer:
         """Makes a call once; raises `NotAnswered`, also for a status that is not good."""
-        with http_client_span(call.method, call.template, self._host, self._port) as span:
-            try:
-                answer = await self._sent(call)
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                # The error's own text holds the URL, and with it keys.
-                span.fail(type(error).__name__)
-                code = "timeout" if isinstance(error, TimeoutError) else "unreachable"
-                raise NotAnswered(code) from None
-            span.status(answer.status)
-        return _good(answer)
+        try:
+            answer = await self._pool.ask(self._request(call))
+        except http_calls.NotAnswered as failure:
+            is_permanent = failure.code is http_calls.Fault.TOO_LARGE
+            raise NotAnswered(failure.code.value, is_permanent=is_permanent) from None
+        return _good(Answer(answer.status, _document(answer.body), answer.retry_after_s))
 
-    async def _sent(self, call: Call) -> Answer:
-        if self._session is None:
-            raise ConnectionError("the calls have not been started")
-        headers = {"user-agent": "leadchain", **call.headers}
-        inject_headers(headers)
-        async with self._session.request(
-            call.method,
-            self._base_url + call.path,
-            params=dict(call.query),
-            headers=headers,
-            json=call.document,
-            allow_redirects=False,
-        ) as response:
-            body = bytearray()
-            async for chunk in response.content.iter_any():
-                body += chunk
-                if len(body) > BODY_BYTES_MAX:
-                    raise NotAnswered("too_large", is_permanent=True)
-            retry_after_s = _seconds(response.headers.get("retry-after", ""))
-            return Answer(response.status, _document(bytes(body)), retry_after_s)
+    def _request(self, call: Call) -> http_calls.Call:
+        url = self._base_url + call.path
+        if call.document is None:
+            return http_calls.Call(call.method, url, call.template, call.query, call.headers)
+        headers = {"content-type": "application/json", **call.headers}
+        body = msgspec.json.encode(call.document)
+        return http_calls.Call(call.method, url, call.template, call.query, headers, body)
 
 
 def _good(answer: Answer) -> Answer:
@@ -134,9 +105,3 @@ def _document(body: bytes) -> Mapping[str, Any]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _seconds(text: str) -> float:
-    if not (text.isascii() and text.isdecimal() and len(text) < 9):
-        return 0.0
-    return min(RETRY_AFTER_S_MAX, float(text))

@@ -73,6 +73,16 @@ async def test_a_write_is_done_once_however_often_it_is_sent():
     assert (erp.written_count, erp.rows["客/1"].fields["手机"]) == (1, "13800138002")
 
 
+async def test_a_key_of_any_characters_is_signed_as_it_is_sent():
+    key, erp = "a:b@c~/1", an_erp()
+    erp.change(key, 手机="13800138001")
+
+    async with connected(erp, JsonHttpConnector) as connector:
+        await connector.write(Write(key, {"手机": "13800138002"}, KEY, ""))
+
+    assert erp.rows[key].fields["手机"] == "13800138002"
+
+
 async def test_a_row_that_changed_meanwhile_is_not_overwritten():
     erp = an_erp()
 

@@ -9,18 +9,13 @@ from urllib.parse import quote
 import msgspec
 
 from lead_intake.domain.silence_subscriptions import AppSubscription, PageSubscription
-from lead_intake.vendors.calls import (
-    PAGE,
-    THROTTLED_S,
-    Answer,
-    VendorCalls,
-    VendorFailed,
-    document_of,
-)
+from lead_intake.vendors.calls import PAGE, THROTTLED_S, VendorCalls, VendorFailed, document_of
 from lead_intake.vendors.pulling import PAGES_MAX, PulledLead, Window
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
+
+    from servicekit.http_calls import Answer
 
     from lead_intake.accounts import Secrets
 

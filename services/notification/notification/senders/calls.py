@@ -1,4 +1,4 @@
-"""Calls of providers over HTTP: bounded in time and size, never redirected, only to addresses that we may reach."""
+"""Calls of providers over HTTP, only to addresses that we may reach, and their answers as JSON."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ import json
 import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
-from servicekit.telemetry import http_client_span, inject_headers
-from yarl import URL
+from servicekit import http_calls
+from servicekit.http_calls import Bounds, Call, CallPool, Fault
 
 from notification.domain.addresses import is_loopback, is_public
 from notification.domain.reminders import Reason
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
 DEADLINE_S = 3.0
 ANSWER_BYTES_MAX = 64 * 1024
 CONNECTIONS_MAX = 64
-RETRY_AFTER_S_MAX = 3600.0
 
 
 class NotAnswered(Exception):  # noqa: N818 - errors are named by what is wrong
@@ -57,31 +54,26 @@ class Reply:
 
 
 class Calls:
-    """One pool of kept-alive connections for every provider, without cookies. `start` opens it."""
+    """One pool of kept-alive connections for every provider. `start` opens it."""
 
     def __init__(self, *, deadline_s: float = DEADLINE_S) -> None:
-        self._timeout = aiohttp.ClientTimeout(total=deadline_s)
-        self._session: aiohttp.ClientSession | None = None
+        self._pool = CallPool(
+            Bounds(deadline_s, ANSWER_BYTES_MAX),
+            connections_max=CONNECTIONS_MAX,
+            resolver=PublicResolver,
+        )
 
     async def start(self) -> None:
         """Makes ready to call."""
-        connector = aiohttp.TCPConnector(limit=CONNECTIONS_MAX, resolver=PublicResolver())
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=self._timeout,
-            headers={"user-agent": "leadchain"},
-        )
+        await self._pool.start()
 
     async def stop(self) -> None:
         """Closes the connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._pool.stop()
 
     async def get(self, url: str, template: str, *, query: Mapping[str, str]) -> Reply:
         """A GET; `template` names the call in traces, without ids or keys. Raises `NotAnswered`."""
-        return await self._ask("GET", url, template, params=dict(query), headers={})
+        return await self._ask(Call("GET", url, template, query))
 
     async def post(
         self,
@@ -106,38 +98,17 @@ class Calls:
     ) -> Reply:
         """A POST of a body that is ready; raises `NotAnswered`."""
         named = {"content-type": "application/json", **headers}
-        given: dict[str, Any] = {"data": body, "headers": named}
-        return await self._ask("POST", url, template, params=dict(query or {}), **given)
+        return await self._ask(Call("POST", url, template, query or {}, named, body))
 
-    async def _ask(self, method: str, url: str, template: str, **request: Any) -> Reply:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    async def _ask(self, call: Call) -> Reply:
         try:
-            with http_client_span(method, template, host, port) as span:
-                inject_headers(request["headers"])
-                reply = await self._sent(method, url, request)
-                span.status(reply.status)
-                return reply
-        except TimeoutError:
-            raise NotAnswered(Reason.TIMEOUT, "no answer in time") from None
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            # The error's own text holds the URL, and with it keys.
-            raise NotAnswered(Reason.UNREACHABLE, type(error).__name__) from None
-
-    async def _sent(self, method: str, url: str, request: dict[str, Any]) -> Reply:
-        if self._session is None:
-            raise ConnectionError("the calls have not been started")
-        query = request.pop("params")
-        target = URL(url, encoded=True)
-        if query:
-            target = target.update_query(query)
-        async with self._session.request(
-            method, target, allow_redirects=False, **request
-        ) as response:
-            # A short answer is read to its end, so that the connection can be used again.
-            body = await response.content.read(ANSWER_BYTES_MAX)
-            retry_after_s = _seconds(response.headers.get("retry-after", ""))
-            return Reply(response.status, _document(body), retry_after_s)
+            answer = await self._pool.ask(call)
+        except http_calls.NotAnswered as failure:
+            if failure.head is None:
+                raise _not_answered(failure) from None
+            # A page where a code was expected: its status says whether it was taken.
+            answer = failure.head
+        return Reply(answer.status, _document(answer.body), answer.retry_after_s)
 
 
 class PublicResolver(AbstractResolver):
@@ -161,15 +132,15 @@ class PublicResolver(AbstractResolver):
         """Nothing is held."""
 
 
+def _not_answered(failure: http_calls.NotAnswered) -> NotAnswered:
+    if failure.code is Fault.TIMEOUT:
+        return NotAnswered(Reason.TIMEOUT, "no answer in time")
+    return NotAnswered(Reason.UNREACHABLE, failure.reason)
+
+
 def _document(body: bytes) -> Mapping[str, Any]:
     try:
         found = json.loads(body) if body else {}
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _seconds(text: str) -> float:
-    if not (text.isascii() and text.isdecimal() and len(text) < 9):
-        return 0.0
-    return min(RETRY_AFTER_S_MAX, float(text))
