@@ -22,7 +22,8 @@ status: ## say what runs and where it listens
 	@$(bin)/leadctl stack status
 
 ## Check
-test: lint proto-check ## everything that is checked: lint, types, contracts, every test on real NATS and PostgreSQL
+test: setup ## everything that is checked: lint, types, contracts, every test on real NATS and PostgreSQL
+	@$(MAKE) -s -j 2 --output-sync=target lint proto-check
 	@$(bin)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not e2e" && $(bin)/pytest -q -m e2e tests/e2e leadctl/tests/test_demo.py
 test-kit: setup ## the kit's tests
 	@$(bin)/pytest -q libs

@@ -1,6 +1,7 @@
 """The size and names of the code: what a reader can hold in mind."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ EMPTY_ROLES = ("Manager", "Processor", "Handler", "Helper", "Util")
 FOLDERS = (
     "libs/servicekit",
     "libs/accesskit",
+    "libs/matchkit",
     "auditor",
     "services",
     "leadctl",
@@ -32,8 +34,13 @@ def sources():
                 yield path
 
 
+@cache
+def tree(path):
+    return ast.parse(path.read_text())
+
+
 def functions(path):
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 
@@ -46,7 +53,7 @@ def test_a_file_fits_its_limits(path):
     for node in functions(path):
         length = node.end_lineno - node.lineno + 1
         assert length <= FUNCTION_LINES_MAX, f"{node.name} has {length} lines"
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.ClassDef):
             assert not node.name.endswith(EMPTY_ROLES), node.name
 
