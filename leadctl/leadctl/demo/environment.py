@@ -23,8 +23,9 @@ from leadctl.stack.settings import caller_environment, stack_dir
 from leadctl.stack.stack import Stack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from leadchain.assignment.v1.assignment_service_pb2 import Rep
     from leadchain.intake.v1.intake_service_pb2 import PutAccountResponse
 
     from leadctl.clients import Services
@@ -106,6 +107,11 @@ async def introduce_people(known: Services, stack: Stack) -> None:
         for one in sorted(everybody)
     ]
     await put_recipients(known, recipients)
+    await introduce_reps(known, roster)
+
+
+async def introduce_reps(known: Services, roster: Sequence[Rep]) -> None:
+    """Registers the reps that are not known; raises `NotAnswered`."""
     there = {load.rep.rep_id for load in (await all_reps(known)).reps}
     await put_reps(known, [rep for rep in roster if rep.rep_id not in there])
 

@@ -59,20 +59,25 @@ class Readers:
                         tasks.create_task(self._open(session, links, at_s, delay_s))
                 await asyncio.sleep(POLL_S)
 
-    async def identify(self, medium: str) -> None:
-        """Learns which leads the messages of a medium that nobody opened were about."""
+    @property
+    def message_count(self) -> int:
+        """Messages that the stand-ins took so far, of every medium."""
+        return len(self.vendors.messages) + len(self.mail.mails)
+
+    async def identify(self) -> None:
+        """Learns which leads the messages that nobody opened were about."""
         timeout = aiohttp.ClientTimeout(total=OPEN_TIMEOUT_S)
         connector = aiohttp.TCPConnector(limit=OPENING_AT_ONCE)
         opened = self.opened
-        unknown = [
-            m for m in self.vendors.taken(medium) if not self._links_seen.issuperset(m.links)
-        ]
+        taken = [(message.links, message.at_s) for message in self.vendors.messages]
+        taken += [(mail.links, time.time()) for mail in self.mail.mails]
+        unknown = [each for each in taken if not self._links_seen.issuperset(each[0])]
         async with (
             aiohttp.ClientSession(timeout=timeout, connector=connector) as session,
             asyncio.TaskGroup() as tasks,
         ):
-            for message in unknown:
-                tasks.create_task(self._open(session, message.links, message.at_s, 0.0))
+            for links, at_s in unknown:
+                tasks.create_task(self._open(session, links, at_s, 0.0))
         self.opened = opened
 
     async def _open(

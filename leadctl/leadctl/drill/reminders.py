@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from leadchain.notification.v1.notification_service_pb2 import GetReminderHealthResponse
+    from leadchain.reporting.v1.reporting_service_pb2 import LedgerLine
     from rich.console import Console
 
     from leadctl.clients import Services
@@ -54,9 +55,10 @@ class Plan:
 
 @dataclass
 class Measured:
-    """What was seen of one drill; times are Unix seconds."""
+    """What was seen of one drill, on whose stack `before` had been; times are Unix seconds."""
 
     leads: int
+    before: LedgerLine
     accepted_at_s: dict[str, float] = field(default_factory=dict)
     refused: int = 0
     assigned: int = 0
@@ -128,7 +130,7 @@ async def drilled(known: Services, stack: Stack, plan: Plan) -> Mapping[str, obj
         await _introduce(known, f"http://127.0.0.1:{http.port}", mail.port)
         begun_at_s = time.time()
         measured = await _burst(known, stack, readers, plan)
-        await readers.identify("wecom_app")
+        await readers.identify()
     return _summed_up(measured, vendors, mail, readers, begun_at_s=begun_at_s)
 
 
@@ -157,13 +159,13 @@ def _stack() -> Stack:
 
 
 async def _introduce(known: Services, vendors_url: str, mail_port: int) -> None:
-    """Registers the reps, their addresses, and the accounts that messages leave from."""
+    """Registers the reps that are not known, everybody's addresses, and the accounts that messages leave from."""
     from leadchain.notification.v1 import notification_service_pb2 as pb
 
-    from leadctl.demo.environment import DEMO_FILES
+    from leadctl.demo.environment import DEMO_FILES, introduce_reps
     from leadctl.recipients import put_recipients
     from leadctl.reminders.accounts import put_accounts
-    from leadctl.reps import load_roster, put_reps
+    from leadctl.reps import load_roster
 
     roster = load_roster(DEMO_FILES / "roster.yaml")
     people = sorted({rep.rep_id for rep in roster} | {rep.manager_id for rep in roster})
@@ -195,16 +197,18 @@ async def _introduce(known: Services, vendors_url: str, mail_port: int) -> None:
     ]
     await put_accounts(known, accounts)
     await put_recipients(known, recipients)
-    await put_reps(known, roster)
+    await introduce_reps(known, roster)
 
 
 async def _burst(known: Services, stack: Stack, readers: Readers, plan: Plan) -> Measured:
     """Delivers, lets people read, and waits until nothing is due and nothing waits for a receipt that can come."""
     from leadctl.demo.environment import open_doors
     from leadctl.demo.sender import send
+    from leadctl.ledger import current_ledger
 
     doors = await open_doors(known, stack)
-    measured, done = Measured(plan.leads), asyncio.Event()
+    before = (await current_ledger(known)).total
+    measured, done = Measured(plan.leads, before), asyncio.Event()
 
     def note(receipt: Receipt) -> None:
         if receipt.is_accepted and receipt.item_id:
@@ -221,7 +225,7 @@ async def _burst(known: Services, stack: Stack, readers: Readers, plan: Plan) ->
             connections=CONNECTIONS,
             arrived=note,
         )
-        await _settle(known, measured, plan.rest_s)
+        await _settle(known, measured, readers, plan.rest_s)
         done.set()
     return measured
 
@@ -235,8 +239,8 @@ def _deliveries(leads: int) -> Sequence[Delivery]:
     return new[:leads]
 
 
-async def _settle(known: Services, measured: Measured, rest_s: float) -> None:
-    """Follows the books until every lead is assigned, nothing is due, and every reminder is ended; or time is up."""
+async def _settle(known: Services, measured: Measured, readers: Readers, rest_s: float) -> None:
+    """Follows the books until all leads are assigned and told, nothing is due, and receipts are in; or time is up."""
     from leadctl.ledger import current_ledger
     from leadctl.recipients import reminder_health
 
@@ -245,12 +249,12 @@ async def _settle(known: Services, measured: Measured, rest_s: float) -> None:
         health, ledger = await reminder_health(known), await current_ledger(known)
         total = ledger.total
         measured.health = health
-        measured.assigned = total.assigned_count
+        measured.assigned = total.assigned_count - measured.before.assigned_count
         measured.due_peak = max(measured.due_peak, health.due_count)
-        told = health.awaiting_count + health.delivered_count + health.failed_count
-        is_booked = total.accepted_count >= len(measured.accepted_at_s)
+        booked = total.accepted_count - measured.before.accepted_count
+        is_booked = booked >= len(measured.accepted_at_s)
         is_drained = is_booked and not ledger.in_flight_count and not health.due_count
-        if is_drained and told >= total.assigned_count:
+        if is_drained and readers.message_count >= measured.assigned:
             measured.drained_at_s = measured.drained_at_s or time.time()
             if not health.awaiting_count or time.time() - measured.drained_at_s > rest_s:
                 return
@@ -272,13 +276,12 @@ def _summed_up(
     span_s = max(accepted.values(), default=0.0) - min(accepted.values(), default=0.0)
     health = measured.health
     assert health is not None
-    told = health.awaiting_count + health.delivered_count + health.failed_count
     return {
         "leads_accepted": len(accepted),
         "leads_refused_at_the_door": measured.refused,
         "accepted_per_s": round(len(accepted) / span_s, 1) if span_s else 0.0,
         "leads_assigned": measured.assigned,
-        "leads_untold": max(0, measured.assigned - told),
+        "leads_untold": max(0, measured.assigned - len(waits_s)),
         "due_peak": measured.due_peak,
         "drained_after_s": round(max(0.0, measured.drained_at_s - begun_at_s), 1),
         "accept_to_told_s": {
