@@ -24,7 +24,6 @@ from leadctl.fakes.sample_senders import SampleSender, keys_for, sample_senders
 from leadctl.stack.stack import Stack
 from servicekit.testing.servers import MEMORY
 from servicekit.testing.waiting import eventually
-from xdist.scheduler import LoadScopeScheduling
 
 CHANNEL_FILES = Path(__file__).parents[2] / "services/lead-intake/lead_intake/channels"
 Post: TypeAlias = Callable[[str, Any], Awaitable[str]]
@@ -41,20 +40,6 @@ MEMORY_BYTES_MIN = 3 * 2**30
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of the shared stack come last: while it runs, though nobody asks it anything, it takes time from others."""
     items.sort(key=lambda item: "shared_stack" in getattr(item, "fixturenames", ()))
-
-
-class StackScheduling(LoadScopeScheduling):
-    """Gives all modules of the shared stack to one process, the longest work first, and each other module to any."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        module = nodeid.partition("::")[0]
-        is_shared = "shared_stack" in (self.config.rootpath / module).read_text()
-        return "shared_stack" if is_shared else module
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> StackScheduling | None:
-    """What `--dist loadgroup` means here; other runs, of which these tests are no part, are scheduled as they say."""
-    return StackScheduling(config, log) if config.option.dist == "loadgroup" else None
 
 
 @pytest.fixture(scope="session")
