@@ -59,11 +59,6 @@ class Readers:
                         tasks.create_task(self._open(session, links, at_s, delay_s))
                 await asyncio.sleep(POLL_S)
 
-    @property
-    def message_count(self) -> int:
-        """Messages that the stand-ins took so far, of every medium."""
-        return len(self.vendors.messages) + len(self.mail.mails)
-
     async def identify(self) -> None:
         """Learns which leads the messages that nobody opened were about."""
         timeout = aiohttp.ClientTimeout(total=OPEN_TIMEOUT_S)

@@ -55,16 +55,22 @@ class Plan:
 
 @dataclass
 class Measured:
-    """What was seen of one drill, on whose stack `before` had been; times are Unix seconds."""
+    """What was seen of one drill, on whose stack `before` and `told_before` had been; times are Unix seconds."""
 
     leads: int
     before: LedgerLine
+    told_before: int
     accepted_at_s: dict[str, float] = field(default_factory=dict)
     refused: int = 0
     assigned: int = 0
     due_peak: int = 0
     drained_at_s: float = 0.0
     health: GetReminderHealthResponse | None = None
+
+    @property
+    def told(self) -> int:
+        """Reminders that ended or wait for their receipt."""
+        return 0 if self.health is None else _told(self.health) - self.told_before
 
 
 def reminders(
@@ -205,10 +211,11 @@ async def _burst(known: Services, stack: Stack, readers: Readers, plan: Plan) ->
     from leadctl.demo.environment import open_doors
     from leadctl.demo.sender import send
     from leadctl.ledger import current_ledger
+    from leadctl.recipients import reminder_health
 
     doors = await open_doors(known, stack)
-    before = (await current_ledger(known)).total
-    measured, done = Measured(plan.leads, before), asyncio.Event()
+    before, health = (await current_ledger(known)).total, await reminder_health(known)
+    measured, done = Measured(plan.leads, before, _told(health)), asyncio.Event()
 
     def note(receipt: Receipt) -> None:
         if receipt.is_accepted and receipt.item_id:
@@ -225,7 +232,7 @@ async def _burst(known: Services, stack: Stack, readers: Readers, plan: Plan) ->
             connections=CONNECTIONS,
             arrived=note,
         )
-        await _settle(known, measured, readers, plan.rest_s)
+        await _settle(known, measured, plan.rest_s)
         done.set()
     return measured
 
@@ -239,7 +246,7 @@ def _deliveries(leads: int) -> Sequence[Delivery]:
     return new[:leads]
 
 
-async def _settle(known: Services, measured: Measured, readers: Readers, rest_s: float) -> None:
+async def _settle(known: Services, measured: Measured, rest_s: float) -> None:
     """Follows the books until all leads are assigned and told, nothing is due, and receipts are in; or time is up."""
     from leadctl.ledger import current_ledger
     from leadctl.recipients import reminder_health
@@ -254,7 +261,7 @@ async def _settle(known: Services, measured: Measured, readers: Readers, rest_s:
         booked = total.accepted_count - measured.before.accepted_count
         is_booked = booked >= len(measured.accepted_at_s)
         is_drained = is_booked and not ledger.in_flight_count and not health.due_count
-        if is_drained and readers.message_count >= measured.assigned:
+        if is_drained and measured.told >= measured.assigned:
             measured.drained_at_s = measured.drained_at_s or time.time()
             if not health.awaiting_count or time.time() - measured.drained_at_s > rest_s:
                 return
@@ -281,7 +288,7 @@ def _summed_up(
         "leads_refused_at_the_door": measured.refused,
         "accepted_per_s": round(len(accepted) / span_s, 1) if span_s else 0.0,
         "leads_assigned": measured.assigned,
-        "leads_untold": max(0, measured.assigned - len(waits_s)),
+        "leads_untold": max(0, measured.assigned - measured.told),
         "due_peak": measured.due_peak,
         "drained_after_s": round(max(0.0, measured.drained_at_s - begun_at_s), 1),
         "accept_to_told_s": {
@@ -299,6 +306,10 @@ def _summed_up(
             "due": health.due_count,
         },
     }
+
+
+def _told(health: GetReminderHealthResponse) -> int:
+    return health.awaiting_count + health.delivered_count + health.failed_count
 
 
 def _percentile(ordered: Sequence[float], share: int) -> float:
