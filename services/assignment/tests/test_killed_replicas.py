@@ -56,8 +56,8 @@ async def test_over_any_prefix_no_rep_is_two_leads_ahead_though_replicas_are_kil
     await office.put_reps(*(build.rep(f"rep-{number}") for number in range(REPS)))
 
     async with asyncio.timeout(90), replicas_of(migrated_url, count) as running:
+        await asyncio.gather(*(killed_in_its_work(running[replica]) for replica in range(2)))
         for replica in range(2):
-            await killed_in_its_work(running[replica])
             running[replica] = await started(migrated_url, replica, count)
         for process in running:
             await process.communicate()
