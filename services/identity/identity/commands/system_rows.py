@@ -119,7 +119,7 @@ async def _read(uow: UnitOfWork, rows: Sequence[tuple[Key, ReadRow]], desk: Desk
         source = known.get(key)
         writes = written.get(source.source_id, ()) if source else ()
         if source is not None and writes and _is_echo(row, key, source, writes, desk):
-            await _confirm(uow, writes)
+            await _confirm(uow, [each for each in writes if _says(row, each, desk)])
             received_at = max(uow.now, source.received_at)
             statements.append(_statement(row, source.modified_at, received_at, OURSELVES))
             echoed.append(source.source_id)
@@ -170,6 +170,15 @@ def _is_echo(
         desk.seals.open_fields(key[1], source.sealed_fields),
         lambda field, value: ours.get(field) == desk.field_digest(field, value),
         {rule.to for rule in entity.fields.values()},
+    )
+
+
+def _says(row: ReadRow, write: KnownWrite, desk: Desk) -> bool:
+    """Whether a row has everything that a write was to bring; one that left before the write came has not."""
+    fields = row.mapped.fields
+    return all(
+        name in fields and desk.field_digest(name, fields[name]) == digest
+        for name, digest in write.digests.items()
     )
 
 

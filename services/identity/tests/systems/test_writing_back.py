@@ -128,6 +128,23 @@ async def test_an_echo_that_is_faster_than_the_answer_settles_the_write(three):
     assert (await three.says("kingdee", "K-1"))["phone"] == OTHER_PHONE
 
 
+async def test_a_row_that_was_saved_as_it_is_while_we_write_does_not_pass_for_our_write(three):
+    await three.changes("crm", "C-1", phone=OTHER_PHONE)
+    kingdee = three.erps["kingdee"]
+    kingdee.gate = asyncio.Event()
+    writing = asyncio.ensure_future(three.writer().step())
+    await eventually(lambda: kingdee.request_count > 0, what="the write")
+
+    await three.hears("kingdee", "K-1", kingdee.shown(kingdee.change("K-1")))
+    kingdee.gate.set()
+    await writing
+    three.clock.passes(seconds=DELAYS_S[0])
+    await three.writes_back()
+
+    assert kingdee.rows["K-1"].fields["手机"] == OTHER_PHONE
+    assert [each[1] for each in await three.write_backs()] == [WRITTEN, WRITTEN]
+
+
 async def test_a_value_that_somebody_sets_again_after_us_is_a_change(three):
     await three.changes("crm", "C-1", address="深南大道9号")
     await three.writes_back()
