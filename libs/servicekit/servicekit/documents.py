@@ -16,7 +16,7 @@ import yaml
 from servicekit.errors import Invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
 Step = str | int
@@ -49,6 +49,14 @@ class Document:
     def fault(self, path: Sequence[Step], reason: str) -> InvalidPolicy:
         """The error that says what is wrong at a path."""
         return InvalidPolicy(self._file, _line_of(self._root, path), path, reason)
+
+    def check_known(self, path: Sequence[Step], known: Collection[str]) -> None:
+        """Raises `InvalidPolicy` when the word at a path is none of those that are known."""
+        told = self.content
+        for step in path:
+            told = told[step]
+        if told not in known:
+            raise self.fault(path, f"{told!r} is none of {', '.join(known)}")
 
 
 def load_document(package: str, name: str, override: Path | None = None) -> Document:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
 from leadchain.assignment.v1 import pool_events_pb2 as pb
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from assignment.domain.holds import Hold
     from assignment.domain.leads import Lead, Owned, StoredLead
     from assignment.domain.pool import Claimed
+
+HoldEvent = TypeVar("HoldEvent", pb.PoolWarning, pb.LeadHoldExpired)
 
 LEAD = "lead"
 LISTED_MAX = 1000
@@ -68,34 +70,12 @@ def lead_claimed(lead: Lead, owned: Owned, before: Pooled) -> pb.LeadClaimed:
 
 def pool_warning(lead: Lead, owned: Owned, held: Hold) -> pb.PoolWarning:
     """The fact that an owner will lose a lead unless they act."""
-    event = pb.PoolWarning(
-        lead_id=str(lead.lead_id),
-        golden_id=lead.golden_id,
-        owner_id=owned.assignee_id,
-        clock=held.clock.value,
-        level=held.level_id,
-        assignment_no=owned.assignment_no,
-        channel=lead.channel,
-    )
-    event.recycle_at.FromDatetime(held.recycle_at)
-    event.received_at.FromDatetime(lead.received_at)
-    return event
+    return _of_hold(pb.PoolWarning, lead, owned, held)
 
 
 def lead_hold_expired(lead: Lead, owned: Owned, held: Hold) -> pb.LeadHoldExpired:
     """The fact that an owner's time with a lead is over."""
-    event = pb.LeadHoldExpired(
-        lead_id=str(lead.lead_id),
-        golden_id=lead.golden_id,
-        owner_id=owned.assignee_id,
-        clock=held.clock.value,
-        level=held.level_id,
-        assignment_no=owned.assignment_no,
-        channel=lead.channel,
-    )
-    event.recycle_at.FromDatetime(held.recycle_at)
-    event.received_at.FromDatetime(lead.received_at)
-    return event
+    return _of_hold(pb.LeadHoldExpired, lead, owned, held)
 
 
 def claim(request: rpc_pb.ClaimLeadRequest) -> tuple[LeadId, RepId]:
@@ -131,3 +111,18 @@ def list_response(leads: Iterable[tuple[StoredLead, str]]) -> rpc_pb.ListPoolRes
         )
         entry.pooled_at.FromDatetime(standing.pooled_at)
     return response
+
+
+def _of_hold(kind: type[HoldEvent], lead: Lead, owned: Owned, held: Hold) -> HoldEvent:
+    event = kind(
+        lead_id=str(lead.lead_id),
+        golden_id=lead.golden_id,
+        owner_id=owned.assignee_id,
+        clock=held.clock.value,
+        level=held.level_id,
+        assignment_no=owned.assignment_no,
+        channel=lead.channel,
+    )
+    event.recycle_at.FromDatetime(held.recycle_at)
+    event.received_at.FromDatetime(lead.received_at)
+    return event

@@ -29,10 +29,10 @@ def load_standing_policy(
     """
     document = load_document(PACKAGE, "standings", file)
     content = document.content
-    _check_known(document, ["renewal", "task"], tasks)
-    _check_known(document, ["health", "fall", "task"], tasks)
+    document.check_known(["renewal", "task"], tasks)
+    document.check_known(["health", "fall", "task"], tasks)
     for place in range(len(content["health"]["rivals"]["tags"])):
-        _check_known(document, ["health", "rivals", "tags", place], tags)
+        document.check_known(["health", "rivals", "tags", place], tags)
     _check_lines(document)
     renewal = content["renewal"]
     return StandingPolicy(
@@ -51,7 +51,7 @@ def load_standing_policy(
 def _dormant(document: Document) -> DormantRule:
     told = document.content["dormant"]
     ids = [level["id"] for level in told["levels"]]
-    _check_known(document, ["dormant", "level"], ids)
+    document.check_known(["dormant", "level"], ids)
     _check_levels(document)
     counted = told["levels"][ids.index(told["level"]) :]
     return DormantRule(
@@ -83,14 +83,6 @@ def _dimension(dimension: Dimension, told: dict[str, Any]) -> DimensionRule:
     worst, alarm, good = (Fraction(str(told[line])) for line in ("worst", "alarm", "good"))
     name = told["name"]
     return DimensionRule(dimension, name["zh"], name["en"], told["weight"], worst, alarm, good)
-
-
-def _check_known(document: Document, path: list[str | int], known: Collection[str]) -> None:
-    told = document.content
-    for step in path:
-        told = told[step]
-    if told not in known:
-        raise document.fault(path, f"{told!r} is none of {', '.join(known)}")
 
 
 def _check_levels(document: Document) -> None:

@@ -33,10 +33,10 @@ def load_watch_policy(
     """
     document = load_document(PACKAGE, "watches", file)
     content = document.content
-    _check_known(document, ["split_orders", "task"], tasks)
-    _check_known(document, ["service", "compensated", "task"], tasks)
-    _check_known(document, ["company_risk", "task"], tasks)
-    _check_known(document, ["unanswered_quotes", "response"], responses)
+    document.check_known(["split_orders", "task"], tasks)
+    document.check_known(["service", "compensated", "task"], tasks)
+    document.check_known(["company_risk", "task"], tasks)
+    document.check_known(["unanswered_quotes", "response"], responses)
     _check_words(document, ["service", "trouble"])
     _check_words(document, ["company_risk", "kinds"])
     return WatchPolicy(
@@ -82,14 +82,6 @@ def _risk(told: dict[str, Any]) -> RiskRule:
 
 def _by_word(told: Mapping[str, list[str]]) -> dict[str, str]:
     return {word.casefold(): ours for ours, words in told.items() for word in words}
-
-
-def _check_known(document: Document, path: list[str | int], known: Collection[str]) -> None:
-    told = document.content
-    for step in path:
-        told = told[step]
-    if told not in known:
-        raise document.fault(path, f"{told!r} is none of {', '.join(known)}")
 
 
 def _check_words(document: Document, path: list[str | int]) -> None:
