@@ -1,7 +1,8 @@
 """Frames: many messages written to the bus at once.
 
-nats-py looks at every character of every header and hands over message by message: 50 µs for an event of the outbox, 6
-for an acknowledgement. The frames of a batch, made here and handed over together, cost a tenth.
+nats-py looks at every character of every header and hands over message by message. The frames of a batch, made here and
+handed over together, cost a quarter: 15 µs of a processor instead of 61 for an event of the outbox, 1.3 instead of 5.6
+for an acknowledgement (batches of 150, on a busy machine).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """PostgreSQL's own types, asked for once in a process instead of on every connection.
 
-asyncpg knows few array types by itself and asks a server about each of the others with a query that costs the server
-13 ms of a new connection's first statement, of 18. Types that a database defines can change and are asked for as ever.
+asyncpg knows few array types by itself and asks a server about each of the others. A new connection with its first
+statement costs the server 14.5 ms with that query and 4.0 without (on a busy machine). Types that a database defines
+can change and are asked for as ever.
 """
 
 from __future__ import annotations
