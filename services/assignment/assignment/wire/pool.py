@@ -70,12 +70,12 @@ def lead_claimed(lead: Lead, owned: Owned, before: Pooled) -> pb.LeadClaimed:
 
 def pool_warning(lead: Lead, owned: Owned, held: Hold) -> pb.PoolWarning:
     """The fact that an owner will lose a lead unless they act."""
-    return _of_hold(pb.PoolWarning, lead, owned, held)
+    return _of_hold(pb.PoolWarning(), lead, owned, held)
 
 
 def lead_hold_expired(lead: Lead, owned: Owned, held: Hold) -> pb.LeadHoldExpired:
     """The fact that an owner's time with a lead is over."""
-    return _of_hold(pb.LeadHoldExpired, lead, owned, held)
+    return _of_hold(pb.LeadHoldExpired(), lead, owned, held)
 
 
 def claim(request: rpc_pb.ClaimLeadRequest) -> tuple[LeadId, RepId]:
@@ -113,16 +113,14 @@ def list_response(leads: Iterable[tuple[StoredLead, str]]) -> rpc_pb.ListPoolRes
     return response
 
 
-def _of_hold(kind: type[HoldEvent], lead: Lead, owned: Owned, held: Hold) -> HoldEvent:
-    event = kind(
-        lead_id=str(lead.lead_id),
-        golden_id=lead.golden_id,
-        owner_id=owned.assignee_id,
-        clock=held.clock.value,
-        level=held.level_id,
-        assignment_no=owned.assignment_no,
-        channel=lead.channel,
-    )
+def _of_hold(event: HoldEvent, lead: Lead, owned: Owned, held: Hold) -> HoldEvent:
+    event.lead_id = str(lead.lead_id)
+    event.golden_id = lead.golden_id
+    event.owner_id = owned.assignee_id
+    event.clock = held.clock.value
+    event.level = held.level_id
+    event.assignment_no = owned.assignment_no
+    event.channel = lead.channel
     event.recycle_at.FromDatetime(held.recycle_at)
     event.received_at.FromDatetime(lead.received_at)
     return event
